@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every limit of the contract, once. Exceeding one is refused with ERROR_limit
+ * (or by the configuration reader, before anything starts); a test runs at N
+ * and at N+1. Usable from C and from assembler: plain integers only.
+ */
+#ifndef ABI_LIMITS_H
+#define ABI_LIMITS_H
+
+/* The host. */
+#define MACHINE_MEMORY_MINIMUM_MIB 64   /* machine memory, monitor included */
+#define MACHINE_MEMORY_MAXIMUM_MIB 8192 /* machine memory, monitor included */
+#define PROCESSOR_LIMIT 8            /* physical processors */
+#define PARTITION_LIMIT 128          /* partitions, with number 0 never used */
+#define VIRTUAL_PROCESSOR_LIMIT 256  /* of all partitions together */
+#define SLOT_LIMIT 128               /* slots in the cyclic map of one processor */
+#define EXTENT_LIMIT 1024            /* runs of machine frames in a view */
+#define EVENT_LINK_LIMIT 1024        /* directed event links in a view */
+
+/* One partition. */
+#define PARTITION_PROCESSOR_LIMIT 8  /* virtual processors of one partition */
+#define PARTITION_EXTENT_LIMIT 16    /* extents that fit its start page */
+#define EVENT_PORT_LIMIT 64          /* event ports of one virtual processor */
+#define TRAP_VECTOR_LIMIT 32         /* exception vectors that a guest can handle */
+#define NAME_LIMIT 32                /* bytes of a name, with its final zero */
+#define COMMAND_LINE_LIMIT 1024      /* bytes of a command line, with its final zero */
+
+/* One call. */
+#define TABLE_UPDATE_LIMIT 128       /* entries in one table_update */
+#define CONSOLE_LIMIT 4096           /* bytes in one console_write or console_read */
+#define EXIT_REASON_LIMIT 128        /* bytes of the reason given to partition_exit */
+#define FRAMES_RELEASE_LIMIT 512     /* frames in one frames_release */
+
+/* Time. A slot shorter than this could not hold one hypercall path. */
+#define QUANTUM_MINIMUM_CYCLES 16
+
+#endif

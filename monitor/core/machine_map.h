@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where the monitor's own data lies in machine memory: the same in both builds.
+ * Owns only numbers; used by monitor/core, monitor/entry (assembler too) and
+ * native/engine, which plays the part of the firmware.
+ */
+#ifndef MACHINE_MAP_H
+#define MACHINE_MAP_H
+
+/* The first MiB is never given to anybody: a zero machine address is a mistake. */
+#define VIEW_REGION_ADDRESS 0x00100000 /* read-only for monitor and engines */
+#define VIEW_REGION_SIZE_BYTES 0x00100000
+#define MONITOR_IMAGE_ADDRESS 0x00200000 /* simulated build: text, constants, data */
+#define MONITOR_IMAGE_SIZE_BYTES 0x00100000
+#define MONITOR_TEXT_SIZE_BYTES 0x00020000 /* of it: executable, the rest is not */
+#define MONITOR_STATE_ADDRESS 0x00300000 /* struct monitor */
+#define MONITOR_STATE_SIZE_BYTES 0x00200000
+#define MONITOR_STACKS_ADDRESS 0x00500000 /* simulated build: a stack a processor */
+#define MONITOR_STACK_SIZE_BYTES 0x00004000
+#define MONITOR_BOOT_ROOT_ADDRESS 0x005e0000 /* simulated build: level-4 table of the boot and of idling */
+#define DESCRIPTOR_TABLE_ADDRESS 0x005f0000 /* one page: the GDT, read-only for guests' engines */
+#define MONITOR_TABLES_ADDRESS 0x00600000   /* page tables and TSS pages that the firmware builds */
+#define MONITOR_TABLES_SIZE_BYTES 0x00200000
+#define FRAME_TABLE_ADDRESS 0x00800000 /* struct frame for every machine frame; guests follow */
+
+/* Simulated build: machine address 0 as the monitor sees it, L4 slot 256. */
+#define MONITOR_DIRECT_ADDRESS 0xffff800000000000
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The monitor's door: one entry, one lock, one way out. Called by native/engine and
+ * monitor/entry. A hypercall that leaves everything as it is takes the shortest path
+ * through here; what it costs is measured.
+ */
+#include <stddef.h>
+
+#include "event.h"
+#include "hypercall.h"
+#include "partition.h"
+#include "processor.h"
+#include "schedule.h"
+#include "start.h"
+#include "trap.h"
+
+void monitor_start(void)
+{
+    struct monitor *monitor = monitor_state();
+
+    platform_lock(&monitor->lock);
+    start_host();
+    platform_unlock(&monitor->lock);
+}
+
+/* A new generation may have another map: the slot is looked up again. */
+static inline void monitor_acknowledge(struct processor *processor)
+{
+    uint64_t generation = view_generation();
+
+    if (UNLIKELY(processor->acknowledged_generation != generation)) {
+        processor->acknowledged_generation = generation;
+        processor->slot_entered = 0;
+    }
+}
+
+/*
+ * Who runs next, with its event delivered. Each turn that does not return has stopped
+ * a partition, whose frame could not be written: there are only so many.
+ */
+static struct virtual_processor *monitor_leave(struct processor *processor,
+                                               const struct virtual_processor *loaded)
+{
+    /* Before anything is left in this entry. */
+    processor_depart(processor);
+    for (uint32_t count = 0; count <= PARTITION_LIMIT; count++) {
+        struct virtual_processor *record = record_get(processor->current);
+        bool was_user = record->user_mode != 0;
+
+        if (record->state != VIRTUAL_PROCESSOR_RUNNABLE || record->yielded != 0) {
+            schedule_run(processor, false);
+            record = record_get(processor->current);
+            was_user = record->user_mode != 0;
+        }
+        if (record_is_idle(record) || !event_is_due(record) || event_deliver(record)) {
+            /* The root of a record that is being switched in is loaded by the switch. */
+            if (was_user && record->user_mode == 0 && record == loaded) {
+                platform_root_load(record);
+            }
+            processor->attention = 0;
+            return record;
+        }
+    }
+    platform_panic("no partition is left that could be stopped");
+}
+
+struct virtual_processor *monitor_first(uint32_t id)
+{
+    struct monitor *monitor = monitor_state();
+    struct processor *processor = &monitor->processors[id];
+    struct virtual_processor *first;
+
+    MONITOR_ASSERT(id < monitor->processor_count);
+    platform_lock(&monitor->lock);
+    schedule_run(processor, false);
+    first = monitor_leave(processor, record_get(IDLE_ID_FIRST + id));
+    platform_unlock(&monitor->lock);
+    return first;
+}
+
+/*
+ * A call from kernel mode: the shortest path. Nothing is sanitised on it: `syscall` leaves the
+ * flags that the guest had in ring 3, and the entry path its own selectors.
+ */
+static inline bool is_kernel_call(const struct virtual_processor *current)
+{
+    return LIKELY(current->registers.vector == ENTRY_SYSCALL) && LIKELY(current->user_mode == 0) &&
+           LIKELY(address_is_canonical(current->registers.rip));
+}
+
+struct virtual_processor *monitor_enter(struct virtual_processor *current)
+{
+    struct processor *processor = processor_of(current);
+    struct virtual_processor *next = current;
+
+    platform_lock(&monitor_state()->lock);
+    monitor_acknowledge(processor);
+    /* Attention at the entry: it was stopped meanwhile, and its trap is nobody's any more. */
+    if (LIKELY(processor->attention == 0)) {
+        if (is_kernel_call(current)) {
+            hypercall_run(current);
+        } else {
+            trap_handle(current);
+        }
+    }
+    if (UNLIKELY(processor->attention != 0 || event_is_due(current))) {
+        next = monitor_leave(processor, current);
+    }
+    platform_unlock(&monitor_state()->lock);
+    return next;
+}
+
+void monitor_stop_partition(uint32_t partition, uint32_t reason, uint64_t address)
+{
+    struct monitor *monitor = monitor_state();
+    struct stop_record *stop;
+
+    if (partition >= PARTITION_LIMIT) {
+        return;
+    }
+    platform_lock(&monitor->lock);
+    stop = partition_stop(&monitor->partitions[partition], (enum stop_reason)reason,
+                          PROCESSOR_NONE);
+    if (stop != NULL) {
+        stop->address = address;
+    }
+    platform_unlock(&monitor->lock);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The monitor's data: what a host is, as far as containment goes. Everything here
+ * lies in machine memory at the place machine_map.h gives, in both builds, and
+ * holds machine addresses and numbers, never pointers. The assembler of
+ * monitor/entry takes its offsets from these structures (offsets.c), and
+ * native/engine copies registers in and out of them.
+ */
+#ifndef MONITOR_H
+#define MONITOR_H
+
+#include "abi.h"
+#include "machine_map.h"
+#include "view.h"
+
+/* Vectors the entry path uses beyond the 256 of the processor. */
+enum entry_vector {
+    ENTRY_TIMER = 0x300,  /* the deadline set with platform_deadline_set has passed */
+    ENTRY_KICK = 0x301,   /* another processor called platform_kick, or input arrived */
+    ENTRY_SYSCALL = 0x302, /* `syscall`, from either virtual mode */
+    ENTRY_VMCALL = 0x303,  /* `vmcall`; rip already points behind it */
+    ENTRY_SOFTWARE_INTERRUPT = 0x400, /* + n: `int n`; rip already points behind it */
+    ENTRY_UNSUPPORTED = 0x304 /* the engine refuses the instruction at rip */
+};
+
+/*
+ * As the simulated entry path pushes them: TSS.rsp0 is the end of this structure
+ * inside the current record, so the save area is the stack and a switch copies
+ * nothing. After `syscall`, rcx holds rip and r11 holds rflags, in both builds.
+ */
+struct registers {
+    uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
+    uint64_t rax, rcx, rdx, rsi, rdi;
+    uint64_t vector;
+    uint64_t error_code;
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+
+enum virtual_processor_state {
+    VIRTUAL_PROCESSOR_ABSENT = 0,
+    VIRTUAL_PROCESSOR_STOPPED = 1,
+    VIRTUAL_PROCESSOR_RUNNABLE = 2,
+    VIRTUAL_PROCESSOR_BLOCKED = 3
+};
+
+#define IDLE_ID_FIRST VIRTUAL_PROCESSOR_LIMIT /* ids of the idle records, one a processor */
+
+struct virtual_processor {
+    struct registers registers;
+    uint64_t fault_address; /* CR2 at the last page fault; the entry path fills it */
+    uint64_t selectors;     /* ds, es, fs, gs: 16 bits each; simulated switch path */
+    uint8_t floating_point[512]; /* FXSAVE image: simulated switch path, native on synchronisation */
+    uint64_t fs_base;       /* valid while switched out, and between platform_bases_save and _load */
+    uint64_t gs_base;       /* of the active mode; valid like fs_base */
+    uint64_t gs_base_other; /* of the other mode */
+    uint64_t kernel_root_frame;
+    uint64_t user_root_frame; /* 0: no user mode */
+    uint64_t kernel_stack_top;
+    uint64_t callbacks[CALLBACK_COUNT];
+    uint64_t timer_deadline_cycles; /* 0: not armed */
+    uint64_t debt_cycles;           /* overshoot, paid out of its next slots */
+    uint64_t shared_frame;          /* machine frame of its shared page */
+    uint32_t id;                    /* global number, or IDLE_ID_FIRST + processor */
+    uint32_t partition;
+    uint32_t index; /* within the partition */
+    uint32_t processor;
+    uint32_t state;     /* enum virtual_processor_state */
+    uint32_t user_mode; /* 1: the guest's user mode is what runs */
+    uint32_t yielded;   /* it gave up the rest of the current slot */
+    uint32_t started;   /* it has been started at least once since the boot */
+    uint64_t reserved0;
+};
+
+enum partition_state { PARTITION_ABSENT = 0, PARTITION_RUNNING = 1, PARTITION_STOPPED = 2 };
+
+/* The first reason, kept: what a person is told. */
+struct stop_record {
+    uint32_t reason; /* enum stop_reason */
+    uint32_t vector;
+    uint64_t error_code;
+    uint64_t rip;
+    uint64_t address;   /* fault address, or the frame or entry that was refused */
+    uint64_t exit_code; /* STOP_exit */
+    char text[EXIT_REASON_LIMIT];
+};
+
+/* Counters a person reads: not state of the partition, not part of its hash. */
+struct partition_counters {
+    uint64_t hypercalls[HYPERCALL_COUNT];
+    uint64_t traps[TRAP_VECTOR_LIMIT];
+    uint64_t events_sent;
+    uint64_t events_delivered;
+    uint64_t system_calls;
+};
+
+struct partition {
+    uint32_t id;
+    uint32_t state; /* enum partition_state */
+    uint32_t trace_enabled;
+    uint32_t first_virtual_processor;
+    uint32_t virtual_processor_count;
+    uint32_t reserved0;
+    uint64_t time_frame;
+    struct stop_record stop;
+    struct trap_handler trap_handlers[TRAP_VECTOR_LIMIT];
+    struct partition_counters counters;
+} __attribute__((aligned(2048))); /* a power of two: the shortest path finds it by a shift */
+
+struct processor {
+    uint32_t id;
+    uint32_t current;    /* id of the virtual processor it runs */
+    uint32_t slot;       /* index in its cyclic map */
+    uint32_t slot_entered; /* 0 until the first schedule */
+    uint64_t slot_start_cycles; /* absolute */
+    uint64_t slot_end_cycles;   /* absolute */
+    uint64_t switches;          /* world switches, to and from idle included */
+    uint64_t acknowledged_generation;
+    uint32_t attention; /* who it runs may not go on, or another one was chosen: look before leaving */
+    uint32_t departed;  /* 1 + id of a stopped record left at the last exit: held until the next entry */
+    uint64_t reserved0;
+};
+
+/* One type at a time while its count is above zero. */
+enum frame_type {
+    FRAME_NONE = 0,
+    FRAME_WRITABLE = 1,
+    FRAME_EXECUTABLE = 2,
+    FRAME_TABLE_1 = 3,
+    FRAME_TABLE_2 = 4,
+    FRAME_TABLE_3 = 5,
+    FRAME_TABLE_4 = 6,
+    FRAME_READ_ONLY = 7 /* start and time pages: a guest maps them read-only, for ever */
+};
+
+#define FRAME_OWNER_FREE 0
+#define FRAME_OWNER_MONITOR 0xffff
+
+#define FRAME_FLAG_EXECUTED 0x1 /* was mapped executable by its owner at some time */
+#define FRAME_FLAG_STALE 0x2    /* written since: translated code must be dropped before it runs again */
+
+struct frame {
+    uint16_t owner; /* partition id, or FRAME_OWNER_* */
+    uint8_t type;
+    uint8_t flags;
+    uint32_t type_count;      /* mappings or parents that need the type, and the pin */
+    uint32_t reference_count; /* all mappings and parents, and the pin */
+    uint32_t reserved0;
+};
+
+struct monitor {
+    uint32_t lock;
+    uint32_t processor_count;
+    uint64_t frame_count;
+    uint32_t running_partitions;
+    uint32_t stop_request; /* an operator's order, taken at the next ENTRY_KICK: a partition, or 0 */
+    uint64_t monitor_entries[MONITOR_SLOT_COUNT]; /* the firmware's L4 entries for slots 256..271 */
+    struct processor processors[PROCESSOR_LIMIT];
+    struct virtual_processor idle[PROCESSOR_LIMIT] __attribute__((aligned(64)));
+    struct virtual_processor virtual_processors[VIRTUAL_PROCESSOR_LIMIT] __attribute__((aligned(64)));
+    struct partition partitions[PARTITION_LIMIT];
+};
+
+_Static_assert(sizeof(struct registers) == 176, "the frame end is TSS.rsp0: a multiple of 16");
+_Static_assert(sizeof(struct virtual_processor) % 64 == 0, "records are cache-line aligned");
+_Static_assert(sizeof(struct frame) == 16, "machine_map.h sizes the frame table by this");
+_Static_assert(sizeof(struct monitor) <= MONITOR_STATE_SIZE_BYTES, "machine_map.h");
+_Static_assert(sizeof(struct view_region) <= VIEW_REGION_SIZE_BYTES, "machine_map.h");
+
+/*
+ * What native/engine and monitor/entry call. The lock is taken inside.
+ *
+ * monitor_start: once, on processor 0, before any other. Builds the frame table and
+ * every partition from the view; a partition that the view describes wrongly is
+ * stopped with STOP_bad_start and hurts no other.
+ * monitor_first: once a processor; what it runs first.
+ * monitor_enter: after every trap, call or interrupt, with registers.vector (an
+ * exception 0..31 or an entry_vector), error_code and fault_address filled; `current`
+ * is what was running on its processor. Returns what that processor runs next: load
+ * it (root by user_mode, bases, registers) and go on. An idle record means: halt
+ * until the deadline or a kick.
+ * monitor_stop_partition: from outside (operator, supervisor of code): first reason kept.
+ */
+void monitor_start(void);
+struct virtual_processor *monitor_first(uint32_t processor);
+struct virtual_processor *monitor_enter(struct virtual_processor *current);
+void monitor_stop_partition(uint32_t partition, uint32_t reason, uint64_t address);
+
+#endif

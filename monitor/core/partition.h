@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The life of a partition; see partition.c. */
+#ifndef PARTITION_H
+#define PARTITION_H
+
+#include "state.h"
+
+/* For partition_stop: no processor is in the monitor on behalf of the stop. */
+#define PROCESSOR_NONE PROCESSOR_LIMIT
+
+/*
+ * Stops all of a partition. Returns the record to fill with the details, or NULL when it
+ * is not running: the first reason is kept. Other processors that run it are kicked off.
+ */
+struct stop_record *partition_stop(struct partition *partition, enum stop_reason reason,
+                                   uint32_t calling_processor);
+
+/* The stop of a partition that has nothing left to run. */
+void partition_stop_deserted(struct partition *partition, uint32_t calling_processor);
+
+#endif

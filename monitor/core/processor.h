@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Starting and stopping of virtual processors; see processor.c. */
+#ifndef PROCESSOR_H
+#define PROCESSOR_H
+
+#include "state.h"
+
+/* A record as it begins: kernel mode, events masked, nothing in its registers but these. */
+void processor_reset(struct virtual_processor *record, uint64_t rip, uint64_t rsp, uint64_t rdi);
+
+/* Lets go of the record, if any, that the processor left at an earlier exit. */
+void processor_depart(struct processor *processor);
+
+#endif

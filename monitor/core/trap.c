@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What made a guest enter the monitor, and the way into its own kernel: a frame on
+ * its kernel stack, then its handler. Called by monitor.c and event.c. Knows neither
+ * why an exception happened nor what the guest does with it.
+ */
+#include "trap.h"
+
+#include <stddef.h>
+
+#include "guest_memory.h"
+#include "hypercall.h"
+#include "partition.h"
+#include "processor.h"
+#include "schedule.h"
+
+#define STACK_ALIGNMENT_BYTES 16
+#define INT3_OPCODE 0xcc
+#define SYSCALL_SIZE_BYTES 2
+#define VMCALL_SIZE_BYTES 3
+/* Of an error code: the fault came of a gate of the interrupt table. */
+#define ERROR_CODE_GATE 0x2
+
+void trap_mode_set(struct virtual_processor *record, uint32_t user_mode)
+{
+    uint64_t base = record->gs_base;
+
+    record->gs_base = record->gs_base_other;
+    record->gs_base_other = base;
+    record->user_mode = user_mode;
+}
+
+static uint64_t trap_state(const struct virtual_processor *record)
+{
+    uint64_t state = record->user_mode != 0 ? FRAME_STATE_USER : 0;
+
+    if (shared_page_of(record)->events_masked != 0) {
+        state |= FRAME_STATE_EVENTS_MASKED;
+    }
+    return state;
+}
+
+static void trap_stop_in_delivery(struct virtual_processor *record, const struct trap *trap,
+                                  uint64_t stack_address)
+{
+    struct stop_record *stop =
+        partition_stop(partition_of(record), STOP_trap_in_delivery, record->processor);
+
+    if (stop != NULL) {
+        stop->vector = (uint32_t)trap->vector;
+        stop->error_code = trap->error_code;
+        stop->rip = record->registers.rip;
+        stop->address = stack_address;
+    }
+}
+
+bool trap_deliver(struct virtual_processor *record, const struct trap *trap)
+{
+    struct registers *registers = &record->registers;
+    uint64_t stack = record->user_mode != 0 ? record->kernel_stack_top : registers->rsp;
+    uint64_t address = stack / STACK_ALIGNMENT_BYTES * STACK_ALIGNMENT_BYTES -
+                       sizeof(struct trap_frame);
+    struct trap_frame frame;
+
+    trap_sanitise(registers);
+    frame = (struct trap_frame){
+        .rax = registers->rax,
+        .rcx = registers->rcx,
+        .r11 = registers->r11,
+        .vector = trap->vector,
+        .error_code = trap->error_code,
+        .fault_address = trap->fault_address,
+        .state = trap_state(record),
+        .rip = registers->rip,
+        .cs = registers->cs,
+        .rflags = registers->rflags,
+        .rsp = registers->rsp,
+        .ss = registers->ss,
+    };
+    if (guest_memory_write(record->kernel_root_frame, address, &frame, sizeof(frame)) !=
+        ERROR_none) {
+        trap_stop_in_delivery(record, trap, address);
+        return false;
+    }
+    if (record->user_mode != 0) {
+        trap_mode_set(record, 0);
+    }
+    if (trap->mask_events) {
+        shared_page_of(record)->events_masked = 1;
+    }
+    registers->rip = trap->handler_address;
+    registers->rsp = address;
+    registers->rflags = RFLAGS_FIXED;
+    return true;
+}
+
+/* Into the kernel of the record that is loaded. */
+static void trap_raise(struct virtual_processor *current, const struct trap *trap)
+{
+    bool was_user = current->user_mode != 0;
+
+    if (trap_deliver(current, trap) && was_user) {
+        platform_root_load(current);
+    }
+}
+
+static void trap_exception(struct virtual_processor *current, uint64_t vector, uint64_t error_code,
+                           uint64_t fault_address)
+{
+    struct partition *partition = partition_of(current);
+    const struct trap_handler *handler = &partition->trap_handlers[vector];
+    const struct trap trap = {
+        .vector = vector,
+        .error_code = error_code,
+        .fault_address = fault_address,
+        .handler_address = handler->address,
+        .mask_events = (handler->flags & TRAP_MASK_EVENTS) != 0,
+    };
+    struct stop_record *stop;
+
+    partition->counters.traps[vector]++;
+    if (handler->address != 0) {
+        trap_raise(current, &trap);
+        return;
+    }
+    stop = partition_stop(partition, STOP_unhandled_trap, current->processor);
+    if (stop != NULL) {
+        stop->vector = (uint32_t)vector;
+        stop->error_code = error_code;
+        stop->rip = current->registers.rip;
+        stop->address = fault_address;
+    }
+}
+
+/* The guest may not use the instruction before rip. */
+static void trap_undo(struct virtual_processor *current, uint64_t size_bytes, uint64_t vector,
+                      uint64_t error_code)
+{
+    current->registers.rip -= size_bytes;
+    trap_exception(current, vector, error_code, 0);
+}
+
+static void trap_system_call(struct virtual_processor *current)
+{
+    const struct trap trap = {
+        .vector = VECTOR_SYSTEM_CALL,
+        .handler_address = current->callbacks[CALLBACK_system_call],
+    };
+
+    if (trap.handler_address == 0) {
+        trap_undo(current, SYSCALL_SIZE_BYTES, TRAP_INVALID_OPCODE, 0);
+        return;
+    }
+    partition_of(current)->counters.system_calls++;
+    trap_raise(current, &trap);
+}
+
+/* int3 is one byte long, int n two: the byte 0xcc before rip can only be int3. */
+static uint64_t software_interrupt_size(const struct virtual_processor *current, uint64_t vector)
+{
+    uint64_t root =
+        current->user_mode != 0 ? current->user_root_frame : current->kernel_root_frame;
+    uint8_t opcode = 0;
+
+    if (vector == 3 && guest_memory_peek(root, current->registers.rip - 1, &opcode, 1) ==
+                           ERROR_none && opcode == INT3_OPCODE) {
+        return 1;
+    }
+    return 2;
+}
+
+static void trap_software_interrupt(struct virtual_processor *current, uint64_t vector)
+{
+    if (vector < TRAP_VECTOR_LIMIT) {
+        const struct trap_handler *handler = &partition_of(current)->trap_handlers[vector];
+
+        if (handler->address != 0 &&
+            (current->user_mode == 0 || (handler->flags & TRAP_USER_ALLOWED) != 0)) {
+            trap_exception(current, vector, 0, 0);
+            return;
+        }
+    }
+    trap_undo(current, software_interrupt_size(current, vector), TRAP_GENERAL_PROTECTION,
+              vector * 8 + ERROR_CODE_GATE);
+}
+
+static void trap_guest(struct virtual_processor *current, uint64_t vector)
+{
+    if (vector < TRAP_VECTOR_LIMIT) {
+        trap_exception(current, vector, current->registers.error_code,
+                       vector == TRAP_PAGE_FAULT ? current->fault_address : 0);
+    } else if (!address_is_canonical(current->registers.rip)) {
+        /* The instruction that trapped was the last below the hole: no processor can return there. */
+        trap_exception(current, TRAP_GENERAL_PROTECTION, 0, 0);
+    } else if (vector == ENTRY_SYSCALL) {
+        trap_system_call(current);
+    } else if (vector == ENTRY_VMCALL && current->user_mode == 0) {
+        hypercall_run(current);
+    } else if (vector == ENTRY_VMCALL) {
+        trap_undo(current, VMCALL_SIZE_BYTES, TRAP_INVALID_OPCODE, 0);
+    } else if (vector == ENTRY_UNSUPPORTED) {
+        trap_exception(current, TRAP_INVALID_OPCODE, 0, 0);
+    } else {
+        MONITOR_ASSERT(vector >= ENTRY_SOFTWARE_INTERRUPT &&
+                       vector < ENTRY_SOFTWARE_INTERRUPT + 256);
+        trap_software_interrupt(current, vector - ENTRY_SOFTWARE_INTERRUPT);
+    }
+}
+
+void trap_handle(struct virtual_processor *current)
+{
+    uint64_t vector = current->registers.vector;
+    bool scheduling = vector == ENTRY_TIMER || vector == ENTRY_KICK;
+
+    if (!record_is_idle(current)) {
+        trap_sanitise(&current->registers);
+        if (!scheduling || !address_is_canonical(current->registers.rip)) {
+            trap_guest(current, vector);
+        }
+    }
+    if (scheduling) {
+        processor_depart(processor_of(current));
+        schedule_run(processor_of(current), vector == ENTRY_KICK);
+    } else {
+        MONITOR_ASSERT(!record_is_idle(current));
+    }
+}

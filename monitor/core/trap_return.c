@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The way back out of a handler, and the registration of handlers. Called by the
+ * dispatcher. What a frame says is checked: a guest can write anything there.
+ */
+#include <stddef.h>
+
+#include "guest_memory.h"
+#include "hypercall.h"
+#include "partition.h"
+#include "trap.h"
+
+#define TRAP_FLAGS_ALLOWED (TRAP_MASK_EVENTS | TRAP_USER_ALLOWED)
+
+static void return_refuse(struct virtual_processor *caller, uint64_t address)
+{
+    struct stop_record *stop =
+        partition_stop(partition_of(caller), STOP_bad_return, caller->processor);
+
+    if (stop != NULL) {
+        stop->rip = caller->registers.rip;
+        stop->address = address;
+    }
+}
+
+static bool return_is_good(const struct virtual_processor *caller, const struct trap_frame *frame)
+{
+    return address_is_guest(frame->rip) && address_is_canonical(frame->rsp) &&
+           ((frame->state & FRAME_STATE_USER) == 0 || caller->user_root_frame != 0);
+}
+
+/* The result is what the frame has for RAX: the dispatcher writes it where it already is. */
+int64_t hc_iret(struct virtual_processor *caller)
+{
+    struct registers *registers = &caller->registers;
+    struct trap_frame frame;
+
+    if (guest_memory_read(caller->kernel_root_frame, registers->rsp, &frame, sizeof(frame)) !=
+        ERROR_none) {
+        return_refuse(caller, registers->rsp);
+        return (int64_t)registers->rax;
+    }
+    if (!return_is_good(caller, &frame)) {
+        return_refuse(caller, frame.rip);
+        return (int64_t)registers->rax;
+    }
+    registers->rax = frame.rax;
+    registers->rcx = frame.rcx;
+    registers->r11 = frame.r11;
+    registers->rip = frame.rip;
+    registers->rsp = frame.rsp;
+    registers->rflags = frame.rflags;
+    trap_sanitise(registers);
+    shared_page_of(caller)->events_masked = (frame.state & FRAME_STATE_EVENTS_MASKED) != 0;
+    if ((frame.state & FRAME_STATE_USER) != 0) {
+        trap_mode_set(caller, 1);
+        platform_root_load(caller);
+    }
+    return (int64_t)registers->rax;
+}
+
+static bool handler_is_good(const struct trap_handler *handler)
+{
+    return handler->vector < TRAP_VECTOR_LIMIT &&
+           (handler->flags & ~(uint32_t)TRAP_FLAGS_ALLOWED) == 0 &&
+           (handler->address == 0 || address_is_guest(handler->address));
+}
+
+int64_t hc_trap_handlers_set(struct virtual_processor *caller)
+{
+    struct trap_handler handlers[TRAP_VECTOR_LIMIT];
+    uint64_t count = argument(caller, 1);
+
+    if (count > TRAP_VECTOR_LIMIT) {
+        return -ERROR_limit;
+    }
+    if (guest_memory_peek(caller->kernel_root_frame, argument(caller, 0), handlers,
+                          count * sizeof(handlers[0])) != ERROR_none) {
+        return -ERROR_fault;
+    }
+    for (uint64_t index = 0; index < count; index++) {
+        if (!handler_is_good(&handlers[index])) {
+            return -ERROR_invalid_argument;
+        }
+    }
+    guest_memory_touch(caller->kernel_root_frame, argument(caller, 0),
+                       count * sizeof(handlers[0]));
+    for (uint64_t index = 0; index < count; index++) {
+        partition_of(caller)->trap_handlers[handlers[index].vector] = handlers[index];
+    }
+    return 0;
+}
+
+int64_t hc_callback_set(struct virtual_processor *caller)
+{
+    uint64_t callback = argument(caller, 0);
+    uint64_t address = argument(caller, 1);
+
+    if (callback >= CALLBACK_COUNT || (address != 0 && !address_is_guest(address))) {
+        return -ERROR_invalid_argument;
+    }
+    caller->callbacks[callback] = address;
+    return 0;
+}
+
+int64_t hc_kernel_stack_set(struct virtual_processor *caller)
+{
+    uint64_t top = argument(caller, 0);
+
+    if (!address_is_guest(top)) {
+        return -ERROR_invalid_argument;
+    }
+    caller->kernel_stack_top = top;
+    return 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading the view: links, and the records that a partition may see of itself.
+ * Called by event.c and the dispatcher. Never writes the view, and keeps no copy.
+ */
+#include "view_reader.h"
+
+#include <stddef.h>
+
+#include "guest_memory.h"
+#include "hypercall.h"
+
+const struct view_link *view_link_find(const struct virtual_processor *caller, uint64_t port)
+{
+    const struct view_body *body = view_body(processor_of(caller));
+
+    for (uint32_t index = 0; index < body->link_count; index++) {
+        if (body->links[index].partition == caller->partition && body->links[index].port == port) {
+            return &body->links[index];
+        }
+    }
+    return NULL;
+}
+
+static const struct view_extent *view_extent_own(const struct virtual_processor *caller,
+                                                 uint64_t index)
+{
+    const struct view_partition *partition = view_partition_of(caller);
+    const struct view_extent *extents = view_body(processor_of(caller))->extents;
+
+    return index < partition->extent_count ? &extents[partition->first_extent + index] : NULL;
+}
+
+static const struct view_link *view_link_own(const struct virtual_processor *caller, uint64_t index)
+{
+    const struct view_body *body = view_body(processor_of(caller));
+
+    for (uint32_t link = 0; link < body->link_count; link++) {
+        if (body->links[link].partition == caller->partition && index-- == 0) {
+            return &body->links[link];
+        }
+    }
+    return NULL;
+}
+
+int64_t hc_view_get(struct virtual_processor *caller)
+{
+    uint64_t index = argument(caller, 1);
+    const void *record = NULL;
+    uint64_t record_size_bytes;
+
+    switch (argument(caller, 0)) {
+    case VIEW_RECORD_partition:
+        record = index == 0 ? view_partition_of(caller) : NULL;
+        record_size_bytes = sizeof(struct view_partition);
+        break;
+    case VIEW_RECORD_extent:
+        record = view_extent_own(caller, index);
+        record_size_bytes = sizeof(struct view_extent);
+        break;
+    case VIEW_RECORD_link:
+        record = view_link_own(caller, index);
+        record_size_bytes = sizeof(struct view_link);
+        break;
+    default:
+        return -ERROR_invalid_argument;
+    }
+    if (record == NULL) {
+        return -ERROR_not_found;
+    }
+    if (argument(caller, 3) < record_size_bytes) {
+        return -ERROR_limit;
+    }
+    if (guest_memory_write(caller->kernel_root_frame, argument(caller, 2), record,
+                           record_size_bytes) != ERROR_none) {
+        return -ERROR_fault;
+    }
+    return (int64_t)record_size_bytes;
+}

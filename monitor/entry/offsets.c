@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Offsets for entry.S, taken from the structures by the compiler: the Makefile turns the */
+/* marked lines of this file's assembly into offsets.h. Never linked. */
+#include <stddef.h>
+
+#include "area.h"
+
+#define DEFINE(name, value) __asm__ volatile("\n@define " #name " %c0" : : "i"(value))
+
+void offsets(void);
+
+void offsets(void)
+{
+    DEFINE(REGISTERS_vector, offsetof(struct registers, vector));
+    DEFINE(REGISTERS_size, sizeof(struct registers));
+    DEFINE(RECORD_fault_address, offsetof(struct virtual_processor, fault_address));
+    DEFINE(RECORD_selectors, offsetof(struct virtual_processor, selectors));
+    DEFINE(RECORD_floating_point, offsetof(struct virtual_processor, floating_point));
+    DEFINE(RECORD_fs_base, offsetof(struct virtual_processor, fs_base));
+    DEFINE(RECORD_gs_base, offsetof(struct virtual_processor, gs_base));
+    DEFINE(RECORD_kernel_root_frame, offsetof(struct virtual_processor, kernel_root_frame));
+    DEFINE(RECORD_user_root_frame, offsetof(struct virtual_processor, user_root_frame));
+    DEFINE(RECORD_user_mode, offsetof(struct virtual_processor, user_mode));
+    DEFINE(AREA_frame_end, offsetof(struct processor_area, frame_end));
+    DEFINE(AREA_scratch, offsetof(struct processor_area, scratch));
+    DEFINE(AREA_stack_top, offsetof(struct processor_area, stack_top));
+    DEFINE(AREA_current, offsetof(struct processor_area, current));
+    DEFINE(AREA_task_stack, offsetof(struct processor_area, task_stack));
+    DEFINE(ENTRY_syscall, ENTRY_SYSCALL);
+}

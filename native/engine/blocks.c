@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Decoding of translated blocks: see blocks.h. */
+#include "blocks.h"
+
+#include <capstone/capstone.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi.h"
+#include "core/machine_map.h"
+#include "machine_memory.h"
+
+#define CACHE_ENTRY_COUNT 8192u
+
+struct block_cache {
+    csh decoder;
+    cs_insn *instruction; /* scratch, allocated once */
+    uint64_t generation;
+    uint8_t code[BLOCK_SIZE_LIMIT_BYTES];
+    struct block blocks[CACHE_ENTRY_COUNT];
+};
+
+struct block_cache *block_cache_open(void)
+{
+    struct block_cache *cache = calloc(1, sizeof *cache);
+    if (cache == NULL) {
+        return NULL;
+    }
+    if (cs_open(CS_ARCH_X86, CS_MODE_64, &cache->decoder) != CS_ERR_OK) {
+        free(cache);
+        return NULL;
+    }
+    cache->instruction = cs_malloc(cache->decoder);
+    cache->generation = 1;
+    return cache;
+}
+
+void block_cache_close(struct block_cache *cache)
+{
+    if (cache != NULL) {
+        cs_free(cache->instruction, 1);
+        (void)cs_close(&cache->decoder);
+        free(cache);
+    }
+}
+
+void block_cache_invalidate(struct block_cache *cache)
+{
+    cache->generation++;
+}
+
+static bool read_code(struct block_cache *cache, const struct machine_memory *memory, uint64_t root,
+                      uint64_t address, uint32_t size_bytes)
+{
+    uint32_t done = 0;
+    if (size_bytes > BLOCK_SIZE_LIMIT_BYTES) {
+        return false;
+    }
+    while (done < size_bytes) {
+        uint64_t at = address + done;
+        uint64_t machine_address = memory_translate(memory, root, at);
+        uint32_t piece = PAGE_SIZE_BYTES - (uint32_t)(at & (PAGE_SIZE_BYTES - 1));
+        piece = piece < size_bytes - done ? piece : size_bytes - done;
+        if (machine_address == 0 || machine_address + piece > memory->size_bytes) {
+            return false;
+        }
+        memcpy(cache->code + done, memory->base + machine_address, piece);
+        done += piece;
+    }
+    return true;
+}
+
+/* Instructions wholly before limit; what cannot be decoded counts as one and ends the block. */
+static uint32_t count_instructions(struct block_cache *cache, uint64_t address, uint32_t size_bytes)
+{
+    const uint8_t *code = cache->code;
+    size_t left = size_bytes;
+    uint64_t at = address;
+    uint32_t count = 0;
+    while (left > 0 && cs_disasm_iter(cache->decoder, &code, &left, &at, cache->instruction)) {
+        count++;
+    }
+    return left > 0 ? count + 1 : count;
+}
+
+const struct block *block_lookup(struct block_cache *cache, const struct machine_memory *memory,
+                                 uint64_t root, uint64_t address, uint32_t size_bytes)
+{
+    uint64_t index = mix64(address ^ root << 20 ^ size_bytes) % CACHE_ENTRY_COUNT;
+    struct block *block = &cache->blocks[index];
+    if (block->timing.address == address && block->timing.size_bytes == size_bytes &&
+        block->root == root && block->generation == cache->generation) {
+        return block;
+    }
+    if (!read_code(cache, memory, root, address, size_bytes)) {
+        return NULL;
+    }
+    block->timing.address = address;
+    block->timing.size_bytes = size_bytes;
+    block->timing.instruction_count = count_instructions(cache, address, size_bytes);
+    block->root = root;
+    block->generation = cache->generation;
+    return block;
+}
+
+uint32_t block_count(struct block_cache *cache, const struct machine_memory *memory, uint64_t root,
+                     uint64_t address, uint64_t end)
+{
+    uint32_t size_bytes = (uint32_t)(end - address);
+    if (size_bytes == 0 || !read_code(cache, memory, root, address, size_bytes)) {
+        return 0;
+    }
+    return count_instructions(cache, address, size_bytes);
+}
+
+static bool is_legacy_prefix(uint8_t byte)
+{
+    switch (byte) {
+    case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: case 0x66: case 0x67:
+    case 0xf0: case 0xf2: case 0xf3:
+        return true;
+    default:
+        return byte >= 0x40 && byte <= 0x4f; /* REX */
+    }
+}
+
+/* VEX, EVEX or XOP: in 64-bit mode these bytes begin nothing else. */
+static bool is_vector_extension(const uint8_t *bytes, uint32_t size_bytes)
+{
+    uint32_t at = 0;
+    while (at + 1 < size_bytes && is_legacy_prefix(bytes[at])) {
+        at++;
+    }
+    if (at + 1 >= size_bytes) {
+        return false;
+    }
+    uint8_t opcode = bytes[at];
+    return opcode == 0xc4 || opcode == 0xc5 || opcode == 0x62 ||
+           (opcode == 0x8f && (bytes[at + 1] & 0x38) != 0);
+}
+
+static enum unsupported classify(const cs_insn *instruction)
+{
+    switch (instruction->id) {
+    case X86_INS_LCALL: case X86_INS_RETF: case X86_INS_RETFQ:
+    case X86_INS_IRET: case X86_INS_IRETD: case X86_INS_IRETQ:
+    case X86_INS_IN: case X86_INS_OUT: case X86_INS_SYSENTER: case X86_INS_SYSEXIT:
+    case X86_INS_INSB: case X86_INS_INSW: case X86_INS_INSD:
+    case X86_INS_OUTSB: case X86_INS_OUTSW: case X86_INS_OUTSD:
+        return UNSUPPORTED_PROTECTION;
+    default:
+        return is_vector_extension(instruction->bytes, instruction->size) ? UNSUPPORTED_UNDEFINED
+                                                                          : SUPPORTED;
+    }
+}
+
+enum unsupported block_unsupported(struct block_cache *cache, const struct machine_memory *memory,
+                                   uint64_t root, uint64_t address, uint32_t size_bytes,
+                                   uint64_t *at)
+{
+    if (!read_code(cache, memory, root, address, size_bytes)) {
+        return SUPPORTED; /* nothing to execute: the fetch faults */
+    }
+    const uint8_t *code = cache->code;
+    size_t left = size_bytes;
+    uint64_t next = address;
+    while (left > 0) {
+        const uint8_t *start = code;
+        *at = next;
+        if (!cs_disasm_iter(cache->decoder, &code, &left, &next, cache->instruction)) {
+            return is_vector_extension(start, (uint32_t)left) ? UNSUPPORTED_UNDEFINED : SUPPORTED;
+        }
+        enum unsupported class = classify(cache->instruction);
+        if (class != SUPPORTED) {
+            return class;
+        }
+    }
+    return SUPPORTED;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Translated blocks, decoded: how many instructions, and whether the engine can be
+ * trusted with all of them. Reads code through the guest's own tables; keeps decoded blocks
+ * by address, root and generation for the timed models.
+ */
+#ifndef BLOCKS_H
+#define BLOCKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "timing/timing.h"
+
+#define BLOCK_SIZE_LIMIT_BYTES 8192u
+
+struct block {
+    struct timing_block timing;
+    uint64_t root;
+    uint64_t generation;
+};
+
+struct block_cache;
+struct machine_memory;
+
+struct block_cache *block_cache_open(void);
+void block_cache_close(struct block_cache *cache);
+/* Code may have changed: everything cached so far is another generation. */
+void block_cache_invalidate(struct block_cache *cache);
+
+/* The decoded block, from the cache or anew; NULL when its bytes cannot be read. */
+const struct block *block_lookup(struct block_cache *cache, const struct machine_memory *memory,
+                                 uint64_t root, uint64_t address, uint32_t size_bytes);
+
+/* Instructions that lie wholly before `end` in the block at `address`. */
+uint32_t block_count(struct block_cache *cache, const struct machine_memory *memory, uint64_t root,
+                     uint64_t address, uint64_t end);
+
+/* What must not be given to the engine, and the trap that stands for it. */
+enum unsupported {
+    SUPPORTED = 0,
+    UNSUPPORTED_UNDEFINED,  /* #UD: AVX and its kin, which the engine executes wrongly */
+    UNSUPPORTED_PROTECTION  /* #GP(0): port I/O and sysenter, which the engine does not check, and
+                               far transfers, which it lets touch supervisor memory */
+};
+
+/* The first such instruction of a block: its class, and its address in *at. */
+enum unsupported block_unsupported(struct block_cache *cache, const struct machine_memory *memory,
+                                   uint64_t root, uint64_t address, uint32_t size_bytes,
+                                   uint64_t *at);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One Unicorn engine: opening it over the machine's memory, charging what it executes,
+ * stopping it exactly before a block, and starting it again. Both builds stand on this;
+ * it knows nothing of partitions or of the monitor's decisions.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+
+#define TRANSLATION_BUFFER_BYTES (32u << 20)
+
+static uint64_t smaller(uint64_t left, uint64_t right)
+{
+    return left < right ? left : right;
+}
+
+static int map_memory(struct machine *machine, uc_engine *uc)
+{
+    const struct machine_memory *memory = &machine->memory;
+    const uint64_t after_view = VIEW_REGION_ADDRESS + VIEW_REGION_SIZE_BYTES;
+    if (uc_mem_map_ptr(uc, 0, VIEW_REGION_ADDRESS, UC_PROT_ALL, memory->base) != UC_ERR_OK ||
+        uc_mem_map_ptr(uc, VIEW_REGION_ADDRESS, VIEW_REGION_SIZE_BYTES, UC_PROT_READ,
+                       memory->base + VIEW_REGION_ADDRESS) != UC_ERR_OK ||
+        uc_mem_map_ptr(uc, after_view, memory->size_bytes - after_view, UC_PROT_ALL,
+                       memory->base + after_view) != UC_ERR_OK) {
+        return NATIVE_ENGINE;
+    }
+    return NATIVE_OK;
+}
+
+/* Long mode with paging, write protection, NX and `syscall`; the root comes later. */
+static void set_control_registers(uc_engine *uc)
+{
+    uint64_t cr4 = 0x620; /* PAE, OSFXSR, OSXMMEXCPT */
+    uint64_t cr0 = 0x80010033; /* PG, WP, NE, ET, MP, PE */
+    uc_x86_msr efer = {0xc0000080, 0xd01}; /* NXE, LMA, LME, SCE */
+    (void)uc_reg_write(uc, UC_X86_REG_CR4, &cr4);
+    (void)uc_reg_write(uc, UC_X86_REG_MSR, &efer);
+    (void)uc_reg_write(uc, UC_X86_REG_CR0, &cr0);
+}
+
+int engine_open(struct machine *machine, struct engine **result)
+{
+    struct engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL) {
+        return machine_fail(machine, NATIVE_NO_MEMORY, "no memory for an engine");
+    }
+    *result = engine;
+    engine->machine = machine;
+    engine->blocks = block_cache_open();
+    if (engine->blocks == NULL || uc_open(UC_ARCH_X86, UC_MODE_64, &engine->uc) != UC_ERR_OK) {
+        return machine_fail(machine, NATIVE_ENGINE, "the engine does not open");
+    }
+    if (uc_ctl_set_cpu_model(engine->uc, UC_CPU_X86_SANDYBRIDGE) != UC_ERR_OK ||
+        uc_ctl_set_tcg_buffer_size(engine->uc, TRANSLATION_BUFFER_BYTES) != UC_ERR_OK ||
+        map_memory(machine, engine->uc) != NATIVE_OK ||
+        uc_ctl_exits_enable(engine->uc) != UC_ERR_OK) {
+        return machine_fail(machine, NATIVE_ENGINE, "the engine refuses its configuration");
+    }
+    engine->environment = environment_of(engine->uc);
+    set_control_registers(engine->uc);
+    engine->unchecked = true; /* the first block of all is translated without an edge */
+    return NATIVE_OK;
+}
+
+void engine_close(struct engine *engine)
+{
+    if (engine != NULL) {
+        if (engine->uc != NULL) {
+            (void)uc_close(engine->uc);
+        }
+        block_cache_close(engine->blocks);
+        free(engine);
+    }
+}
+
+void engine_settle(struct engine *engine)
+{
+    struct physical_processor *processor = engine->processor;
+    uint64_t guest = engine->work - engine->settled_work;
+    uint64_t monitor = engine->monitor_work - engine->settled_monitor_work;
+    engine->settled_work = engine->work;
+    engine->settled_monitor_work = engine->monitor_work;
+    processor->guest_cycles += guest;
+    processor->machine_cycles += guest + monitor;
+    processor->clock += guest;
+    if (engine->machine->options.clock == CLOCK_MACHINE) {
+        processor->clock += monitor;
+    }
+}
+
+void engine_limit(struct engine *engine)
+{
+    const struct physical_processor *processor = engine->processor;
+    uint64_t end = smaller(processor->deadline, processor->horizon);
+    uint64_t left = end > processor->clock ? end - processor->clock : 0;
+    if (processor->kicked || engine->unchecked) {
+        left = 0;
+    }
+    engine->work_limit = left > UINT64_MAX - engine->work ? UINT64_MAX : engine->work + left;
+}
+
+void engine_request_stop(struct engine *engine, enum engine_stop stop)
+{
+    engine->stop = stop;
+    (void)uc_emu_stop(engine->uc);
+}
+
+bool engine_block_boundary(struct engine *engine, uint64_t address, uint32_t size_bytes)
+{
+    struct physical_processor *processor = engine->processor;
+    engine_settle(engine);
+    if (engine->unchecked) {
+        engine->unchecked = false;
+        engine->unsupported =
+            block_unsupported(engine->blocks, &engine->machine->memory, engine->environment->cr[3],
+                              address, size_bytes, &engine->unsupported_address);
+        if (engine->unsupported != SUPPORTED) {
+            engine->refusing = true;
+            engine->unsupported_block = address;
+            engine->unsupported_end = address + size_bytes;
+            engine_request_stop(engine, ENGINE_STOP_UNSUPPORTED);
+            return false;
+        }
+    }
+    if (processor->kicked || processor->clock >= processor->deadline ||
+        processor->clock >= processor->horizon) {
+        engine_request_stop(engine, ENGINE_STOP_BOUNDARY);
+        return false;
+    }
+    engine_limit(engine);
+    return true;
+}
+
+static void on_block_off(uc_engine *uc, uint64_t address, uint32_t size_bytes, void *user_data)
+{
+    struct engine *engine = user_data;
+    (void)uc;
+    if (__builtin_expect(engine->work >= engine->work_limit, 0) &&
+        !engine_block_boundary(engine, address, size_bytes)) {
+        return; /* not charged: the same block arrives again on resuming */
+    }
+    engine->work += size_bytes;
+    engine->block_address = address;
+    engine->block_end = address + size_bytes;
+}
+
+static void on_block_timed(uc_engine *uc, uint64_t address, uint32_t size_bytes, void *user_data)
+{
+    struct engine *engine = user_data;
+    (void)uc;
+    if (engine->work >= engine->work_limit && !engine_block_boundary(engine, address, size_bytes)) {
+        return;
+    }
+    engine_charge_block(engine, &engine->work, address, size_bytes);
+}
+
+void engine_charge_block(struct engine *engine, uint64_t *work, uint64_t address,
+                         uint32_t size_bytes)
+{
+    const struct timing_operations *timing = engine->machine->timing;
+    uint64_t cycles = size_bytes;
+    if (timing->needs_blocks) {
+        uint64_t root = address_is_monitor(address) ? 0 : engine->environment->cr[3];
+        engine->block =
+            block_lookup(engine->blocks, &engine->machine->memory, root, address, size_bytes);
+        /* The engine has just fetched these bytes through the same tables. */
+        cycles = engine->block == NULL ? 1 : timing->block_cycles(NULL, &engine->block->timing);
+    }
+    *work += cycles;
+    engine->block_address = address;
+    engine->block_end = address + size_bytes;
+}
+
+static void on_edge(uc_engine *uc, uc_tb *current, uc_tb *previous, void *user_data)
+{
+    struct engine *engine = user_data;
+    (void)uc;
+    (void)current;
+    (void)previous;
+    engine->unchecked = true;
+    engine->work_limit = 0; /* the block's own hook comes next and takes the slow path */
+}
+
+static bool add_block_hooks(struct engine *engine)
+{
+    uc_hook hook;
+    void *on_block =
+        engine->machine->timing->needs_blocks ? (void *)on_block_timed : (void *)on_block_off;
+    if (engine->machine->options.monitor_build == MONITOR_SIMULATED) {
+        on_block = (void *)simulated_on_block;
+    }
+    return uc_hook_add(engine->uc, &hook, UC_HOOK_BLOCK, on_block, engine, 1, 0) == UC_ERR_OK &&
+           uc_hook_add(engine->uc, &hook, UC_HOOK_EDGE_GENERATED, (void *)on_edge, engine, 1, 0) ==
+               UC_ERR_OK;
+}
+
+/* Of the current block, what lies at and after rip has been charged but not executed. */
+static uint64_t unexecuted_cycles(struct engine *engine, uint64_t rip)
+{
+    if (rip < engine->block_address || rip >= engine->block_end) {
+        return 0;
+    }
+    const struct timing_operations *timing = engine->machine->timing;
+    if (!timing->needs_blocks || engine->block == NULL) {
+        return engine->block_end - rip;
+    }
+    uint64_t root = address_is_monitor(rip) ? 0 : engine->environment->cr[3];
+    uint32_t executed = block_count(engine->blocks, &engine->machine->memory, root,
+                                    engine->block_address, rip);
+    return timing->block_cycles(NULL, &engine->block->timing) -
+           timing->partial_cycles(NULL, &engine->block->timing, executed);
+}
+
+void engine_charge_partial(struct engine *engine, uint64_t rip)
+{
+    engine->work -= unexecuted_cycles(engine, rip);
+    engine->block_end = rip;
+}
+
+/* The schedule's clock, settled to the instruction, in EDX:EAX. */
+static int on_time_stamp(uc_engine *uc, void *user_data)
+{
+    struct engine *engine = user_data;
+    uint64_t *registers = engine->environment->registers;
+    (void)uc;
+    engine_settle(engine);
+    uint64_t time = engine->processor->clock - unexecuted_cycles(engine, engine->environment->rip);
+    registers[ENV_RAX] = time & 0xffffffff;
+    registers[ENV_RDX] = time >> 32;
+    return 1; /* done here: the engine must not execute it */
+}
+
+static int on_time_stamp_and_processor(uc_engine *uc, void *user_data)
+{
+    struct engine *engine = user_data;
+    engine->environment->registers[ENV_RCX] = engine->processor->id;
+    return on_time_stamp(uc, user_data);
+}
+
+static bool add_instruction_hook(struct engine *engine, void *callback, int instruction)
+{
+    uc_hook hook;
+    return uc_hook_add(engine->uc, &hook, UC_HOOK_INSN, callback, engine, 1, 0, instruction) ==
+           UC_ERR_OK;
+}
+
+int engine_add_hooks(struct engine *engine, const struct engine_hooks *hooks)
+{
+    uc_hook hook;
+    if (!add_block_hooks(engine) ||
+        uc_hook_add(engine->uc, &hook, UC_HOOK_INTR, (void *)hooks->on_interrupt, engine, 1, 0) !=
+            UC_ERR_OK ||
+        uc_hook_add(engine->uc, &hook, UC_HOOK_INSN_INVALID,
+                    (void *)hooks->on_invalid_instruction, engine, 1, 0) != UC_ERR_OK ||
+        !add_instruction_hook(engine, (void *)hooks->on_syscall, UC_X86_INS_SYSCALL) ||
+        !add_instruction_hook(engine, (void *)on_time_stamp, UC_X86_INS_RDTSC) ||
+        !add_instruction_hook(engine, (void *)on_time_stamp_and_processor, UC_X86_INS_RDTSCP)) {
+        return machine_fail(engine->machine, NATIVE_ENGINE, "the engine refuses a hook");
+    }
+    return NATIVE_OK;
+}
+
+void processor_idle(struct physical_processor *processor)
+{
+    uint64_t cycles = smaller(processor->deadline, processor->horizon) - processor->clock;
+    processor->idle_cycles += cycles;
+    processor->machine_cycles += cycles;
+    processor->clock += cycles;
+}
+
+/* The address at which translation must end, so that what precedes a refused instruction runs. */
+static void set_exit(struct engine *engine, uint64_t address)
+{
+    (void)uc_ctl_remove_cache(engine->uc, engine->unsupported_block, engine->unsupported_end);
+    (void)uc_ctl_set_exits(engine->uc, &address, (size_t)(address == 0 ? 0 : 1));
+}
+
+/* The run ended at the refused instruction, and it is still that: the root may have changed. */
+static bool at_refused(struct engine *engine)
+{
+    uint64_t at;
+    uint64_t rip = engine->environment->rip;
+    return rip == engine->unsupported_address &&
+           block_unsupported(engine->blocks, &engine->machine->memory, engine->environment->cr[3],
+                             rip, (uint32_t)(engine->unsupported_end - rip), &at) != SUPPORTED &&
+           at == rip;
+}
+
+int engine_run(struct engine *engine, uint64_t rip)
+{
+    bool refusing = engine->refusing;
+    engine->refusing = false;
+    if (engine->code_stale) {
+        (void)uc_ctl_flush_tb(engine->uc);
+        block_cache_invalidate(engine->blocks);
+        engine->code_stale = false;
+    }
+    if (engine->translation_stale) {
+        (void)uc_ctl_flush_tlb(engine->uc);
+        engine->translation_stale = false;
+    }
+    if (refusing) {
+        set_exit(engine, engine->unsupported_address);
+    }
+    engine->stop = ENGINE_STOP_NONE;
+    engine->environment->old_exception = -1;
+    engine_limit(engine);
+    uc_err error = uc_emu_start(engine->uc, rip, 0, 0, 0);
+    engine_settle(engine);
+    if (refusing) {
+        set_exit(engine, 0);
+        if (engine->stop == ENGINE_STOP_NONE) {
+            engine->stop = at_refused(engine) ? ENGINE_STOP_REFUSED : ENGINE_STOP_BOUNDARY;
+        }
+    }
+    if (error != UC_ERR_OK) {
+        return machine_fail(engine->machine, NATIVE_ENGINE, "the engine stopped at %#llx: %s",
+                            (unsigned long long)engine->environment->rip, uc_strerror(error));
+    }
+    return NATIVE_OK;
+}

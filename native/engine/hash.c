@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Canonical hashes: equal states give equal hashes whatever the build, the path to the
+ * state or what has been touched. Left out: L4 slots of the monitor, descriptor tables, the
+ * monitor's own text, and counters that only people read.
+ */
+#include <string.h>
+
+#include "machine.h"
+
+/* What of a record a guest can tell, in one flat structure without padding. */
+struct canonical_record {
+    uint64_t general[15];
+    uint64_t rip, rflags, rsp;
+    uint64_t fs_base, gs_base, gs_base_other, selectors;
+    uint64_t kernel_root_frame, user_root_frame, kernel_stack_top;
+    uint64_t callbacks[CALLBACK_COUNT];
+    uint64_t timer_deadline_cycles, debt_cycles;
+    uint32_t state, user_mode;
+    uint8_t floating_point[512];
+};
+
+static uint64_t hash_record(const struct virtual_processor *record)
+{
+    struct canonical_record canonical;
+    const struct registers *registers = &record->registers;
+    memset(&canonical, 0, sizeof canonical);
+    memcpy(canonical.general, registers, sizeof canonical.general);
+    canonical.rip = registers->rip;
+    canonical.rflags = registers->rflags;
+    canonical.rsp = registers->rsp;
+    canonical.fs_base = record->fs_base;
+    canonical.gs_base = record->gs_base;
+    canonical.gs_base_other = record->gs_base_other;
+    canonical.selectors = record->selectors;
+    canonical.kernel_root_frame = record->kernel_root_frame;
+    canonical.user_root_frame = record->user_root_frame;
+    canonical.kernel_stack_top = record->kernel_stack_top;
+    memcpy(canonical.callbacks, record->callbacks, sizeof canonical.callbacks);
+    canonical.timer_deadline_cycles = record->timer_deadline_cycles;
+    canonical.debt_cycles = record->debt_cycles;
+    canonical.state = record->state;
+    canonical.user_mode = record->user_mode;
+    memcpy(canonical.floating_point, record->floating_point, sizeof canonical.floating_point);
+    return memory_hash(&canonical, sizeof canonical, record->index);
+}
+
+static const struct frame *frame_table(const struct machine *machine)
+{
+    return (const struct frame *)(const void *)(machine->memory.base + FRAME_TABLE_ADDRESS);
+}
+
+/* Zero for a frame of zeros, so that touched and untouched memory are the same. */
+static uint64_t hash_frame(const struct machine *machine, uint64_t frame, uint64_t position)
+{
+    const uint8_t *bytes = machine->memory.base + frame * PAGE_SIZE_BYTES;
+    uint8_t table[PAGE_SIZE_BYTES];
+    if (frame_table(machine)[frame].type == FRAME_TABLE_4) {
+        memcpy(table, bytes, sizeof table);
+        memset(table + MONITOR_SLOT_FIRST * 8, 0, MONITOR_SLOT_COUNT * 8);
+        bytes = table;
+    }
+    if (bytes[0] == 0 && memcmp(bytes, bytes + 1, PAGE_SIZE_BYTES - 1) == 0) {
+        return 0;
+    }
+    return memory_hash(bytes, PAGE_SIZE_BYTES, mix64(position));
+}
+
+/* Frames add up, so that the order of extents does not matter and holes cost nothing. */
+static uint64_t hash_memory(const struct machine *machine, const struct view_partition *partition)
+{
+    uint64_t sum = 0;
+    for (uint32_t index = 0; index < partition->extent_count; index++) {
+        const struct view_extent *extent = &machine->view->extents[partition->first_extent + index];
+        uint64_t first;
+        uint64_t last = extent->machine_frame;
+        uint64_t end = extent->machine_frame + extent->frame_count;
+        while (last < end && memory_next_run(&machine->memory, &first, &last)) {
+            for (uint64_t frame = first; frame < last && frame < end; frame++) {
+                sum += hash_frame(machine, frame,
+                                  extent->guest_frame + frame - extent->machine_frame);
+            }
+        }
+    }
+    return sum;
+}
+
+static uint64_t hash_partition(const struct machine *machine, uint32_t id)
+{
+    const struct partition *partition = &machine->monitor->partitions[id];
+    uint64_t hash = hash_memory(machine, &machine->view->partitions[id]);
+    for (uint32_t index = 0; index < partition->virtual_processor_count; index++) {
+        uint32_t record = partition->first_virtual_processor + index;
+        hash = mix64(hash ^ hash_record(&machine->monitor->virtual_processors[record]));
+        hash = mix64(hash ^ machine_work(machine, record));
+    }
+    hash = mix64(hash ^ memory_hash(partition->trap_handlers, sizeof partition->trap_handlers, id));
+    hash = mix64(hash ^ memory_hash(&partition->stop, sizeof partition->stop, id));
+    return mix64(hash ^ partition->state);
+}
+
+uint64_t machine_partition_hash(struct machine *machine, uint32_t id)
+{
+    if (!machine->booted || id == 0 || id > machine->partition_count) {
+        return 0;
+    }
+    machine_build(machine)->synchronise(machine);
+    return hash_partition(machine, id);
+}
+
+uint64_t machine_state_hash(struct machine *machine)
+{
+    uint64_t hash = mix64(machine->options.processor_count);
+    if (!machine->booted) {
+        return 0;
+    }
+    machine_build(machine)->synchronise(machine);
+    for (uint32_t id = 1; id <= machine->partition_count; id++) {
+        hash = mix64(hash ^ hash_partition(machine, id));
+    }
+    for (uint32_t id = 0; id < machine->options.processor_count; id++) {
+        const struct physical_processor *processor = &machine->processors[id];
+        hash = mix64(hash ^ processor->clock);
+        hash = mix64(hash ^ processor->guest_cycles);
+        hash = mix64(hash ^ processor->idle_cycles);
+    }
+    return hash;
+}
+
+uint64_t machine_guest_read(struct machine *machine, uint32_t id, uint64_t address, uint8_t *buffer,
+                            uint64_t size_bytes)
+{
+    uint64_t done = 0;
+    if (!machine->booted || id == 0 || id > machine->partition_count) {
+        return 0;
+    }
+    const struct partition *partition = &machine->monitor->partitions[id];
+    uint64_t root =
+        machine->monitor->virtual_processors[partition->first_virtual_processor].kernel_root_frame
+        << PAGE_SHIFT;
+    while (done < size_bytes) {
+        uint64_t piece = PAGE_SIZE_BYTES - (address + done) % PAGE_SIZE_BYTES;
+        uint64_t at = memory_translate(&machine->memory, root, address + done);
+        piece = piece < size_bytes - done ? piece : size_bytes - done;
+        if (at == 0 || at + piece > machine->memory.size_bytes) {
+            break;
+        }
+        memcpy(buffer + done, machine->memory.base + at, piece);
+        done += piece;
+    }
+    return done;
+}

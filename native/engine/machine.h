@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The inside of a machine: physical processors, engines, queues. One host, one thread.
+ * Shared by the files of native/engine and nobody else.
+ */
+#ifndef MACHINE_INTERNAL_H
+#define MACHINE_INTERNAL_H
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <unicorn/unicorn.h>
+
+#include "blocks.h"
+#include "core/monitor.h"
+#include "environment.h"
+#include "machine_memory.h"
+#include "native.h"
+#include "queue.h"
+#include "timing/timing.h"
+
+/* Room for what a build keeps of a processor in a snapshot. */
+#define ENGINE_STATE_WORDS 64u
+
+/* Why an engine came to rest, when it was not an end by itself. */
+enum engine_stop {
+    ENGINE_STOP_NONE = 0,
+    ENGINE_STOP_BOUNDARY, /* before a block: deadline, kick or horizon */
+    ENGINE_STOP_SWITCH,   /* the monitor chose another virtual processor, or wants a clean restart */
+    ENGINE_STOP_UNSUPPORTED, /* before a block with an instruction that must not run */
+    ENGINE_STOP_REFUSED      /* before that very instruction */
+};
+
+struct machine;
+struct physical_processor;
+
+/*
+ * One Unicorn engine: a virtual processor's (native build) or a physical processor's
+ * (simulated build). The block hook touches the first cache line only.
+ */
+struct engine {
+    uint64_t work;       /* guest cycles so far, the block being executed included */
+    uint64_t work_limit; /* the block hook leaves its fast path when work reaches it */
+    uint64_t block_address;
+    uint64_t block_end;
+    uint64_t monitor_work; /* simulated build: the monitor's own cycles so far */
+    struct environment *environment;
+    uc_engine *uc;
+    struct machine *machine;
+    struct physical_processor *processor;
+    struct virtual_processor *record; /* native build: whose engine this is */
+    const struct block *block;        /* timed models: the block being executed */
+    struct block_cache *blocks;
+    uint64_t settled_work;         /* work and monitor_work as last added to the clocks */
+    uint64_t settled_monitor_work;
+    uint64_t loaded_root;          /* native: CR3 and RFLAGS as we last wrote or read them */
+    uint64_t saved_rflags;
+    uint64_t attributed_work; /* simulated: work up to here belongs to a record already */
+    uint32_t last_record;     /* simulated: whose floating-point state was last completed */
+    uint64_t unsupported_address;  /* the next run ends here, where an instruction is refused */
+    uint64_t unsupported_block, unsupported_end; /* the block that holds it */
+    enum engine_stop stop;
+    enum unsupported unsupported; /* what unsupported_address holds */
+    bool unchecked;         /* a block was translated that has not been looked at yet */
+    bool code_stale;        /* translated code must be dropped before anything runs */
+    bool translation_stale; /* translations must be dropped before anything runs */
+    bool was_in_monitor;    /* simulated: the last block was the monitor's */
+    bool refusing;          /* the next run ends at unsupported_address */
+};
+
+struct physical_processor {
+    struct machine *machine;
+    uint32_t id;
+    bool kicked;
+    bool halted;         /* simulated build: in the idle loop */
+    bool limit_stale;    /* the monitor moved the deadline or the clock */
+    uint64_t clock;      /* position in the schedule, as last settled */
+    uint64_t deadline;   /* the monitor's: ENTRY_TIMER is due; TIME_NEVER: none */
+    uint64_t horizon;    /* the run loop's: give the next processor its turn */
+    uint64_t guest_cycles;
+    uint64_t machine_cycles;
+    uint64_t idle_cycles;
+    struct engine *engine;            /* simulated: its own; native: the running one, or NULL */
+    struct virtual_processor *record; /* native: what runs; idle records have no engine */
+};
+
+struct input {
+    uint64_t at_cycles;
+    uint32_t partition;
+    uint32_t size_bytes;
+    uint8_t *data;
+    struct input *next;
+};
+
+struct console {
+    uint8_t *input; /* bytes that the guest has not read yet */
+    uint32_t input_size_bytes;
+};
+
+struct machine {
+    struct machine_options options;
+    struct machine_memory memory;
+    struct monitor *monitor; /* in machine memory */
+    const struct timing_operations *timing;
+    struct physical_processor processors[PROCESSOR_LIMIT];
+    struct engine *engines[VIRTUAL_PROCESSOR_LIMIT]; /* native: a virtual processor each; simulated: a processor each */
+    uint64_t virtual_processor_work[VIRTUAL_PROCESSOR_LIMIT]; /* simulated; native: in the engines */
+    uint64_t next_free_frame;
+    uint64_t guest_first_frame;
+    uint64_t round_start;
+    uint32_t turn; /* processor whose turn in the round it is */
+    uint32_t partition_count;
+    uint32_t log_categories;
+    uint64_t monitor_entry; /* simulated: address of the image's entry */
+    bool booted;
+    bool failed;
+    uint32_t failure; /* enum exit_reason once failed */
+    jmp_buf panic;    /* out of the monitor, native build */
+    struct input *inputs; /* by time */
+    struct console consoles[PARTITION_LIMIT];
+    struct queue console_queue, log_queue, mark_queue;
+    struct log_record pending_log[PROCESSOR_LIMIT]; /* category 0: none */
+    struct view_body *view; /* the body in force, through the writer's alias */
+    struct machine_snapshot *tracked; /* whose restore needs only what is dirty */
+    char error[512];
+};
+
+/* The machine whose monitor is running, for the platform's functions; set by platform_enter. */
+extern _Thread_local struct machine *current_machine;
+
+/* native.c */
+int machine_fail(struct machine *machine, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* engine.c */
+int engine_open(struct machine *machine, struct engine **engine);
+void engine_close(struct engine *engine);
+/* Adds what the engine has executed since the last time to its processor's clocks. */
+void engine_settle(struct engine *engine);
+/* Sets the block hook's limit from the processor's deadline, horizon and pending kicks. */
+void engine_limit(struct engine *engine);
+/* Takes back what was charged for the current block at and after rip: it did not run. */
+void engine_charge_partial(struct engine *engine, uint64_t rip);
+void engine_charge_block(struct engine *engine, uint64_t *work, uint64_t address,
+                         uint32_t size_bytes);
+/* How a build takes what leaves the guest's own code. */
+struct engine_hooks {
+    void (*on_interrupt)(uc_engine *uc, uint32_t number, void *engine);
+    bool (*on_invalid_instruction)(uc_engine *uc, void *engine);
+    void (*on_syscall)(uc_engine *uc, void *engine);
+};
+/* These, the time stamp, and the block hooks for the machine's timing model. */
+int engine_add_hooks(struct engine *engine, const struct engine_hooks *hooks);
+
+/* registers.c: between an engine's live state and a record's. */
+void engine_save_registers(const struct engine *engine, struct registers *registers);
+/* General registers and rip; flags, segments and root are the caller's. */
+void engine_load_general(struct engine *engine, const struct registers *registers);
+void environment_enter_guest(struct environment *environment);
+void environment_enter_monitor(struct environment *environment);
+/* DS, ES, FS and GS, 16 bits each. */
+uint64_t environment_selectors(const struct environment *environment);
+void environment_load_selectors(struct environment *environment, uint64_t selectors);
+
+/* Nothing runs here until the deadline or the horizon: the clock goes there. */
+void processor_idle(struct physical_processor *processor);
+/* Runs from rip until something stops it; drops stale code and translations first. */
+int engine_run(struct engine *engine, uint64_t rip);
+void engine_request_stop(struct engine *engine, enum engine_stop stop);
+/* Called by either build's block hook when work has reached the limit: true to go on. */
+bool engine_block_boundary(struct engine *engine, uint64_t address, uint32_t size_bytes);
+
+/* native_build.c, simulated_build.c: what differs between the two builds, as one table. */
+struct build_operations {
+    /* Engines and hooks, once the view and memory stand; then the monitor's own start. */
+    int (*boot)(struct machine *machine);
+    /* Runs one processor to its horizon. */
+    int (*run_processor)(struct physical_processor *processor);
+    /* Nothing runs on this processor and nothing is due but by its deadline. */
+    bool (*is_idle)(const struct physical_processor *processor);
+    /* Brings registers and floating-point state of all records up to date in machine memory. */
+    void (*synchronise)(struct machine *machine);
+    /* After machine memory and records were replaced: engines must follow. */
+    void (*reload)(struct machine *machine);
+    /* What of a processor lies neither in machine memory nor in its clocks. */
+    void (*save_processor)(const struct physical_processor *processor, uint64_t *words);
+    void (*load_processor)(struct physical_processor *processor, const uint64_t *words);
+    void (*set_work)(struct machine *machine, uint32_t virtual_processor, uint64_t work);
+};
+extern const struct build_operations native_build;
+extern const struct build_operations simulated_build;
+
+const struct build_operations *machine_build(const struct machine *machine);
+
+void simulated_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, void *user_data);
+
+/* floating_point.c */
+void floating_point_save(uc_engine *uc, uint8_t image[512]);
+void floating_point_load(uc_engine *uc, const uint8_t image[512]);
+void floating_point_reset_image(uint8_t image[512]);
+
+/* input.c */
+void input_deliver(struct machine *machine, uint64_t clock_cycles);
+
+/* records.c */
+void record_console(struct machine *machine, uint32_t partition, const uint8_t *data,
+                    uint32_t size_bytes);
+void record_mark(struct machine *machine, uint32_t virtual_processor, uint64_t id, uint64_t value);
+/* Around a monitor entry, when any category is switched on. */
+void log_entry(struct machine *machine, struct physical_processor *processor,
+               const struct virtual_processor *record, const struct registers *registers);
+void log_return(struct machine *machine, struct physical_processor *processor,
+                const struct virtual_processor *next);
+/* Guest cycles of a virtual processor so far. */
+uint64_t machine_work(const struct machine *machine, uint32_t virtual_processor);
+uint64_t machine_clock(const struct machine *machine, const struct physical_processor *processor);
+
+static inline bool address_is_monitor(uint64_t address)
+{
+    return address - MONITOR_DIRECT_ADDRESS < (uint64_t)MONITOR_SLOT_COUNT << 39;
+}
+
+static inline uint32_t processor_of(const struct machine *machine, uint32_t virtual_processor)
+{
+    return virtual_processor >= IDLE_ID_FIRST
+               ? virtual_processor - IDLE_ID_FIRST
+               : machine->monitor->virtual_processors[virtual_processor].processor;
+}
+
+#endif

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The face of a machine towards Python: creation, boot, the run loop over its processors,
+ * statistics. Everything here is between two runs, never inside one.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+#include "platform_host.h"
+#include "view_writer.h"
+
+#define MEBIBYTE (1024ull * 1024ull)
+#define LARGE_PAGE_SIZE_BYTES (2 * MEBIBYTE)
+
+static _Thread_local char create_error[512];
+
+int machine_fail(struct machine *machine, int code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(machine->error, sizeof machine->error, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+const char *machine_error(const struct machine *machine)
+{
+    return machine == NULL ? create_error : machine->error;
+}
+
+const struct build_operations *machine_build(const struct machine *machine)
+{
+    return machine->options.monitor_build == MONITOR_NATIVE ? &native_build : &simulated_build;
+}
+
+static int check_options(struct machine *machine)
+{
+    const struct machine_options *options = &machine->options;
+    if (options->memory_size_bytes < MACHINE_MEMORY_MINIMUM_MIB * MEBIBYTE ||
+        options->memory_size_bytes > MACHINE_MEMORY_MAXIMUM_MIB * MEBIBYTE ||
+        options->memory_size_bytes % LARGE_PAGE_SIZE_BYTES != 0) {
+        return machine_fail(machine, NATIVE_LIMIT,
+                            "machine memory must be %d to %d MiB, a multiple of 2 MiB",
+                            MACHINE_MEMORY_MINIMUM_MIB, MACHINE_MEMORY_MAXIMUM_MIB);
+    }
+    if (options->processor_count < 1 || options->processor_count > PROCESSOR_LIMIT) {
+        return machine_fail(machine, NATIVE_LIMIT, "a machine has 1 to %d processors",
+                            PROCESSOR_LIMIT);
+    }
+    if (options->monitor_build > MONITOR_SIMULATED || options->timing > TIMING_UNIT ||
+        options->clock > CLOCK_MACHINE || options->interleave_cycles == 0 ||
+        options->clock_frequency_hz == 0) {
+        return machine_fail(machine, NATIVE_INVALID, "an option of the machine has no such value");
+    }
+    return NATIVE_OK;
+}
+
+static int prepare(struct machine *machine)
+{
+    int result = check_options(machine);
+    if (result != NATIVE_OK) {
+        return result;
+    }
+    const struct machine_options *options = &machine->options;
+    if (memory_create(&machine->memory, options->memory_size_bytes) != NATIVE_OK) {
+        return machine_fail(machine, NATIVE_NO_MEMORY, "no host memory for %llu MiB of machine memory",
+                            (unsigned long long)(options->memory_size_bytes / MEBIBYTE));
+    }
+    machine->monitor = (struct monitor *)(void *)(machine->memory.base + MONITOR_STATE_ADDRESS);
+    machine->timing = options->timing == TIMING_OFF ? &timing_off : &timing_unit;
+    for (uint32_t id = 0; id < PROCESSOR_LIMIT; id++) {
+        machine->processors[id].machine = machine;
+        machine->processors[id].id = id;
+        machine->processors[id].deadline = TIME_NEVER;
+    }
+    uint64_t frame_count = options->memory_size_bytes / PAGE_SIZE_BYTES;
+    uint64_t frame_table_end = FRAME_TABLE_ADDRESS + frame_count * sizeof(struct frame);
+    machine->guest_first_frame = (frame_table_end + PAGE_SIZE_BYTES - 1) / PAGE_SIZE_BYTES;
+    machine->next_free_frame = machine->guest_first_frame;
+    return view_open(machine);
+}
+
+int machine_create(const struct machine_options *options, struct machine **result)
+{
+    struct machine *machine = calloc(1, sizeof *machine);
+    if (machine == NULL) {
+        (void)snprintf(create_error, sizeof create_error, "no host memory for a machine");
+        return NATIVE_NO_MEMORY;
+    }
+    machine->options = *options;
+    machine->memory.descriptor = -1;
+    int code = prepare(machine);
+    if (code != NATIVE_OK) {
+        memcpy(create_error, machine->error, sizeof create_error);
+        machine_destroy(machine);
+        return code;
+    }
+    *result = machine;
+    return NATIVE_OK;
+}
+
+void machine_destroy(struct machine *machine)
+{
+    if (machine == NULL) {
+        return;
+    }
+    for (uint32_t id = 0; id < VIRTUAL_PROCESSOR_LIMIT; id++) {
+        engine_close(machine->engines[id]);
+    }
+    while (machine->inputs != NULL) {
+        struct input *next = machine->inputs->next;
+        free(machine->inputs->data);
+        free(machine->inputs);
+        machine->inputs = next;
+    }
+    for (uint32_t id = 0; id < PARTITION_LIMIT; id++) {
+        free(machine->consoles[id].input);
+    }
+    queue_free(&machine->console_queue);
+    queue_free(&machine->log_queue);
+    queue_free(&machine->mark_queue);
+    memory_destroy(&machine->memory);
+    free(machine);
+}
+
+int machine_monitor_load(struct machine *machine, const uint8_t *image, uint64_t size_bytes,
+                         uint64_t entry_address)
+{
+    uint64_t offset = entry_address - MONITOR_DIRECT_ADDRESS - MONITOR_IMAGE_ADDRESS;
+    if (size_bytes > MONITOR_IMAGE_SIZE_BYTES || offset >= size_bytes) {
+        return machine_fail(machine, NATIVE_INVALID, "the monitor's image does not fit its place");
+    }
+    memcpy(machine->memory.base + MONITOR_IMAGE_ADDRESS, image, size_bytes);
+    machine->monitor_entry = entry_address;
+    return NATIVE_OK;
+}
+
+static int check_boot(struct machine *machine)
+{
+    if (machine->booted || machine->partition_count == 0) {
+        return machine_fail(machine, NATIVE_STATE,
+                            machine->booted ? "the machine has booted already"
+                                            : "there is no partition to boot");
+    }
+    if (machine->options.monitor_build == MONITOR_SIMULATED && machine->monitor_entry == 0) {
+        return machine_fail(machine, NATIVE_STATE, "no simulated monitor has been loaded");
+    }
+    return NATIVE_OK;
+}
+
+int machine_boot(struct machine *machine)
+{
+    int result = check_boot(machine);
+    if (result != NATIVE_OK) {
+        return result;
+    }
+    firmware_prepare(machine);
+    view_publish(machine);
+    platform_enter(machine);
+    machine->booted = true;
+    if (setjmp(machine->panic) != 0) {
+        return NATIVE_ENGINE;
+    }
+    result = machine_build(machine)->boot(machine);
+    machine->failed = result != NATIVE_OK;
+    machine->failure = EXIT_ENGINE_FAILURE;
+    return result;
+}
+
+static bool all_idle(const struct machine *machine)
+{
+    if (machine->inputs != NULL) {
+        return false;
+    }
+    for (uint32_t id = 0; id < machine->options.processor_count; id++) {
+        const struct physical_processor *processor = &machine->processors[id];
+        if (processor->deadline != TIME_NEVER || !machine_build(machine)->is_idle(processor)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * Where the coming round ends. With several processors rounds are multiples of the interleave,
+ * whatever is asked from outside, since guests on different processors could tell; one
+ * processor alone runs as far as it may.
+ */
+static uint64_t round_end(const struct machine *machine, uint64_t until_cycles)
+{
+    if (machine->options.processor_count > 1) {
+        return machine->round_start + machine->options.interleave_cycles;
+    }
+    if (machine->inputs != NULL && machine->inputs->at_cycles < until_cycles) {
+        return machine->inputs->at_cycles;
+    }
+    return until_cycles;
+}
+
+/* Nobody can run before the earliest deadline or input: the rounds until then are empty. */
+static void skip_idle_rounds(struct machine *machine, uint64_t until_cycles)
+{
+    uint64_t next = machine->inputs == NULL ? TIME_NEVER : machine->inputs->at_cycles;
+    for (uint32_t id = 0; id < machine->options.processor_count; id++) {
+        const struct physical_processor *processor = &machine->processors[id];
+        if (!machine_build(machine)->is_idle(processor)) {
+            return;
+        }
+        next = processor->deadline < next ? processor->deadline : next;
+    }
+    next = next < until_cycles ? next : until_cycles;
+    if (machine->turn == 0 && next > machine->round_start) {
+        uint64_t interleave = machine->options.interleave_cycles;
+        machine->round_start += (next - machine->round_start) / interleave * interleave;
+    }
+}
+
+/* One round: every processor runs to its end, in order. */
+static int run_round(struct machine *machine, uint64_t end)
+{
+    for (; machine->turn < machine->options.processor_count; machine->turn++) {
+        struct physical_processor *processor = &machine->processors[machine->turn];
+        processor->horizon = end;
+        int result = machine_build(machine)->run_processor(processor);
+        if (result != NATIVE_OK) {
+            return result;
+        }
+    }
+    machine->turn = 0;
+    machine->round_start = end;
+    return NATIVE_OK;
+}
+
+static uint32_t run_until(struct machine *machine, uint64_t until_cycles)
+{
+    while (machine->monitor->running_partitions != 0) {
+        if (machine->round_start >= until_cycles) {
+            return EXIT_PAUSED;
+        }
+        input_deliver(machine, machine->round_start);
+        if (all_idle(machine)) {
+            return EXIT_IDLE;
+        }
+        skip_idle_rounds(machine, until_cycles);
+        if (run_round(machine, round_end(machine, until_cycles)) != NATIVE_OK) {
+            machine->failed = true;
+            machine->failure = EXIT_ENGINE_FAILURE;
+            return EXIT_ENGINE_FAILURE;
+        }
+    }
+    return EXIT_HALTED;
+}
+
+int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_exit *exit)
+{
+    memset(exit, 0, sizeof *exit);
+    if (!machine->booted) {
+        return machine_fail(machine, NATIVE_STATE, "the machine has not been booted");
+    }
+    platform_enter(machine);
+    if (machine->failed || setjmp(machine->panic) != 0) {
+        exit->reason = machine->failure;
+    } else {
+        exit->reason = run_until(machine, until_cycles);
+    }
+    exit->clock_cycles = machine->processors[0].clock;
+    return NATIVE_OK;
+}
+
+/* Through a word that the monitor reads when it is kicked: the same for both builds. */
+int machine_partition_stop(struct machine *machine, uint32_t partition)
+{
+    if (!machine->booted || partition == 0 || partition > machine->partition_count) {
+        return machine_fail(machine, NATIVE_INVALID, "there is no running partition %u", partition);
+    }
+    machine->monitor->stop_request = partition;
+    machine->processors[0].kicked = true;
+    return NATIVE_OK;
+}
+
+int machine_processor_statistics(struct machine *machine, uint32_t id,
+                                 struct processor_statistics *statistics)
+{
+    if (id >= machine->options.processor_count) {
+        return machine_fail(machine, NATIVE_INVALID, "there is no processor %u", id);
+    }
+    const struct physical_processor *processor = &machine->processors[id];
+    statistics->guest_cycles = processor->guest_cycles;
+    statistics->machine_cycles = processor->machine_cycles;
+    statistics->idle_cycles = processor->idle_cycles;
+    statistics->clock_cycles = processor->clock;
+    statistics->switches = machine->monitor->processors[id].switches;
+    return NATIVE_OK;
+}
+
+uint64_t machine_work(const struct machine *machine, uint32_t virtual_processor)
+{
+    if (machine->options.monitor_build == MONITOR_NATIVE) {
+        const struct engine *engine = machine->engines[virtual_processor];
+        return engine == NULL ? 0 : engine->work;
+    }
+    return machine->virtual_processor_work[virtual_processor];
+}
+
+static void copy_stop(struct partition_statistics *statistics, const struct stop_record *stop)
+{
+    statistics->stop_reason = stop->reason;
+    statistics->stop_vector = stop->vector;
+    statistics->stop_error_code = stop->error_code;
+    statistics->stop_rip = stop->rip;
+    statistics->stop_address = stop->address;
+    statistics->exit_code = stop->exit_code;
+    memcpy(statistics->stop_text, stop->text, sizeof statistics->stop_text - 1);
+}
+
+int machine_partition_statistics(struct machine *machine, uint32_t id,
+                                 struct partition_statistics *statistics)
+{
+    if (!machine->booted || id == 0 || id > machine->partition_count) {
+        return machine_fail(machine, NATIVE_INVALID, "there is no booted partition %u", id);
+    }
+    const struct partition *partition = &machine->monitor->partitions[id];
+    const struct partition_counters *counters = &partition->counters;
+    memset(statistics, 0, sizeof *statistics);
+    statistics->state = partition->state;
+    copy_stop(statistics, &partition->stop);
+    for (uint32_t index = 0; index < partition->virtual_processor_count; index++) {
+        statistics->work += machine_work(machine, partition->first_virtual_processor + index);
+    }
+    statistics->events_sent = counters->events_sent;
+    statistics->events_delivered = counters->events_delivered;
+    statistics->system_calls = counters->system_calls;
+    memcpy(statistics->hypercalls, counters->hypercalls, sizeof counters->hypercalls);
+    memcpy(statistics->traps, counters->traps, sizeof counters->traps);
+    return NATIVE_OK;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The native build of the monitor: one engine a virtual processor, the monitor's C called
+ * straight from the engine's hooks. A trap costs no world switch of the host: registers are
+ * copied between the engine's live state and the record in machine memory, and the
+ * engine goes on unless the monitor chose somebody else.
+ */
+#include <string.h>
+
+#include "machine.h"
+#include "platform_host.h"
+
+#define VECTOR_BREAKPOINT 3u
+#define VECTOR_UNDEFINED 6u
+#define VECTOR_PROTECTION 13u
+#define VECTOR_PAGE_FAULT 14u
+#define SYSCALL_SIZE_BYTES 2u
+
+static void save_registers(struct engine *engine)
+{
+    const struct environment *environment = engine->environment;
+    struct virtual_processor *record = engine->record;
+    engine_save_registers(engine, &record->registers);
+    record->fs_base = environment->segments[ENV_FS].base;
+    record->gs_base = environment->segments[ENV_GS].base;
+    engine->saved_rflags = record->registers.rflags;
+}
+
+static void load_root(struct engine *engine)
+{
+    const struct virtual_processor *record = engine->record;
+    uint64_t frame = record->user_mode != 0 ? record->user_root_frame : record->kernel_root_frame;
+    uint64_t root = frame << PAGE_SHIFT;
+    if (root != engine->loaded_root) {
+        (void)uc_reg_write(engine->uc, UC_X86_REG_CR3, &root); /* drops all translations */
+        engine->loaded_root = root;
+        engine->translation_stale = false;
+    } else if (engine->translation_stale) {
+        (void)uc_ctl_flush_tlb(engine->uc);
+        engine->translation_stale = false;
+    }
+}
+
+static void load_registers(struct engine *engine)
+{
+    struct environment *environment = engine->environment;
+    const struct virtual_processor *record = engine->record;
+    const struct registers *from = &record->registers;
+    engine_load_general(engine, from);
+    if (from->rflags != engine->saved_rflags) {
+        (void)uc_reg_write(engine->uc, UC_X86_REG_EFLAGS, &from->rflags);
+        engine->saved_rflags = from->rflags;
+    }
+    if (environment->segments[ENV_CS].selector != SELECTOR_GUEST_CODE_64 ||
+        environment->segments[ENV_SS].selector != SELECTOR_GUEST_DATA) {
+        environment_enter_guest(environment);
+    }
+    environment->segments[ENV_FS].base = record->fs_base;
+    environment->segments[ENV_GS].base = record->gs_base;
+    load_root(engine);
+}
+
+static struct virtual_processor *enter(struct physical_processor *processor,
+                                       struct virtual_processor *record)
+{
+    struct machine *machine = processor->machine;
+    if (machine->log_categories == 0) {
+        return monitor_enter(record);
+    }
+    log_entry(machine, processor, record, &record->registers);
+    struct virtual_processor *next = monitor_enter(record);
+    log_return(machine, processor, next);
+    return next;
+}
+
+/* From a hook: registers are saved; hand over to the monitor and go on with what it chose. */
+static void enter_from_hook(struct engine *engine)
+{
+    struct physical_processor *processor = engine->processor;
+    struct virtual_processor *next = enter(processor, engine->record);
+    processor->record = next;
+    if (next != engine->record || engine->code_stale || processor->kicked) {
+        engine_request_stop(engine, ENGINE_STOP_SWITCH);
+        return;
+    }
+    load_registers(engine);
+    if (processor->limit_stale) {
+        processor->limit_stale = false;
+        engine_settle(engine);
+        engine_limit(engine);
+    }
+}
+
+static void on_syscall(uc_engine *uc, void *user_data)
+{
+    struct engine *engine = user_data;
+    (void)uc;
+    save_registers(engine);
+    struct registers *registers = &engine->record->registers;
+    registers->rip += SYSCALL_SIZE_BYTES;
+    registers->rcx = registers->rip;
+    registers->r11 = registers->rflags;
+    registers->vector = ENTRY_SYSCALL;
+    registers->error_code = 0;
+    enter_from_hook(engine);
+    /* The engine adds the instruction's size when this hook returns. */
+    engine->environment->rip -= SYSCALL_SIZE_BYTES;
+}
+
+static void raise_trap(struct engine *engine, uint64_t vector, uint64_t error_code)
+{
+    struct environment *environment = engine->environment;
+    environment->old_exception = -1; /* else the next trap counts as a double fault */
+    engine_charge_partial(engine, environment->rip);
+    save_registers(engine);
+    engine->record->registers.vector = vector;
+    engine->record->registers.error_code = error_code;
+    if (vector == VECTOR_PAGE_FAULT) {
+        engine->record->fault_address = environment->cr[2];
+    }
+}
+
+static void on_interrupt(uc_engine *uc, uint32_t number, void *user_data)
+{
+    struct engine *engine = user_data;
+    const struct environment *environment = engine->environment;
+    (void)uc;
+    if (environment->exception_is_interrupt != 0) {
+        uint64_t vector = number == VECTOR_BREAKPOINT ? number : ENTRY_SOFTWARE_INTERRUPT + number;
+        raise_trap(engine, vector, 0);
+    } else {
+        raise_trap(engine, number, (uint32_t)environment->error_code);
+    }
+    enter_from_hook(engine);
+}
+
+/* Also `vmcall`: the monitor looks at the bytes, as it would on a processor without VT-x. */
+static bool on_invalid_instruction(uc_engine *uc, void *user_data)
+{
+    struct engine *engine = user_data;
+    (void)uc;
+    raise_trap(engine, VECTOR_UNDEFINED, 0);
+    enter_from_hook(engine);
+    return true;
+}
+
+static const struct engine_hooks hooks = {on_interrupt, on_invalid_instruction, on_syscall};
+
+static int open_engine(struct machine *machine, uint32_t id)
+{
+    const struct virtual_processor *record = &machine->monitor->virtual_processors[id];
+    struct engine *engine;
+    int result = engine_open(machine, &engine);
+    machine->engines[id] = engine;
+    if (result != NATIVE_OK) {
+        return result;
+    }
+    engine->record = &machine->monitor->virtual_processors[id];
+    engine->processor = &machine->processors[record->processor];
+    engine->saved_rflags = ~0ull; /* none yet: the first load writes it */
+    uc_x86_mmr table = {0, MONITOR_DIRECT_ADDRESS + DESCRIPTOR_TABLE_ADDRESS, PAGE_SIZE_BYTES - 1,
+                        0};
+    (void)uc_reg_write(engine->uc, UC_X86_REG_GDTR, &table);
+    floating_point_load(engine->uc, record->floating_point);
+    return engine_add_hooks(engine, &hooks);
+}
+
+static int native_boot(struct machine *machine)
+{
+    platform_enter(machine);
+    monitor_start();
+    for (uint32_t id = 0; id < machine->view->virtual_processor_count; id++) {
+        int result = open_engine(machine, id);
+        if (result != NATIVE_OK) {
+            return result;
+        }
+    }
+    for (uint32_t id = 0; id < machine->options.processor_count; id++) {
+        struct physical_processor *processor = &machine->processors[id];
+        processor->record = monitor_first(id);
+    }
+    return NATIVE_OK;
+}
+
+static void enter_from_outside(struct physical_processor *processor, uint64_t vector)
+{
+    struct virtual_processor *record = processor->record;
+    record->registers.vector = vector;
+    record->registers.error_code = 0;
+    processor->engine = NULL;
+    processor->record = enter(processor, record);
+}
+
+static int run_engine(struct physical_processor *processor)
+{
+    struct engine *engine = processor->machine->engines[processor->record->id];
+    processor->engine = engine;
+    processor->limit_stale = false;
+    load_registers(engine);
+    int result = engine_run(engine, engine->environment->rip);
+    if (result != NATIVE_OK) {
+        return result;
+    }
+    if (engine->stop == ENGINE_STOP_SWITCH) {
+        return NATIVE_OK; /* saved in the hook */
+    }
+    save_registers(engine);
+    if (engine->stop == ENGINE_STOP_REFUSED) {
+        bool undefined = engine->unsupported == UNSUPPORTED_UNDEFINED;
+        raise_trap(engine, undefined ? VECTOR_UNDEFINED : VECTOR_PROTECTION, 0);
+        processor->record = enter(processor, engine->record);
+    } else if (engine->stop == ENGINE_STOP_NONE) {
+        return machine_fail(processor->machine, NATIVE_ENGINE,
+                            "the engine came to rest at %#llx for no reason",
+                            (unsigned long long)engine->environment->rip);
+    }
+    return NATIVE_OK;
+}
+
+static int native_run_processor(struct physical_processor *processor)
+{
+    struct machine *machine = processor->machine;
+    while (machine->monitor->running_partitions != 0) {
+        if (processor->kicked || processor->clock >= processor->deadline) {
+            uint64_t vector = processor->kicked ? ENTRY_KICK : ENTRY_TIMER;
+            processor->kicked = false;
+            enter_from_outside(processor, vector);
+        } else if (processor->clock >= processor->horizon) {
+            break;
+        } else if (processor->record->id >= IDLE_ID_FIRST) {
+            processor_idle(processor);
+        } else {
+            int result = run_engine(processor);
+            if (result != NATIVE_OK) {
+                return result;
+            }
+        }
+    }
+    return NATIVE_OK;
+}
+
+static bool native_is_idle(const struct physical_processor *processor)
+{
+    return processor->record->id >= IDLE_ID_FIRST && !processor->kicked;
+}
+
+/* Registers are saved whenever an engine rests; floating point and selectors live in it. */
+static void native_synchronise(struct machine *machine)
+{
+    for (uint32_t id = 0; id < VIRTUAL_PROCESSOR_LIMIT; id++) {
+        struct engine *engine = machine->engines[id];
+        if (engine != NULL && engine->record->started != 0) {
+            floating_point_save(engine->uc, engine->record->floating_point);
+            engine->record->selectors = environment_selectors(engine->environment);
+        }
+    }
+}
+
+static void native_reload(struct machine *machine)
+{
+    for (uint32_t id = 0; id < VIRTUAL_PROCESSOR_LIMIT; id++) {
+        struct engine *engine = machine->engines[id];
+        if (engine != NULL) {
+            engine->code_stale = true;
+            engine->translation_stale = true;
+            engine->loaded_root = ~0ull;
+            engine->saved_rflags = ~0ull;
+            floating_point_load(engine->uc, engine->record->floating_point);
+            environment_load_selectors(engine->environment, engine->record->selectors);
+        }
+    }
+}
+
+/* Which record runs; engines hold nothing else that the records do not. */
+static void native_save_processor(const struct physical_processor *processor, uint64_t *words)
+{
+    words[0] = processor->record->id;
+}
+
+static void native_load_processor(struct physical_processor *processor, const uint64_t *words)
+{
+    struct monitor *monitor = processor->machine->monitor;
+    processor->engine = NULL;
+    processor->record = words[0] >= IDLE_ID_FIRST ? &monitor->idle[words[0] - IDLE_ID_FIRST]
+                                                  : &monitor->virtual_processors[words[0]];
+}
+
+static void native_set_work(struct machine *machine, uint32_t virtual_processor, uint64_t work)
+{
+    struct engine *engine = machine->engines[virtual_processor];
+    if (engine != NULL) {
+        engine->work = work;
+        engine->settled_work = work;
+    }
+}
+
+const struct build_operations native_build = {
+    native_boot,   native_run_processor,  native_is_idle,        native_synchronise,
+    native_reload, native_save_processor, native_load_processor, native_set_work,
+};

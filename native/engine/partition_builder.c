@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Lays out a partition's memory before the boot: image, stack, start page, call page, time
+ * and shared pages, and the initial page tables, which the monitor then validates like any
+ * others. Memory is one extent; guest frames count from its beginning in this order:
+ * segments, stack, start, calls, time, shared pages, tables (all level 1, then 2, 3, 4), free.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+
+#define DIRECT_MAP_ADDRESS 0xffff880000000000ull /* L4 slot 272 */
+#define BOOT_AREA_ADDRESS 0xffff888000000000ull  /* L4 slot 273: one level-1 table's worth */
+#define BOOT_AREA_SLOT 273u
+#define START_OFFSET 0x0ull
+#define CALLS_OFFSET 0x1000ull
+#define TIME_OFFSET 0x2000ull
+#define SHARED_OFFSET 0x10000ull
+#define STACK_OFFSET 0x100000ull
+#define STACK_FRAMES 16u
+#define SEGMENT_LIMIT 64u
+#define RANGE_LIMIT (SEGMENT_LIMIT + 8u)
+
+struct range {
+    uint64_t address;
+    uint64_t guest_frame;
+    uint64_t frame_count;
+    bool writable;
+    bool executable;
+};
+
+struct builder {
+    struct machine *machine;
+    const struct partition_options *options;
+    uint64_t first_frame; /* machine frame of guest frame 0 */
+    uint64_t frame_count;
+    uint64_t used; /* guest frames laid out so far */
+    struct range ranges[RANGE_LIMIT];
+    uint32_t range_count;
+    uint64_t start, calls, time, shared; /* guest frames */
+    uint64_t tables;                     /* guest frame of the first table */
+    uint64_t table_counts[4];
+    uint64_t *prefixes[4]; /* for each level: which address prefixes have a table, sorted */
+};
+
+static struct range *add_range(struct builder *builder, uint64_t address, uint64_t frame_count,
+                               bool writable, bool executable)
+{
+    struct range *range = &builder->ranges[builder->range_count++];
+    range->address = address;
+    range->guest_frame = builder->used;
+    range->frame_count = frame_count;
+    range->writable = writable;
+    range->executable = executable;
+    builder->used += frame_count;
+    return range;
+}
+
+static uint8_t *frame_bytes(const struct builder *builder, uint64_t guest_frame)
+{
+    return builder->machine->memory.base + (builder->first_frame + guest_frame) * PAGE_SIZE_BYTES;
+}
+
+static uint64_t pages(uint64_t size_bytes)
+{
+    return size_bytes / PAGE_SIZE_BYTES + (size_bytes % PAGE_SIZE_BYTES != 0);
+}
+
+static int check_segment(struct builder *builder, const struct image_segment *segment)
+{
+    uint64_t frames = pages(segment->size_bytes);
+    uint64_t end = segment->address + frames * PAGE_SIZE_BYTES - 1;
+    bool canonical = (int64_t)(segment->address << 16) >> 16 == (int64_t)segment->address &&
+                     (int64_t)(end << 16) >> 16 == (int64_t)end;
+    if (segment->size_bytes == 0 || segment->address % PAGE_SIZE_BYTES != 0 || !canonical ||
+        end < segment->address || segment->data_size_bytes > segment->size_bytes ||
+        (segment->writable != 0 && segment->executable != 0)) {
+        return machine_fail(builder->machine, NATIVE_INVALID, "segment at %#llx of %s is not lawful",
+                            (unsigned long long)segment->address, builder->options->name);
+    }
+    for (uint64_t at = segment->address >> 39; at <= end >> 39; at++) {
+        uint64_t slot = at & (TABLE_ENTRY_COUNT - 1);
+        if (slot >= MONITOR_SLOT_FIRST && slot <= BOOT_AREA_SLOT) {
+            return machine_fail(builder->machine, NATIVE_INVALID,
+                                "segment at %#llx of %s lies in L4 slots 256 to 273",
+                                (unsigned long long)segment->address, builder->options->name);
+        }
+    }
+    if (frames > builder->frame_count - builder->used) {
+        return machine_fail(builder->machine, NATIVE_NO_MEMORY,
+                            "%s needs more than its %llu MiB", builder->options->name,
+                            (unsigned long long)(builder->options->memory_size_bytes >> 20));
+    }
+    return NATIVE_OK;
+}
+
+static int add_segments(struct builder *builder, const struct image_segment *segments,
+                        uint32_t segment_count)
+{
+    if (segment_count == 0 || segment_count > SEGMENT_LIMIT) {
+        return machine_fail(builder->machine, NATIVE_LIMIT, "%s has %u segments, not 1 to %u",
+                            builder->options->name, segment_count, SEGMENT_LIMIT);
+    }
+    for (uint32_t index = 0; index < segment_count; index++) {
+        const struct image_segment *segment = &segments[index];
+        int result = check_segment(builder, segment);
+        if (result != NATIVE_OK) {
+            return result;
+        }
+        const struct range *range = add_range(builder, segment->address, pages(segment->size_bytes),
+                                              segment->writable != 0, segment->executable != 0);
+        memcpy(frame_bytes(builder, range->guest_frame), segment->data, segment->data_size_bytes);
+    }
+    return NATIVE_OK;
+}
+
+static void add_boot_area(struct builder *builder)
+{
+    uint64_t base = BOOT_AREA_ADDRESS;
+    (void)add_range(builder, base + STACK_OFFSET, STACK_FRAMES, true, false);
+    builder->start = add_range(builder, base + START_OFFSET, 1, false, false)->guest_frame;
+    builder->calls = add_range(builder, base + CALLS_OFFSET, 1, false, true)->guest_frame;
+    builder->time = add_range(builder, base + TIME_OFFSET, 1, false, false)->guest_frame;
+    builder->shared = add_range(builder, base + SHARED_OFFSET,
+                                builder->options->virtual_processor_count, true, false)
+                          ->guest_frame;
+    builder->tables = builder->used;
+    /* All memory once more; what must not be written there is left out in fill_direct_map. */
+    struct range *direct = add_range(builder, DIRECT_MAP_ADDRESS, builder->frame_count, false, false);
+    direct->guest_frame = 0;
+    builder->used = builder->tables;
+}
+
+static int compare_words(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* Which tables a level needs: the distinct prefixes of all mapped addresses. */
+static int find_prefixes(struct builder *builder, unsigned level)
+{
+    unsigned shift = 12 + 9 * (level + 1);
+    uint64_t capacity = 0;
+    for (uint32_t index = 0; index < builder->range_count; index++) {
+        capacity += (builder->ranges[index].frame_count >> (9 * (level + 1))) + 2;
+    }
+    uint64_t *prefixes = malloc(capacity * sizeof *prefixes);
+    if (prefixes == NULL) {
+        return machine_fail(builder->machine, NATIVE_NO_MEMORY, "no host memory for page tables");
+    }
+    uint64_t count = 0;
+    for (uint32_t index = 0; index < builder->range_count; index++) {
+        const struct range *range = &builder->ranges[index];
+        uint64_t last = (range->address + (range->frame_count - 1) * PAGE_SIZE_BYTES) >> shift;
+        for (uint64_t prefix = range->address >> shift; prefix <= last; prefix++) {
+            prefixes[count++] = prefix;
+        }
+    }
+    qsort(prefixes, count, sizeof *prefixes, compare_words);
+    uint64_t distinct = 0;
+    for (uint64_t index = 0; index < count; index++) {
+        if (distinct == 0 || prefixes[distinct - 1] != prefixes[index]) {
+            prefixes[distinct++] = prefixes[index];
+        }
+    }
+    builder->prefixes[level] = prefixes;
+    builder->table_counts[level] = distinct;
+    return NATIVE_OK;
+}
+
+static int plan_tables(struct builder *builder)
+{
+    for (unsigned level = 0; level < 3; level++) {
+        int result = find_prefixes(builder, level);
+        if (result != NATIVE_OK) {
+            return result;
+        }
+    }
+    builder->prefixes[3] = calloc(1, sizeof(uint64_t));
+    builder->table_counts[3] = 1;
+    for (unsigned level = 0; level < 4; level++) {
+        builder->used += builder->table_counts[level];
+    }
+    if (builder->prefixes[3] == NULL || builder->used > builder->frame_count) {
+        return machine_fail(builder->machine, NATIVE_NO_MEMORY,
+                            "%s needs more than its %llu MiB", builder->options->name,
+                            (unsigned long long)(builder->options->memory_size_bytes >> 20));
+    }
+    return NATIVE_OK;
+}
+
+/* Guest frame of the level's table that covers an address. */
+static uint64_t table_frame(const struct builder *builder, unsigned level, uint64_t address)
+{
+    uint64_t frame = builder->tables;
+    for (unsigned lower = 0; lower < level; lower++) {
+        frame += builder->table_counts[lower];
+    }
+    if (level == 3) {
+        return frame;
+    }
+    uint64_t prefix = address >> (12 + 9 * (level + 1));
+    const uint64_t *found = bsearch(&prefix, builder->prefixes[level], builder->table_counts[level],
+                                    sizeof prefix, compare_words);
+    return frame + (uint64_t)(found - builder->prefixes[level]);
+}
+
+static void write_entry(struct builder *builder, unsigned level, uint64_t address, uint64_t entry)
+{
+    uint64_t index = address >> (12 + 9 * level) & (TABLE_ENTRY_COUNT - 1);
+    uint64_t frame = table_frame(builder, level, address);
+    memcpy(frame_bytes(builder, frame) + index * 8, &entry, sizeof entry);
+}
+
+/* In the direct map a guest may write what is nobody's text, constant, table or monitor page. */
+static bool is_writable_frame(const struct builder *builder, uint64_t guest_frame)
+{
+    if (guest_frame >= builder->used) {
+        return true;
+    }
+    for (uint32_t index = 0; index + 1 < builder->range_count; index++) {
+        const struct range *range = &builder->ranges[index];
+        if (guest_frame - range->guest_frame < range->frame_count) {
+            return range->writable;
+        }
+    }
+    return false; /* a table */
+}
+
+static void map_range(struct builder *builder, const struct range *range, bool direct)
+{
+    for (uint64_t page = 0; page < range->frame_count; page++) {
+        uint64_t guest_frame = range->guest_frame + page;
+        bool writable = direct ? is_writable_frame(builder, guest_frame) : range->writable;
+        uint64_t entry = (builder->first_frame + guest_frame) << PAGE_SHIFT | ENTRY_PRESENT |
+                         ENTRY_USER | (writable ? ENTRY_WRITABLE : 0) |
+                         (range->executable ? 0 : ENTRY_NO_EXECUTE);
+        write_entry(builder, 0, range->address + page * PAGE_SIZE_BYTES, entry);
+    }
+}
+
+static void write_tables(struct builder *builder)
+{
+    const uint64_t link = ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER;
+    for (unsigned level = 0; level < 3; level++) {
+        for (uint64_t index = 0; index < builder->table_counts[level]; index++) {
+            uint64_t address = builder->prefixes[level][index] << (12 + 9 * (level + 1));
+            uint64_t child = builder->first_frame + table_frame(builder, level, address);
+            write_entry(builder, level + 1, address, child << PAGE_SHIFT | link);
+        }
+    }
+    for (uint32_t index = 0; index < builder->range_count; index++) {
+        map_range(builder, &builder->ranges[index], index + 1 == builder->range_count);
+    }
+}
+
+static void write_start_page(struct builder *builder, uint32_t id, const struct range *image,
+                             uint32_t segment_count)
+{
+    struct start_page *start = (struct start_page *)(void *)frame_bytes(builder, builder->start);
+    const struct partition_options *options = builder->options;
+    start->header.magic = PAGE_MAGIC_START;
+    start->header.version = ABI_VERSION;
+    start->header.size_bytes = sizeof *start;
+    start->partition = id;
+    start->virtual_processor_count = options->virtual_processor_count;
+    start->extent_count = 1;
+    start->memory_size_bytes = builder->frame_count * PAGE_SIZE_BYTES;
+    strncpy(start->name, options->name, NAME_LIMIT - 1);
+    strncpy(start->command_line, options->command_line, COMMAND_LINE_LIMIT - 1);
+    start->random_seed = memory_hash(start->name, NAME_LIMIT, mix64(builder->machine->options.seed));
+    start->clock_frequency_hz = builder->machine->options.clock_frequency_hz;
+    start->direct_map_address = DIRECT_MAP_ADDRESS;
+    start->hypercall_page_address = BOOT_AREA_ADDRESS + CALLS_OFFSET;
+    start->time_page_address = BOOT_AREA_ADDRESS + TIME_OFFSET;
+    start->shared_pages_address = BOOT_AREA_ADDRESS + SHARED_OFFSET;
+    start->stack_top_address = BOOT_AREA_ADDRESS + STACK_OFFSET + STACK_FRAMES * PAGE_SIZE_BYTES;
+    start->kernel_root_frame = builder->first_frame + table_frame(builder, 3, 0);
+    start->first_free_guest_frame = builder->used;
+    start->extents[0] = (struct extent){0, builder->first_frame, builder->frame_count};
+    start->image_address = UINT64_MAX;
+    for (uint32_t index = 0; index < segment_count; index++) {
+        uint64_t end = image[index].address + image[index].frame_count * PAGE_SIZE_BYTES;
+        start->image_address =
+            image[index].address < start->image_address ? image[index].address : start->image_address;
+        start->image_end_address = end > start->image_end_address ? end : start->image_end_address;
+    }
+}
+
+static void write_view(struct builder *builder, uint32_t id)
+{
+    struct view_body *view = builder->machine->view;
+    struct view_partition *partition = &view->partitions[id];
+    const struct partition_options *options = builder->options;
+    partition->id = id;
+    partition->kind = options->kind;
+    partition->width = options->width;
+    partition->rights = options->rights;
+    partition->first_extent = view->extent_count;
+    partition->extent_count = 1;
+    partition->first_virtual_processor = view->virtual_processor_count;
+    partition->virtual_processor_count = options->virtual_processor_count;
+    partition->entry_address = options->entry_address;
+    partition->stack_top_address =
+        BOOT_AREA_ADDRESS + STACK_OFFSET + STACK_FRAMES * PAGE_SIZE_BYTES;
+    partition->start_page_address = BOOT_AREA_ADDRESS + START_OFFSET;
+    partition->hypercall_frame = builder->first_frame + builder->calls;
+    partition->time_frame = builder->first_frame + builder->time;
+    partition->shared_first_frame = builder->first_frame + builder->shared;
+    partition->kernel_root_frame = builder->first_frame + table_frame(builder, 3, 0);
+    partition->table_first_frame = builder->first_frame + builder->tables;
+    for (unsigned level = 0; level < 4; level++) {
+        partition->table_counts[level] = (uint32_t)builder->table_counts[level];
+    }
+    strncpy(partition->name, options->name, NAME_LIMIT - 1);
+    struct view_extent *extent = &view->extents[view->extent_count++];
+    extent->partition = id;
+    extent->guest_frame = 0;
+    extent->machine_frame = builder->first_frame;
+    extent->frame_count = builder->frame_count;
+    for (uint32_t index = 0; index < options->virtual_processor_count; index++) {
+        struct view_virtual_processor *record =
+            &view->virtual_processors[view->virtual_processor_count++];
+        record->partition = id;
+        record->index = index;
+        record->processor = options->processors[index];
+    }
+}
+
+static int check_partition(struct machine *machine, const struct partition_options *options)
+{
+    uint64_t free_frames = machine->memory.size_bytes / PAGE_SIZE_BYTES - machine->next_free_frame;
+    if (machine->booted || machine->partition_count + 1 >= PARTITION_LIMIT) {
+        return machine_fail(machine, NATIVE_LIMIT,
+                            machine->booted ? "the machine has booted already"
+                                            : "there are too many partitions");
+    }
+    if (options->width != 64 || options->virtual_processor_count < 1 ||
+        options->virtual_processor_count > PARTITION_PROCESSOR_LIMIT ||
+        machine->view->virtual_processor_count + options->virtual_processor_count >
+            VIRTUAL_PROCESSOR_LIMIT) {
+        return machine_fail(machine, NATIVE_LIMIT, "%s: width must be 64, virtual processors 1 to %d",
+                            options->name, PARTITION_PROCESSOR_LIMIT);
+    }
+    for (uint32_t index = 0; index < options->virtual_processor_count; index++) {
+        if (options->processors[index] >= machine->options.processor_count) {
+            return machine_fail(machine, NATIVE_INVALID, "%s: there is no processor %u",
+                                options->name, options->processors[index]);
+        }
+    }
+    if (options->memory_size_bytes == 0 ||
+        options->memory_size_bytes / PAGE_SIZE_BYTES > free_frames) {
+        return machine_fail(machine, NATIVE_NO_MEMORY,
+                            "%s wants %llu KiB, but the machine has %llu KiB left", options->name,
+                            (unsigned long long)(options->memory_size_bytes >> 10),
+                            (unsigned long long)(free_frames * PAGE_SIZE_BYTES >> 10));
+    }
+    return NATIVE_OK;
+}
+
+static int build(struct builder *builder, uint32_t id, const struct image_segment *segments,
+                 uint32_t segment_count)
+{
+    int result = add_segments(builder, segments, segment_count);
+    if (result != NATIVE_OK) {
+        return result;
+    }
+    if (builder->frame_count - builder->used < STACK_FRAMES + 3 + PARTITION_PROCESSOR_LIMIT) {
+        return machine_fail(builder->machine, NATIVE_NO_MEMORY, "%s needs more memory",
+                            builder->options->name);
+    }
+    add_boot_area(builder);
+    result = plan_tables(builder);
+    if (result == NATIVE_OK) {
+        write_tables(builder);
+        write_start_page(builder, id, builder->ranges, segment_count);
+        write_view(builder, id);
+    }
+    return result;
+}
+
+int machine_partition_add(struct machine *machine, const struct partition_options *options,
+                          const struct image_segment *segments, uint32_t segment_count)
+{
+    int result = check_partition(machine, options);
+    if (result != NATIVE_OK) {
+        return result;
+    }
+    struct builder *builder = calloc(1, sizeof *builder);
+    if (builder == NULL) {
+        return machine_fail(machine, NATIVE_NO_MEMORY, "no host memory for a partition");
+    }
+    builder->machine = machine;
+    builder->options = options;
+    builder->first_frame = machine->next_free_frame;
+    builder->frame_count = options->memory_size_bytes / PAGE_SIZE_BYTES;
+    uint32_t id = machine->partition_count + 1;
+    result = build(builder, id, segments, segment_count);
+    for (unsigned level = 0; level < 4; level++) {
+        free(builder->prefixes[level]);
+    }
+    if (result == NATIVE_OK) {
+        machine->next_free_frame += builder->frame_count;
+        machine->partition_count = id;
+        result = (int)id;
+    }
+    free(builder);
+    return result;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a running machine tells the outside, as queues of records that Python takes
+ * between two runs: console output, the log, marks. Nothing here influences a guest.
+ */
+#include <string.h>
+
+#include "machine.h"
+
+uint64_t machine_clock(const struct machine *machine, const struct physical_processor *processor)
+{
+    (void)machine;
+    if (processor->engine != NULL) {
+        engine_settle(processor->engine);
+    }
+    return processor->clock;
+}
+
+static struct physical_processor *processor_running(struct machine *machine, uint32_t partition)
+{
+    uint32_t first = machine->monitor->partitions[partition].first_virtual_processor;
+    return &machine->processors[processor_of(machine, first)];
+}
+
+void record_console(struct machine *machine, uint32_t partition, const uint8_t *data,
+                    uint32_t size_bytes)
+{
+    struct console_chunk chunk = {0};
+    uint8_t *room = queue_push(&machine->console_queue, sizeof chunk + size_bytes);
+    if (room == NULL) {
+        return;
+    }
+    chunk.clock_cycles = machine_clock(machine, processor_running(machine, partition));
+    chunk.partition = partition;
+    chunk.size_bytes = size_bytes;
+    memcpy(room, &chunk, sizeof chunk);
+    memcpy(room + sizeof chunk, data, size_bytes);
+}
+
+int machine_console_next(struct machine *machine, struct console_chunk *chunk)
+{
+    struct queue *queue = &machine->console_queue;
+    if (queue->tail == queue->head) {
+        return 0;
+    }
+    memcpy(chunk, queue->bytes + queue->head, sizeof *chunk);
+    const uint8_t *record = queue_pop(queue, sizeof *chunk + chunk->size_bytes);
+    chunk->data = record + sizeof *chunk;
+    return 1;
+}
+
+void record_mark(struct machine *machine, uint32_t virtual_processor, uint64_t id, uint64_t value)
+{
+    struct mark_record *mark = queue_push(&machine->mark_queue, sizeof *mark);
+    if (mark == NULL) {
+        return;
+    }
+    const struct virtual_processor *record =
+        &machine->monitor->virtual_processors[virtual_processor];
+    struct physical_processor *processor = &machine->processors[record->processor];
+    memset(mark, 0, sizeof *mark);
+    mark->clock_cycles = machine_clock(machine, processor);
+    mark->guest_cycles = machine_work(machine, virtual_processor);
+    mark->id = id;
+    mark->value = value;
+    mark->partition = record->partition;
+    mark->virtual_processor = record->index;
+}
+
+int machine_mark_next(struct machine *machine, struct mark_record *record)
+{
+    const struct mark_record *mark = queue_pop(&machine->mark_queue, sizeof *mark);
+    if (mark == NULL) {
+        return 0;
+    }
+    *record = *mark;
+    return 1;
+}
+
+void machine_log_set(struct machine *machine, uint32_t categories)
+{
+    machine->log_categories = categories;
+}
+
+static void push_log(struct machine *machine, const struct log_record *record)
+{
+    struct log_record *room = queue_push(&machine->log_queue, sizeof *room);
+    if (room != NULL) {
+        *room = *record;
+    }
+}
+
+int machine_log_next(struct machine *machine, struct log_record *record)
+{
+    const struct log_record *oldest = queue_pop(&machine->log_queue, sizeof *oldest);
+    if (oldest == NULL) {
+        return 0;
+    }
+    *record = *oldest;
+    return 1;
+}
+
+static uint32_t category_of(const struct virtual_processor *record, uint64_t vector)
+{
+    if (vector == ENTRY_SYSCALL) {
+        return record->user_mode != 0 ? LOG_TRAP : LOG_HYPERCALL;
+    }
+    return vector == ENTRY_TIMER || vector == ENTRY_KICK ? LOG_EVENT : LOG_TRAP;
+}
+
+void log_entry(struct machine *machine, struct physical_processor *processor,
+               const struct virtual_processor *record, const struct registers *registers)
+{
+    struct log_record *log = &machine->pending_log[processor->id];
+    memset(log, 0, sizeof *log);
+    log->clock_cycles = machine_clock(machine, processor);
+    log->category = category_of(record, registers->vector);
+    log->processor = processor->id;
+    log->virtual_processor = record->id;
+    if (log->category == LOG_HYPERCALL) {
+        log->number = (uint32_t)registers->rax;
+        log->arguments[0] = registers->rdi;
+        log->arguments[1] = registers->rsi;
+        log->arguments[2] = registers->rdx;
+    } else {
+        log->number = (uint32_t)registers->vector;
+        log->arguments[0] = registers->error_code;
+        log->arguments[1] = registers->rip;
+        log->arguments[2] = registers->vector == 14 ? record->fault_address : 0;
+    }
+}
+
+static void log_stops(struct machine *machine, const struct log_record *cause)
+{
+    const struct virtual_processor *record =
+        cause->virtual_processor >= IDLE_ID_FIRST
+            ? NULL
+            : &machine->monitor->virtual_processors[cause->virtual_processor];
+    if (record == NULL || (machine->log_categories & LOG_PARTITION) == 0 ||
+        machine->monitor->partitions[record->partition].state != PARTITION_STOPPED) {
+        return;
+    }
+    struct log_record stop = *cause;
+    const struct stop_record *reason = &machine->monitor->partitions[record->partition].stop;
+    stop.category = LOG_PARTITION;
+    stop.number = reason->reason;
+    stop.arguments[0] = reason->exit_code;
+    stop.arguments[1] = reason->rip;
+    stop.arguments[2] = reason->address;
+    push_log(machine, &stop);
+}
+
+void log_return(struct machine *machine, struct physical_processor *processor,
+                const struct virtual_processor *next)
+{
+    struct log_record *log = &machine->pending_log[processor->id];
+    if (log->category == 0) {
+        return;
+    }
+    if (log->category == LOG_HYPERCALL && log->virtual_processor < IDLE_ID_FIRST) {
+        log->result =
+            (int64_t)machine->monitor->virtual_processors[log->virtual_processor].registers.rax;
+    }
+    if ((log->category & machine->log_categories) != 0) {
+        push_log(machine, log);
+    }
+    log_stops(machine, log);
+    if (next->id != log->virtual_processor && (machine->log_categories & LOG_SWITCH) != 0) {
+        struct log_record change = *log;
+        change.category = LOG_SWITCH;
+        change.number = next->id;
+        memset(change.arguments, 0, sizeof change.arguments);
+        change.result = 0;
+        push_log(machine, &change);
+    }
+    log->category = 0;
+}

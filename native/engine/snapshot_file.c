@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Snapshots in a file: state, unread console input, pending input, frames that are not zero,
+ * and a checksum over all of it. Such a file contains the monitor's own memory, so it is
+ * trusted as much as the program itself; what is checked is that it is whole, and of a
+ * machine with these options.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+#include "snapshot.h"
+
+#define INPUT_LIMIT_BYTES (1u << 20)
+
+struct stream {
+    FILE *file;
+    uint64_t checksum;
+    bool failed;
+};
+
+struct input_header {
+    uint64_t at_cycles;
+    uint32_t partition;
+    uint32_t size_bytes;
+};
+
+static void fold(struct stream *stream, const void *data, uint64_t size_bytes)
+{
+    uint8_t rest[8] = {0};
+    uint64_t whole = size_bytes / 8 * 8;
+    stream->checksum = memory_hash(data, whole, stream->checksum);
+    memcpy(rest, (const uint8_t *)data + whole, size_bytes - whole);
+    stream->checksum = memory_hash(rest, sizeof rest, stream->checksum);
+}
+
+static void put(struct stream *stream, const void *data, uint64_t size_bytes)
+{
+    if (size_bytes != 0 && !stream->failed) {
+        stream->failed = fwrite(data, size_bytes, 1, stream->file) != 1;
+        fold(stream, data, size_bytes);
+    }
+}
+
+static bool get(struct stream *stream, void *data, uint64_t size_bytes)
+{
+    if (size_bytes != 0 && !stream->failed) {
+        stream->failed = fread(data, size_bytes, 1, stream->file) != 1;
+        if (!stream->failed) {
+            fold(stream, data, size_bytes);
+        }
+    }
+    return !stream->failed;
+}
+
+static void put_input(struct stream *stream, uint64_t at_cycles, uint32_t partition,
+                      const uint8_t *data, uint32_t size_bytes)
+{
+    struct input_header header = {at_cycles, partition, size_bytes};
+    put(stream, &header, sizeof header);
+    put(stream, data, size_bytes);
+}
+
+static void put_all(struct stream *stream, const struct machine_snapshot *snapshot)
+{
+    uint64_t input_count = 0;
+    for (const struct input *input = snapshot->inputs; input != NULL; input = input->next) {
+        input_count++;
+    }
+    put(stream, &snapshot->state, sizeof snapshot->state);
+    for (uint32_t id = 0; id < PARTITION_LIMIT; id++) {
+        const struct console *console = &snapshot->consoles[id];
+        put_input(stream, 0, id, console->input, console->input_size_bytes);
+    }
+    put(stream, &input_count, sizeof input_count);
+    for (const struct input *input = snapshot->inputs; input != NULL; input = input->next) {
+        put_input(stream, input->at_cycles, input->partition, input->data, input->size_bytes);
+    }
+    put(stream, &snapshot->saved_count, sizeof snapshot->saved_count);
+    for (uint64_t index = 0; index < snapshot->saved_count; index++) {
+        put(stream, &snapshot->frames[index], sizeof snapshot->frames[index]);
+    }
+    uint64_t checksum = stream->checksum;
+    put(stream, &checksum, sizeof checksum);
+}
+
+int machine_snapshot_write(struct machine *machine, const char *path)
+{
+    if (!machine->booted || machine->failed) {
+        return machine_fail(machine, NATIVE_STATE, "only a booted machine has snapshots");
+    }
+    struct machine_snapshot *snapshot = snapshot_new(machine);
+    if (snapshot == NULL || snapshot_fill(machine, snapshot) != NATIVE_OK) {
+        machine_snapshot_free(machine, snapshot);
+        return machine_fail(machine, NATIVE_NO_MEMORY, "no host memory for a snapshot");
+    }
+    struct stream stream = {fopen(path, "wb"), 0, false};
+    int result = NATIVE_OK;
+    if (stream.file == NULL) {
+        result = machine_fail(machine, NATIVE_FILE, "%s: %s", path, strerror(errno));
+    } else {
+        put_all(&stream, snapshot);
+        if (fclose(stream.file) != 0 || stream.failed) {
+            result = machine_fail(machine, NATIVE_FILE, "%s: could not be written whole", path);
+        }
+    }
+    machine_snapshot_free(machine, snapshot);
+    return result;
+}
+
+static struct input *get_input(struct stream *stream)
+{
+    struct input_header header;
+    if (!get(stream, &header, sizeof header) || header.partition >= PARTITION_LIMIT ||
+        header.size_bytes > INPUT_LIMIT_BYTES) {
+        stream->failed = true;
+        return NULL;
+    }
+    struct input *input = calloc(1, sizeof *input);
+    uint8_t *data = malloc(header.size_bytes + 1u);
+    if (input == NULL || data == NULL || !get(stream, data, header.size_bytes)) {
+        free(input);
+        free(data);
+        stream->failed = true;
+        return NULL;
+    }
+    input->at_cycles = header.at_cycles;
+    input->partition = header.partition;
+    input->size_bytes = header.size_bytes;
+    input->data = data;
+    return input;
+}
+
+static void get_consoles(struct stream *stream, struct machine_snapshot *snapshot)
+{
+    for (uint32_t id = 0; id < PARTITION_LIMIT && !stream->failed; id++) {
+        struct input *input = get_input(stream);
+        if (input != NULL) {
+            snapshot->consoles[id].input = input->data;
+            snapshot->consoles[id].input_size_bytes = input->size_bytes;
+            free(input);
+        }
+    }
+}
+
+static void get_inputs(struct stream *stream, struct machine_snapshot *snapshot)
+{
+    uint64_t count = 0;
+    struct input **place = &snapshot->inputs;
+    (void)get(stream, &count, sizeof count);
+    for (; count > 0 && !stream->failed; count--) {
+        *place = get_input(stream);
+        if (*place != NULL) {
+            place = &(*place)->next;
+        }
+    }
+}
+
+static void get_frames(struct stream *stream, struct machine_snapshot *snapshot)
+{
+    uint64_t count = 0;
+    struct saved_frame saved;
+    (void)get(stream, &count, sizeof count);
+    for (; count > 0 && get(stream, &saved, sizeof saved); count--) {
+        if (saved.frame >= snapshot->frame_count ||
+            snapshot_add_frame(snapshot, saved.frame, saved.bytes) != NATIVE_OK) {
+            stream->failed = true;
+        }
+    }
+}
+
+static int get_all(struct machine *machine, const char *path, struct stream *stream,
+                   struct machine_snapshot *snapshot)
+{
+    if (!get(stream, &snapshot->state, sizeof snapshot->state) ||
+        snapshot->state.magic != SNAPSHOT_MAGIC || snapshot->state.version != SNAPSHOT_VERSION) {
+        return machine_fail(machine, NATIVE_FILE, "%s: not a snapshot of this version", path);
+    }
+    get_consoles(stream, snapshot);
+    get_inputs(stream, snapshot);
+    get_frames(stream, snapshot);
+    uint64_t expected = stream->checksum;
+    uint64_t checksum = 0;
+    if (!get(stream, &checksum, sizeof checksum) || checksum != expected) {
+        return machine_fail(machine, NATIVE_FILE, "%s: truncated or damaged", path);
+    }
+    return NATIVE_OK;
+}
+
+int machine_snapshot_read(struct machine *machine, const char *path)
+{
+    struct stream stream = {fopen(path, "rb"), 0, false};
+    if (stream.file == NULL) {
+        return machine_fail(machine, NATIVE_FILE, "%s: %s", path, strerror(errno));
+    }
+    struct machine_snapshot *snapshot = snapshot_new(machine);
+    int result = snapshot == NULL
+                     ? machine_fail(machine, NATIVE_NO_MEMORY, "no host memory for a snapshot")
+                     : get_all(machine, path, &stream, snapshot);
+    (void)fclose(stream.file);
+    if (result == NATIVE_OK) {
+        result = machine_snapshot_restore(machine, snapshot);
+    }
+    machine_snapshot_free(machine, snapshot);
+    return result;
+}

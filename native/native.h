@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What Python may call: cffi reads this very file. One machine is one emulated host.
+ * A machine is used by one thread at a time. Functions that can fail return 0 or a
+ * negative enum native_error and leave a sentence in machine_error().
+ */
+#ifndef NATIVE_H
+#define NATIVE_H
+
+#ifndef ABI_CDEF
+#include <stdint.h>
+#endif
+
+struct machine;
+struct machine_snapshot;
+
+enum native_error {
+    NATIVE_OK = 0,
+    NATIVE_INVALID = -1,     /* an option or argument is outside its range */
+    NATIVE_NO_MEMORY = -2,   /* the host or the machine has too little memory */
+    NATIVE_ENGINE = -3,      /* the engine failed, or is not the version calibrated for */
+    NATIVE_STATE = -4,       /* not possible in the machine's present state */
+    NATIVE_FILE = -5,        /* a file could not be read or written, or is not ours */
+    NATIVE_LIMIT = -6        /* a limit of monitor/abi/limits.h */
+};
+
+enum monitor_build { MONITOR_NATIVE = 0, MONITOR_SIMULATED = 1 };
+enum timing_model { TIMING_OFF = 0, TIMING_UNIT = 1 };
+enum clock_source { CLOCK_GUEST = 0, CLOCK_MACHINE = 1 };
+
+enum exit_reason {
+    EXIT_NONE = 0,
+    EXIT_PAUSED = 1,         /* the cycles asked for have passed; call machine_run again */
+    EXIT_HALTED = 2,         /* every partition has stopped */
+    EXIT_IDLE = 3,           /* some partition lives, but nothing can ever wake it */
+    EXIT_MONITOR_PANIC = 4,  /* we are wrong: text in machine_error() */
+    EXIT_ENGINE_FAILURE = 5  /* the engine is wrong: text in machine_error() */
+};
+
+enum log_category { LOG_HYPERCALL = 1, LOG_TRAP = 2, LOG_SWITCH = 4, LOG_EVENT = 8, LOG_PARTITION = 16 };
+
+struct machine_options {
+    uint64_t memory_size_bytes;  /* a multiple of 2 MiB, 64 MiB to 8 GiB */
+    uint64_t seed;
+    uint64_t clock_frequency_hz; /* nominal, told to guests */
+    uint64_t interleave_cycles;  /* how far one processor runs before the next has its turn */
+    uint32_t processor_count;    /* 1 to 8 */
+    uint32_t monitor_build;
+    uint32_t timing;
+    uint32_t clock;
+};
+
+struct image_segment {
+    uint64_t address;         /* page-aligned guest virtual address */
+    uint64_t size_bytes;      /* in memory; what the data does not cover is zero */
+    uint64_t data_size_bytes;
+    const uint8_t *data;
+    uint32_t writable;
+    uint32_t executable;
+};
+
+struct partition_options {
+    const char *name;
+    const char *command_line;
+    uint64_t memory_size_bytes;
+    uint64_t entry_address;
+    uint32_t kind;   /* enum partition_kind of view.h */
+    uint32_t width;  /* 64 */
+    uint32_t rights; /* RIGHT_* of view.h */
+    uint32_t virtual_processor_count;
+    const uint32_t *processors; /* the physical processor of each virtual one */
+};
+
+struct machine_exit {
+    uint32_t reason; /* enum exit_reason */
+    uint32_t processor;
+    uint64_t clock_cycles; /* of processor 0 */
+};
+
+struct console_chunk {
+    uint64_t clock_cycles;
+    uint32_t partition;
+    uint32_t size_bytes;
+    const uint8_t *data; /* valid until the next call on the machine */
+};
+
+struct log_record {
+    uint64_t clock_cycles;
+    uint32_t category; /* enum log_category */
+    uint32_t processor;
+    uint32_t virtual_processor; /* global number, 256 + p: idle of processor p */
+    uint32_t number;            /* hypercall, vector, port, ... */
+    uint64_t arguments[3];
+    int64_t result;
+};
+
+struct mark_record {
+    uint64_t clock_cycles;
+    uint64_t guest_cycles; /* work of the virtual processor so far */
+    uint64_t id;
+    uint64_t value;
+    uint32_t partition;
+    uint32_t virtual_processor; /* index within the partition */
+};
+
+struct processor_statistics {
+    uint64_t guest_cycles;   /* guest work */
+    uint64_t machine_cycles; /* guest work and the monitor's */
+    uint64_t idle_cycles;
+    uint64_t clock_cycles;   /* position in the schedule */
+    uint64_t switches;
+};
+
+struct partition_statistics {
+    uint32_t state; /* enum partition_state of monitor.h: 1 running, 2 stopped */
+    uint32_t stop_reason;
+    uint32_t stop_vector;
+    uint32_t reserved0;
+    uint64_t stop_error_code;
+    uint64_t stop_rip;
+    uint64_t stop_address;
+    uint64_t exit_code;
+    uint64_t work; /* guest cycles: bytes of code executed, or instructions */
+    uint64_t events_sent;
+    uint64_t events_delivered;
+    uint64_t system_calls;
+    uint64_t hypercalls[64];
+    uint64_t traps[32];
+    char stop_text[128];
+};
+
+struct engine_report {
+    uint32_t version_major, version_minor, version_patch;
+    int32_t environment_offset; /* of the live register state behind the engine's cpu pointer */
+    uint32_t calibrated;        /* 1: every offset was found and confirmed */
+    char text[256];
+};
+
+/* Confirms that the engine is the one we know; called once before any machine. */
+int engine_calibrate(struct engine_report *report);
+
+int machine_create(const struct machine_options *options, struct machine **machine);
+void machine_destroy(struct machine *machine);
+/* The last failure in a sentence; with NULL, of machine_create and engine_calibrate. */
+const char *machine_error(const struct machine *machine);
+
+/* The simulated monitor's image, linked at MONITOR_IMAGE_ADDRESS of the direct map. */
+int machine_monitor_load(struct machine *machine, const uint8_t *image, uint64_t size_bytes,
+                         uint64_t entry_address);
+
+/* Before machine_boot: returns the partition's number, 1 and up, or an error. */
+int machine_partition_add(struct machine *machine, const struct partition_options *options,
+                          const struct image_segment *segments, uint32_t segment_count);
+int machine_slot_add(struct machine *machine, uint32_t processor, uint32_t partition,
+                     uint32_t virtual_processor, uint64_t quantum_cycles, uint32_t donates);
+int machine_link_add(struct machine *machine, uint32_t partition, uint32_t port,
+                     uint32_t target_partition, uint32_t target_port, uint32_t target_processor);
+int machine_boot(struct machine *machine);
+
+/* Runs until the clocks reach `until_cycles`, or nothing is left to run. Pausing is invisible to guests. */
+int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_exit *exit);
+
+/* Console input for a partition, seen by it once processor 0's clock has reached `at_cycles`. */
+int machine_input(struct machine *machine, uint32_t partition, uint64_t at_cycles,
+                  const uint8_t *data, uint32_t size_bytes);
+int machine_partition_stop(struct machine *machine, uint32_t partition);
+
+/* Each returns 1 and the oldest record not yet taken, or 0. */
+int machine_console_next(struct machine *machine, struct console_chunk *chunk);
+int machine_log_next(struct machine *machine, struct log_record *record);
+int machine_mark_next(struct machine *machine, struct mark_record *record);
+void machine_log_set(struct machine *machine, uint32_t categories);
+
+int machine_processor_statistics(struct machine *machine, uint32_t processor,
+                                 struct processor_statistics *statistics);
+int machine_partition_statistics(struct machine *machine, uint32_t partition,
+                                 struct partition_statistics *statistics);
+
+/* Canonical: equal for both monitor builds, for any path to the same state. */
+uint64_t machine_state_hash(struct machine *machine);
+uint64_t machine_partition_hash(struct machine *machine, uint32_t partition);
+
+/* Guest memory as the partition's kernel sees it, for tools: returns bytes copied. */
+uint64_t machine_guest_read(struct machine *machine, uint32_t partition, uint64_t address,
+                            uint8_t *buffer, uint64_t size_bytes);
+
+/* In memory: restoring copies only the frames that changed since the snapshot was taken or restored. */
+int machine_snapshot_take(struct machine *machine, struct machine_snapshot **snapshot);
+int machine_snapshot_restore(struct machine *machine, struct machine_snapshot *snapshot);
+void machine_snapshot_free(struct machine *machine, struct machine_snapshot *snapshot);
+uint64_t machine_dirty_frames(struct machine *machine);
+/* In a file: restored into a machine created with the same options and partitions, not yet run. */
+int machine_snapshot_write(struct machine *machine, const char *path);
+int machine_snapshot_read(struct machine *machine, const char *path);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a cycle-level model must answer, and what it is told: blocks of instructions,
+ * never partitions, engines or page tables. `off` needs no decoding and charges bytes of
+ * code; it is done in the block hook itself. Every other model gets each block that is
+ * executed, decoded once.
+ */
+#ifndef TIMING_H
+#define TIMING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct timing_block {
+    uint64_t address;
+    uint32_t size_bytes;
+    uint32_t instruction_count;
+};
+
+struct timing_operations {
+    const char *name;
+    bool needs_blocks; /* false: cycles are bytes of code, and neither function is called */
+    /* Cycles of a whole block that is about to be executed. */
+    uint64_t (*block_cycles)(void *core, const struct timing_block *block);
+    /* Cycles charged for a block of which only the first instructions were executed. */
+    uint64_t (*partial_cycles)(void *core, const struct timing_block *block,
+                               uint32_t executed_instructions);
+};
+
+extern const struct timing_operations timing_off;
+extern const struct timing_operations timing_unit;
+
+#endif

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every command that a document shows is run, in the document's order, as a reader would.
+
+A command is a line that begins with `$ ` in a `console` or `sh` block. `# exits N` behind it says
+that it ends with that code. Each document has a folder of its own with links to the project's
+files, so that what one command writes, the next can read. `make` targets are only looked up: the
+tests are run by one of them. Python blocks are run and TOML blocks are read as configurations.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ultravisor.configuration_reader import parse_configuration
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENT_NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
+LINKED = ("docs", "examples", "guest_kernels", "monitor")
+RUN = ("ultravisor", "gcc")
+TIME_LIMIT_SECONDS = 120
+_BLOCK = re.compile(r"^```(?:console|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_TOML = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_EXITS = re.compile(r"#\s*exits (\d+)")
+_TARGET = re.compile(r"^([a-z][a-z_-]*):", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One documented command."""
+
+    line: int
+    text: str
+
+    @property
+    def words(self) -> list[str]:
+        """Return the command's words, without the comment."""
+        return shlex.split(self.text, comments=True)
+
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code that the document promises."""
+        match = _EXITS.search(self.text)
+        return int(match[1]) if match else 0
+
+
+def commands_of(text: str) -> list[Command]:
+    """Return the commands that a document shows; a backslash continues a line."""
+    found = []
+    for block in _BLOCK.finditer(text):
+        lines = block[1].splitlines()
+        first = text.count("\n", 0, block.start(1)) + 1
+        for number, line in enumerate(lines):
+            if not line.startswith("$ "):
+                continue
+            whole, after = line[2:], number
+            while whole.endswith("\\"):
+                after += 1
+                whole = whole[:-1] + lines[after]
+            found.append(Command(first + number, whole))
+    return found
+
+
+def targets_of(folder: Path) -> set[str]:
+    """Return the targets of the Makefile in a folder."""
+    makefile = folder / "Makefile"
+    text = makefile.read_text(encoding="utf-8") if makefile.exists() else ""
+    return set(_TARGET.findall(text))
+
+
+def make_complaint(words: list[str]) -> str | None:
+    """Return what is wrong with a documented `make`, or None."""
+    folder = ROOT
+    targets = []
+    rest = iter(words[1:])
+    for word in rest:
+        if word == "-C":
+            folder = ROOT / next(rest)
+        elif not word.startswith("-") and "=" not in word:
+            targets.append(word)
+    missing = [target for target in targets if target not in targets_of(folder)]
+    return f"{folder.name}/Makefile has no target {missing}" if missing else None
+
+
+def run_complaint(words: list[str], folder: Path, exit_code: int = 0) -> str | None:
+    """Run a command in a folder; return what went wrong, or None."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        env={**os.environ, "PATH": path, "NO_COLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIME_LIMIT_SECONDS,
+    )
+    if done.returncode == exit_code:
+        return None
+    tail = "\n".join([*done.stdout.splitlines()[-10:], *done.stderr.splitlines()[-10:]])
+    return f"exit code {done.returncode}, documented {exit_code}\n{tail}"
+
+
+def complaint(command: Command, folder: Path) -> str | None:
+    """Return what is wrong with a documented command, or None."""
+    words = command.words
+    if words[0] == "make":
+        return make_complaint(words)
+    if words[0] in RUN:
+        return run_complaint(words, folder, command.exit_code)
+    return f"documents show make, {' and '.join(RUN)}: write `{words[0]}` in the text instead"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=DOCUMENT_NAMES)
+def test_documented_commands_work(document: Path, tmp_path: Path) -> None:
+    for name in LINKED:
+        (tmp_path / name).symlink_to(ROOT / name)
+    for command in commands_of(document.read_text(encoding="utf-8")):
+        wrong = complaint(command, tmp_path)
+        assert wrong is None, f"{document.name}:{command.line}: $ {command.text}\n{wrong}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=DOCUMENT_NAMES)
+def test_documented_python_works(document: Path, tmp_path: Path) -> None:
+    for block in _PYTHON.findall(document.read_text(encoding="utf-8")):
+        wrong = run_complaint([sys.executable, "-c", block], tmp_path)
+        assert wrong is None, f"{document.name}: {wrong}\n{block}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=DOCUMENT_NAMES)
+def test_documented_configurations_are_accepted(document: Path) -> None:
+    for block in _TOML.findall(document.read_text(encoding="utf-8")):
+        assert parse_configuration(block, document.name).partition
+
+
+def test_the_readme_shows_commands() -> None:
+    shown = [command.words[:2] for command in commands_of(DOCUMENTS[0].read_text("utf-8"))]
+    assert ["make", "demo"] in shown
+    assert ["make", "test"] in shown
+    assert ["ultravisor", "boot"] in shown
+
+
+def test_commands_are_found_with_their_exit_codes() -> None:
+    text = "a\n```console\n$ make demo\noutput\n$ ultravisor boot x \\\n  --json # exits 3\n```\n"
+    found = commands_of(text)
+    assert [(c.line, c.exit_code, c.words) for c in found] == [
+        (3, 0, ["make", "demo"]),
+        (5, 3, ["ultravisor", "boot", "x", "--json"]),
+    ]
+
+
+def test_wrong_commands_are_found(tmp_path: Path) -> None:
+    assert complaint(Command(1, "make no-such-target"), tmp_path) is not None
+    assert complaint(Command(1, "make -C docs anything"), tmp_path) is not None
+    assert complaint(Command(1, "rm -r x"), tmp_path) is not None
+    assert complaint(Command(1, "gcc --no-such-option"), tmp_path) is not None
+    assert complaint(Command(1, "gcc --version"), tmp_path) is None
+    assert complaint(Command(1, "make -j4 test"), tmp_path) is None

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From a plan to a machine that can be booted.
+
+Owns the order in which a machine is put together. Called by ultravisor.host.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ultravisor.machine.interface import ClockSource, MonitorBuild, TimingModel
+from ultravisor.machine.machine import Machine
+from ultravisor.machine.records import MachineOptions, PartitionOptions
+
+if TYPE_CHECKING:
+    from ultravisor.plan import HostPlan
+
+
+def make_machine(plan: HostPlan) -> Machine:
+    """Make the machine that the plan describes, without partitions."""
+    host = plan.configuration.host
+    return Machine(
+        MachineOptions(
+            memory_size_bytes=plan.memory_size_bytes,
+            processor_count=plan.configuration.processor_count,
+            seed=host.seed,
+            clock_frequency_hz=host.clock_frequency_hz,
+            interleave_cycles=host.interleave_cycles,
+            monitor=MonitorBuild[host.monitor.upper()],
+            timing=TimingModel[host.timing.upper()],
+            clock=ClockSource[host.clock.upper()],
+        )
+    )
+
+
+def populate(machine: Machine, plan: HostPlan) -> None:
+    """Add everything that the plan holds, in its order."""
+    if plan.monitor is not None:
+        machine.monitor_load(plan.monitor.data, plan.monitor.entry_address)
+    for partition in plan.partitions:
+        machine.partition_add(
+            PartitionOptions(
+                name=partition.configuration.name,
+                command_line=partition.configuration.command_line,
+                memory_size_bytes=partition.memory_size_bytes,
+                entry_address=partition.image.entry_address,
+                segments=partition.image.segments,
+                width=partition.image.width,
+                rights=partition.rights,
+                processors=partition.processors,
+            )
+        )
+    for slot in plan.slots:
+        machine.slot_add(
+            processor=slot.processor,
+            partition=slot.partition + 1,
+            virtual_processor=slot.virtual_processor,
+            quantum_cycles=slot.quantum_cycles,
+            donates=slot.donates,
+        )
+    for link in plan.links:
+        machine.link_add(
+            partition=link.partition + 1,
+            port=link.port,
+            target_partition=link.target_partition + 1,
+            target_port=link.target_port,
+            target_processor=link.target_processor,
+        )

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The `ultravisor` command.
+
+Owns the group of verbs and the way in which everything that goes wrong ends: a message
+on standard error and a documented exit code. A verb is imported only when it runs, so
+that --help is fast; this module must import nothing heavy.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from ultravisor.cli.failures import report_failure, report_unexpected
+from ultravisor.cli.lazy import LazyGroup, Verb
+from ultravisor.errors import ExitCode, UltravisorError
+
+VERBS = {
+    "boot": Verb("ultravisor.cli.boot", "Boot images or a configuration, and show what they do."),
+    "replay": Verb("ultravisor.cli.replay", "Run a recorded run again, and compare."),
+    "demo": Verb("ultravisor.cli.demo", "Boot the bundled host, under both builds of the monitor."),
+    "bench": Verb("ultravisor.cli.bench", "Measure speed and costs."),
+    "doctor": Verb("ultravisor.cli.doctor", "Say whether this installation works."),
+}
+
+HELP = """An x86 para-virtualization emulator with a cycle-level core.
+
+\b
+Examples:
+  ultravisor boot hello
+  ultravisor boot pingpong --monitor simulated
+
+\b
+Exit codes:
+    0  ok                          7  cycle budget reached
+    1  a guest failed             69  an optional part is missing
+    2  wrong usage                70  internal error
+    3  configuration or image    130  Ctrl-C
+    6  not found
+"""
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from ultravisor.recording import versions
+
+    found = versions()
+    click.echo(f"ultravisor {found.pop('ultravisor')}")
+    click.echo(", ".join(f"{name} {version}" for name, version in found.items()))
+    context.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    verbs=VERBS,
+    help=HELP,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show versions, for bug reports.",
+)
+@click.pass_context
+def group(context: click.Context) -> None:
+    """Show the help when no verb is given."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit code, never raise."""
+    try:
+        result: Any = group.main(arguments, prog_name="ultravisor", standalone_mode=False)
+        sys.stdout.flush()
+        return int(result or 0)
+    except click.ClickException as failure:
+        failure.show()
+        return failure.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    except UltravisorError as failure:
+        report_failure(failure)
+        return failure.exit_code
+    except BrokenPipeError:
+        # Who read our output has gone; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as failure:
+        report_unexpected(failure)
+        return ExitCode.INTERNAL
+
+
+def main() -> None:
+    """Run the command and end the process with its exit code."""
+    sys.exit(run())

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`ultravisor bench`: measurements.
+
+Owns the group only: each measurement is a module of ultravisor.bench with a `command`.
+"""
+
+from __future__ import annotations
+
+import click
+
+from ultravisor.cli.lazy import LazyGroup, Verb
+
+VERBS = {
+    "speed": Verb(
+        "ultravisor.bench.speed", "Speed, hypercalls and switches, each beside its reference."
+    ),
+}
+
+
+@click.group(
+    "bench",
+    cls=LazyGroup,
+    verbs=VERBS,
+    help="""Measure speed and costs.
+
+\b
+Examples:
+  ultravisor bench speed
+  ultravisor bench speed --json
+""",
+)
+def command() -> None:
+    """Hold the measurements together."""

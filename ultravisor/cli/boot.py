@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`ultravisor boot`: images or a configuration, run to their end.
+
+Owns the verb's options. The work is done by ultravisor.resolution, ultravisor.plan and
+cli.session, which are imported when the verb runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+CATEGORIES = ("hypercall", "trap", "switch", "event", "partition", "all")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootOptions:
+    """What was given on the command line."""
+
+    files: tuple[str, ...]
+    settings: dict[str, Any]
+    """[host] settings that override the configuration's; None: not given."""
+    cycles: int | None
+    log: tuple[str, ...]
+    record: Path | None
+    as_json: bool
+    quiet: bool
+    supervise: bool
+
+
+def _categories(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> tuple[str, ...]:
+    """Split the names of log categories at commas, and check them."""
+    names = tuple(name.strip() for name in (value or "").split(",") if name.strip())
+    for name in names:
+        if name not in CATEGORIES:
+            raise click.BadParameter(f"no category `{name}`; there are {', '.join(CATEGORIES)}")
+    return names
+
+
+@click.command(
+    "boot",
+    help="""Boot images or a configuration, and show what they do.
+
+\b
+Examples:
+  ultravisor boot hello
+  ultravisor boot examples/two-processors.toml --json
+
+FILE is an ELF64 image, a TOML configuration, or the name of a bundled one. Several
+become one host, their partitions spread over the processors.
+""",
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--seed", type=click.IntRange(0), help="The one source of randomness.")
+@click.option("--cycles", type=click.IntRange(0), help="Stop when the clocks reach this.")
+@click.option("--processors", type=click.IntRange(1, 8), help="Physical processors, 1 to 8.")
+@click.option("--memory", type=click.IntRange(64), metavar="MIB", help="Machine memory in MiB.")
+@click.option(
+    "--monitor", type=click.Choice(["native", "simulated"]), help="Which build of the monitor."
+)
+@click.option(
+    "--timing",
+    type=click.Choice(["off", "unit"]),
+    help="off: work is bytes of code; unit: one cycle an instruction.",
+)
+@click.option(
+    "--clock",
+    type=click.Choice(["guest", "machine"]),
+    help="What slots and timers run by: guest work, or the monitor's too.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
+@click.option(
+    "--log",
+    callback=_categories,
+    metavar="CATEGORIES",
+    help=f"Log to standard error: {', '.join(CATEGORIES)}.",
+)
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write what `ultravisor replay` needs.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Only the consoles: no table, no progress.")
+@click.option(
+    "--no-supervise",
+    is_flag=True,
+    help="Run in this process: an abort of the engine ends the command without a replay file.",
+)
+def command(files: tuple[str, ...], no_supervise: bool, **given: Any) -> int:
+    """Boot, and return the exit code."""
+    names = ("seed", "processors", "monitor", "timing", "clock")
+    settings = {name: given[name] for name in names} | {"memory_mib": given["memory"]}
+    return boot(
+        BootOptions(
+            files=files,
+            settings=settings,
+            cycles=given["cycles"],
+            log=given["log"],
+            record=given["record"],
+            as_json=given["as_json"],
+            quiet=given["quiet"],
+            supervise=not no_supervise,
+        )
+    )
+
+
+def boot(options: BootOptions) -> int:
+    """Check everything, run the host, print what came out."""
+    from ultravisor.cli.output_file import OutputFile
+    from ultravisor.cli.session import SessionOptions, report_internal_failure, run_session
+    from ultravisor.errors import ExitCode
+    from ultravisor.plan import make_plan
+    from ultravisor.resolution import resolve
+
+    configuration = resolve(options.files, **options.settings)
+    plan = make_plan(configuration)
+    record = OutputFile(options.record) if options.record is not None else None
+    try:
+        session = run_session(
+            plan,
+            SessionOptions(
+                cycles=options.cycles,
+                log=options.log,
+                consoles=not options.as_json,
+                progress=not options.quiet and not options.as_json,
+                supervise=options.supervise,
+                replay_path=options.record,
+            ),
+        )
+        if record is not None:
+            record.write(session.record.to_json())
+    finally:
+        if record is not None:
+            record.close()
+    if options.as_json:
+        print(session.result.to_json())
+    elif not options.quiet:
+        from ultravisor.cli.table import print_result
+
+        print_result(session.result, sys.stdout)
+    if session.result.exit.code == ExitCode.INTERNAL:
+        report_internal_failure(session, options.record)
+    return session.result.exit.code

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Running one host for a person: consoles, log, progress, Ctrl-C, result.
+
+Owns what boot, replay and demo have in common. Knows no options of any verb.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ultravisor.cli.console_printer import ConsolePrinter
+from ultravisor.cli.progress_line import ProgressLine
+from ultravisor.errors import ExitCode
+from ultravisor.log_lines import parse_categories
+from ultravisor.recording import InputRecord, RunRecord, make_record
+from ultravisor.supervised_host import SupervisedHost, write_replay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from types import FrameType
+
+    from ultravisor.host import Host
+    from ultravisor.plan import HostPlan
+    from ultravisor.results import ConsoleOutput, HostResult, LogLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOptions:
+    """How a host is run for a person."""
+
+    cycles: int | None = None
+    log: Sequence[str] = ()
+    consoles: bool = True
+    progress: bool = True
+    supervise: bool = True
+    inputs: Sequence[InputRecord] | None = None
+    """The input log of a replay; None: the configuration's own input."""
+    replay_path: Path | None = None
+    """Where the replay of a failure goes; None: a file with a name of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResult:
+    """What came out, and the record that repeats it."""
+
+    result: HostResult
+    record: RunRecord
+
+
+def run_session(plan: HostPlan, options: SessionOptions) -> SessionResult:
+    """Run a host to its end, its budget or Ctrl-C."""
+    names = [partition.configuration.name for partition in plan.partitions]
+    printer = ConsolePrinter(names, sys.stdout)
+    progress = ProgressLine(sys.stderr, wanted=options.progress)
+
+    def on_console(output: ConsoleOutput) -> None:
+        progress.clear()
+        printer.write(output)
+
+    def on_log(line: LogLine) -> None:
+        progress.clear()
+        print(line.text, file=sys.stderr)
+
+    with _open_host(plan, options) as host, _interruptible(host):
+        for entry in options.inputs or ():
+            host.input(entry.partition, entry.data, entry.at_cycles)
+        try:
+            result = host.run(
+                options.cycles,
+                on_console=on_console if options.consoles else None,
+                on_log=on_log if options.log else None,
+                on_progress=progress.report if progress.active else None,
+            )
+        finally:
+            progress.clear()
+            if options.consoles:
+                printer.finish()
+        interrupted = result.exit.code == ExitCode.INTERRUPTED
+        inputs = [InputRecord(row.partition, row.at_cycles, row.data) for row in host.inputs]
+        cycles = host.position_cycles if interrupted else options.cycles
+        record = make_record(plan, inputs, cycles=cycles, result=result)
+    return SessionResult(result, record)
+
+
+def report_internal_failure(session: SessionResult, path: Path | None) -> None:
+    """Say that the monitor or the engine failed, and leave a file that repeats it."""
+    where = write_replay(session.record.to_json(), path)
+    print(f"error: {session.result.exit.reason}", file=sys.stderr)
+    if where:
+        print(f"  repeat it with: ultravisor replay {where}", file=sys.stderr)
+
+
+def _open_host(plan: HostPlan, options: SessionOptions) -> Host | SupervisedHost:
+    log = parse_categories(options.log)
+    if options.supervise:
+        return SupervisedHost(plan, log=log, replay_path=options.replay_path)
+    from ultravisor.host import Host
+
+    return Host(plan, log=log)
+
+
+@contextmanager
+def _interruptible(host: Host | SupervisedHost) -> Iterator[None]:
+    """Let the first Ctrl-C end the run with its table, and the second end everything."""
+    count = 0
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        nonlocal count
+        count += 1
+        if count > 1:
+            raise KeyboardInterrupt
+        host.interrupt()
+
+    previous = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The closing table of a run.
+
+Owns its columns. Called by the verbs that run hosts; imports rich, so that it is
+imported only when there is a result to show.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ultravisor.cli.terminal import colours_wanted, printable
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from ultravisor.results import HostResult, PartitionResult
+
+# Where the width of the output cannot be told: a file, a pipe.
+WIDTH_DEFAULT_COLUMNS = 120
+STATE_STYLES = {"running": "yellow", "exited": "green", "stopped": "red"}
+
+
+def print_result(result: HostResult, stream: TextIO) -> None:
+    """Print partitions, processors, hash and reason."""
+    colours = colours_wanted(stream)
+    columns = WIDTH_DEFAULT_COLUMNS
+    if stream.isatty():
+        columns = shutil.get_terminal_size((WIDTH_DEFAULT_COLUMNS, 24)).columns
+    console = Console(
+        file=stream,
+        width=columns,
+        no_color=not colours,
+        force_terminal=colours,
+        color_system="standard" if colours else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    console.print()
+    console.print(_partitions(result))
+    console.print(_processors(result))
+    console.print(f"state hash {result.state_hash}   seed {result.seed}")
+    style = "green" if result.exit.code == 0 else "red"
+    console.print(Text(printable(f"{result.exit.reason} (exit code {result.exit.code})"), style))
+
+
+def _table(*columns: tuple[str, bool]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for title, numeric in columns:
+        table.add_column(title, justify="right" if numeric else "left", overflow="fold")
+    return table
+
+
+def _partitions(result: HostResult) -> Table:
+    table = _table(
+        ("partition", False),
+        ("state", False),
+        ("exit", True),
+        ("work", True),
+        ("hypercalls", True),
+        ("traps", True),
+        ("reason", False),
+    )
+    for row in result.partitions:
+        table.add_row(
+            Text(row.name),
+            Text(row.state, _style(row)),
+            "" if row.exit_code is None else str(row.exit_code),
+            f"{row.work:,}",
+            f"{sum(row.hypercalls.values()):,}",
+            f"{sum(row.traps.values()):,}",
+            Text(printable(row.reason or "")),
+        )
+    return table
+
+
+def _style(row: PartitionResult) -> str:
+    return "red" if row.exit_code else STATE_STYLES[row.state]
+
+
+def _processors(result: HostResult) -> Table:
+    table = _table(
+        ("processor", False),
+        ("guest cycles", True),
+        ("machine cycles", True),
+        ("idle cycles", True),
+        ("switches", True),
+    )
+    for row in result.processors:
+        counts = (row.guest_cycles, row.machine_cycles, row.idle_cycles, row.switches)
+        table.add_row(str(row.id), *(f"{count:,}" for count in counts))
+    return table

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The composition root: from a configuration to a running host.
+
+Owns the order in which a host is made, the slices in which it runs, what its consoles
+said, and its results. Used by the command and by users of the library; supervised_host
+offers the same in a child process. It must not print, parse arguments or write files.
+
+A host of this class runs in the calling process: a guest that makes the engine abort
+takes the process with it. `Host.supervised` does not have that risk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from ultravisor.assembly import make_machine, populate
+from ultravisor.configuration import INTEGER_MAXIMUM, Configuration
+from ultravisor.consoles import Console
+from ultravisor.errors import UsageError
+from ultravisor.log_lines import log_line
+from ultravisor.machine.interface import ExitReason, LogCategory, PartitionState
+from ultravisor.plan import HostPlan, make_plan
+from ultravisor.result_builder import build_result
+from ultravisor.results import ConsoleOutput, HostResult, LogLine, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from ultravisor.machine.machine import MachineSnapshot
+    from ultravisor.supervised_host import SupervisedHost
+
+LOG_NOTHING = LogCategory(0)
+# How far the machine runs before Python looks whether it should go on: some milliseconds.
+# Pausing is invisible to guests, so that the length is free.
+SLICE_FUNCTIONAL_CYCLES = 10_000_000
+SLICE_CYCLES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class InputEntry:
+    """One entry of the input log."""
+
+    partition: str
+    at_cycles: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HostSnapshot:
+    """A host at one moment: its machine, and what its consoles had said."""
+
+    machine: MachineSnapshot
+    consoles: tuple[tuple[int, int], ...]
+    input_count: int
+    position_cycles: int
+    reason: ExitReason
+
+
+class Host:
+    """A running host; a context manager."""
+
+    def __init__(
+        self, configuration: Configuration | HostPlan, *, log: LogCategory = LOG_NOTHING
+    ) -> None:
+        """Make and boot the host; raise what the configuration makes impossible."""
+        plan = configuration if isinstance(configuration, HostPlan) else make_plan(configuration)
+        self.plan = plan
+        self.inputs: list[InputEntry] = []
+        self.machine = make_machine(plan)
+        self._consoles = [Console() for _ in plan.partitions]
+        self._position_cycles = 0
+        self._reason = ExitReason.NONE
+        self._interrupted = False
+        self._virtual_processors = [
+            f"{partition.configuration.name}/{index}"
+            for partition in plan.partitions
+            for index in range(len(partition.processors))
+        ]
+        try:
+            populate(self.machine, plan)
+            self.machine.log_set(log)
+            self.machine.boot()
+            for row in plan.configuration.input:
+                self.input(row.partition, row.text.encode(), row.at_cycles)
+        except BaseException:
+            self.machine.close()
+            raise
+
+    @staticmethod
+    def supervised(
+        configuration: Configuration | HostPlan, *, log: LogCategory = LOG_NOTHING
+    ) -> SupervisedHost:
+        """Return a host of the same interface that runs in a child process."""
+        from ultravisor.supervised_host import SupervisedHost
+
+        return SupervisedHost(configuration, log=log)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give everything back; closing twice is allowed."""
+        self.machine.close()
+
+    @property
+    def position_cycles(self) -> int:
+        """Return how far the host has been asked to run."""
+        return self._position_cycles
+
+    def run(
+        self,
+        cycles: int | None = None,
+        *,
+        on_console: Callable[[ConsoleOutput], None] | None = None,
+        on_log: Callable[[LogLine], None] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> HostResult:
+        """Run for `cycles` more, or until nothing is left to run; return the results.
+
+        The callbacks are called between slices, in the order in which things happened.
+        """
+        limit = INTEGER_MAXIMUM if cycles is None else self._position_cycles + cycles
+        if not 0 <= limit <= INTEGER_MAXIMUM:
+            raise UsageError(f"cannot run for {cycles} cycles")
+        timing = self.plan.configuration.host.timing
+        step = SLICE_FUNCTIONAL_CYCLES if timing == "off" else SLICE_CYCLES
+        while not self._interrupted and self._reason <= ExitReason.PAUSED:
+            if self._position_cycles >= limit:
+                break
+            self._position_cycles = min(limit, self._position_cycles + step)
+            self._reason = self.machine.run(self._position_cycles).reason
+            self._drain(on_console, on_log)
+            if on_progress is not None:
+                on_progress(self._progress())
+        result = self.result()
+        self._interrupted = False
+        return result
+
+    def interrupt(self) -> None:
+        """Make `run` return after its current slice; may be called by a signal handler."""
+        self._interrupted = True
+
+    def input(self, name: str, data: bytes, at_cycles: int | None = None) -> None:
+        """Give a partition console input, and keep it in the input log."""
+        at_cycles = self._position_cycles if at_cycles is None else at_cycles
+        self.machine.input(self._index(name) + 1, data, at_cycles)
+        self.inputs.append(InputEntry(name, at_cycles, data))
+
+    def stop(self, name: str) -> None:
+        """Stop a partition from outside."""
+        self.machine.partition_stop(self._index(name) + 1)
+
+    def console(self, name: str) -> bytes:
+        """Return what a partition has written so far."""
+        return bytes(self._consoles[self._index(name)].data)
+
+    def snapshot(self) -> HostSnapshot:
+        """Keep the whole host in memory."""
+        return HostSnapshot(
+            machine=self.machine.snapshot(),
+            consoles=tuple((len(row.data), row.dropped_bytes) for row in self._consoles),
+            input_count=len(self.inputs),
+            position_cycles=self._position_cycles,
+            reason=self._reason,
+        )
+
+    def restore(self, snapshot: HostSnapshot) -> None:
+        """Go back to a snapshot of this host."""
+        self.machine.restore(snapshot.machine)
+        self._drain(None, None, discard=True)
+        for console, (size, dropped) in zip(self._consoles, snapshot.consoles, strict=True):
+            del console.data[size:]
+            console.dropped_bytes = dropped
+        del self.inputs[snapshot.input_count :]
+        self._position_cycles = snapshot.position_cycles
+        self._reason = snapshot.reason
+
+    def result(self) -> HostResult:
+        """Return the results as they are now."""
+        return build_result(
+            self.plan, self.machine, self._consoles, self._reason, interrupted=self._interrupted
+        )
+
+    def _index(self, name: str) -> int:
+        try:
+            return self.plan.index(name)
+        except KeyError:
+            raise UsageError(f"no partition is named `{name}`") from None
+
+    def _drain(
+        self,
+        on_console: Callable[[ConsoleOutput], None] | None,
+        on_log: Callable[[LogLine], None] | None,
+        *,
+        discard: bool = False,
+    ) -> None:
+        """Take consoles and log from the machine."""
+        for chunk in self.machine.consoles():
+            if discard:
+                continue
+            self._consoles[chunk.partition - 1].write(chunk.data)
+            if on_console is not None:
+                name = self.plan.partitions[chunk.partition - 1].configuration.name
+                on_console(ConsoleOutput(name, chunk.data, chunk.clock_cycles))
+        for record in self.machine.log():
+            if on_log is not None and not discard:
+                on_log(LogLine(log_line(record, self._virtual_processors)))
+
+    def _progress(self) -> Progress:
+        statistics = [
+            self.machine.processor_statistics(number)
+            for number in range(self.machine.options.processor_count)
+        ]
+        running = sum(
+            self.machine.partition_statistics(number).state == PartitionState.RUNNING
+            for number in range(1, len(self.plan.partitions) + 1)
+        )
+        guest_cycles = sum(row.guest_cycles for row in statistics)
+        return Progress(statistics[0].clock_cycles, guest_cycles, running)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The machine's log as lines of text.
+
+Owns their form: clock, processor, who, what. Called by ultravisor.host.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ultravisor.machine.abi import CALLS, VIRTUAL_PROCESSOR_LIMIT, Error, Hypercall
+from ultravisor.machine.interface import LogCategory
+from ultravisor.machine.traps import trap_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ultravisor.machine.records import LogRecord
+
+CATEGORY_NAMES = tuple(category.name.lower() for category in LogCategory if category.name)
+
+
+def parse_categories(names: Iterable[str]) -> LogCategory:
+    """Return the categories with these names; `all` is every one. Raises KeyError."""
+    categories = LogCategory(0)
+    for name in names:
+        categories |= ~LogCategory(0) if name == "all" else LogCategory[name.upper()]
+    return categories
+
+
+def log_line(record: LogRecord, virtual_processors: list[str]) -> str:
+    """Return one record as text; `virtual_processors` are names by global number."""
+    if record.virtual_processor < len(virtual_processors):
+        who = virtual_processors[record.virtual_processor]
+    elif record.virtual_processor >= VIRTUAL_PROCESSOR_LIMIT:
+        who = "idle"
+    else:
+        who = f"#{record.virtual_processor}"
+    name = record.category.name.lower() if record.category.name else "unknown"
+    what = _what(record)
+    return f"{record.clock_cycles:>14} p{record.processor} {who:<16} {name:<9} {what}"
+
+
+def _what(record: LogRecord) -> str:
+    if record.category == LogCategory.HYPERCALL:
+        return _hypercall(record)
+    numbers = " ".join(f"{argument:#x}" for argument in record.arguments)
+    if record.category == LogCategory.TRAP:
+        return f"{trap_name(record.number)} {numbers}"
+    return f"{record.number} {numbers}"
+
+
+def _hypercall(record: LogRecord) -> str:
+    """Return the call as it would be written, and what it returned."""
+    try:
+        call = Hypercall(record.number)
+    except ValueError:
+        return f"call {record.number} = {_result(record.result)}"
+    names = [argument.name for argument in CALLS[call].arguments]
+    shown = ", ".join(
+        f"{name}={value:#x}" for name, value in zip(names, record.arguments, strict=False)
+    )
+    more = ", ..." if len(names) > len(record.arguments) else ""
+    return f"{call.name.lower()}({shown}{more}) = {_result(record.result)}"
+
+
+def _result(result: int) -> str:
+    if -len(Error) < result < 0:
+        return Error(-result).name.lower()
+    return f"{result:#x}"

@@ -1,0 +1,709 @@
+# SPDX-License-Identifier: MIT
+"""The contract, in Python.
+
+Generated from monitor/abi by
+ultravisor.machine.generate_abi. Do not edit: change the header and generate again.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+from typing import Final, NamedTuple
+
+ABI_VERSION: Final = 1
+PAGE_SHIFT: Final = 12
+PAGE_SIZE_BYTES: Final = 4096
+TABLE_ENTRY_COUNT: Final = 512
+MONITOR_SLOT_FIRST: Final = 256
+MONITOR_SLOT_COUNT: Final = 16
+ENTRY_PRESENT: Final = 0x1
+ENTRY_WRITABLE: Final = 0x2
+ENTRY_USER: Final = 0x4
+"""Demanded at every level of a 64-bit guest."""
+ENTRY_WRITE_THROUGH: Final = 0x8
+ENTRY_CACHE_DISABLE: Final = 0x10
+ENTRY_ACCESSED: Final = 0x20
+ENTRY_DIRTY: Final = 0x40
+ENTRY_LARGE: Final = 0x80
+"""Never accepted."""
+ENTRY_SOFTWARE: Final = 0xE00
+"""Free for the guest."""
+SELECTOR_MONITOR_CODE: Final = 0x08
+SELECTOR_MONITOR_DATA: Final = 0x10
+SELECTOR_GUEST_DATA: Final = 0x2B
+SELECTOR_GUEST_CODE_64: Final = 0x33
+VECTOR_EVENT: Final = 256
+VECTOR_SYSTEM_CALL: Final = 257
+HYPERCALL_STUB_SIZE_BYTES: Final = 32
+FRAME_STATE_USER: Final = 0x1
+"""User mode was interrupted."""
+FRAME_STATE_EVENTS_MASKED: Final = 0x2
+"""Events were masked."""
+TRAP_MASK_EVENTS: Final = 0x1
+"""Enter the handler with events masked."""
+TRAP_USER_ALLOWED: Final = 0x2
+"""User mode may raise the vector with int n."""
+PORT_TIMER: Final = 0
+PORT_CONSOLE: Final = 1
+PORT_LINK_FIRST: Final = 8
+PAGE_MAGIC_START: Final = 0x54535655
+"""'UVST'."""
+PAGE_MAGIC_SHARED: Final = 0x48535655
+"""'UVSH'."""
+PAGE_MAGIC_TIME: Final = 0x49545655
+"""'UVTI'."""
+NOTE_TYPE_IMAGE: Final = 1
+"""ELF note, owner 'Ultravisor'."""
+ENTRY_NO_EXECUTE: Final = 0x8000000000000000
+ENTRY_FRAME_MASK: Final = 0x000FFFFFFFFFF000
+TRANSLATION_ALL: Final = 0xFFFFFFFFFFFFFFFF
+TIME_NEVER: Final = 0xFFFFFFFFFFFFFFFF
+PAGE_MAGIC_VIEW: Final = 0x49565655
+"""'UVVI'."""
+VIEW_BODY_COUNT: Final = 2
+SLOT_DONATES: Final = 0x1
+
+MACHINE_MEMORY_MINIMUM_MIB: Final = 64
+"""Machine memory, monitor included."""
+MACHINE_MEMORY_MAXIMUM_MIB: Final = 8192
+"""Machine memory, monitor included."""
+PROCESSOR_LIMIT: Final = 8
+"""Physical processors."""
+PARTITION_LIMIT: Final = 128
+"""Partitions, with number 0 never used."""
+VIRTUAL_PROCESSOR_LIMIT: Final = 256
+"""Of all partitions together."""
+SLOT_LIMIT: Final = 128
+"""Slots in the cyclic map of one processor."""
+EXTENT_LIMIT: Final = 1024
+"""Runs of machine frames in a view."""
+EVENT_LINK_LIMIT: Final = 1024
+"""Directed event links in a view."""
+PARTITION_PROCESSOR_LIMIT: Final = 8
+"""Virtual processors of one partition."""
+PARTITION_EXTENT_LIMIT: Final = 16
+"""Extents that fit its start page."""
+EVENT_PORT_LIMIT: Final = 64
+"""Event ports of one virtual processor."""
+TRAP_VECTOR_LIMIT: Final = 32
+"""Exception vectors that a guest can handle."""
+NAME_LIMIT: Final = 32
+"""Bytes of a name, with its final zero."""
+COMMAND_LINE_LIMIT: Final = 1024
+"""Bytes of a command line, with its final zero."""
+TABLE_UPDATE_LIMIT: Final = 128
+"""Entries in one table_update."""
+CONSOLE_LIMIT: Final = 4096
+"""Bytes in one console_write or console_read."""
+EXIT_REASON_LIMIT: Final = 128
+"""Bytes of the reason given to partition_exit."""
+FRAMES_RELEASE_LIMIT: Final = 512
+"""Frames in one frames_release."""
+QUANTUM_MINIMUM_CYCLES: Final = 16
+
+
+class Right(IntFlag):
+    """What a view can grant."""
+
+    NONE = 0x0
+    CONSOLE = 0x1
+    MEMORY = 0x2
+    EVENTS = 0x4
+    PROCESSORS = 0x8
+    TRACE = 0x10
+    ALL = 0x1F
+
+
+class Hypercall(IntEnum):
+    """The calls, by number."""
+
+    VERSION = 0
+    """Returns ABI_VERSION; the null call that benchmarks time."""
+    CONSOLE_WRITE = 1
+    """Writes bytes to the partition's console; returns how many were taken."""
+    CONSOLE_READ = 2
+    """Reads pending console input; returns how many bytes were copied, 0 if none."""
+    YIELD = 3
+    """Ends the caller's use of its current slot."""
+    BLOCK = 4
+    """Unmasks events and waits for one; returns at once if one is pending."""
+    PARTITION_EXIT = 5
+    """Stops the whole partition with an exit code and a reason; does not return."""
+    TRAP_HANDLERS_SET = 6
+    """Registers handlers for exception vectors; address 0 removes one."""
+    CALLBACK_SET = 7
+    """Registers the entry for events or for system calls of user mode."""
+    KERNEL_STACK_SET = 8
+    """Sets the stack on which traps and system calls from user mode arrive."""
+    IRET = 9
+    """Returns through the trap frame at the stack pointer, to either mode."""
+    BASE_SET = 10
+    """Sets the FS, the kernel GS or the user GS base."""
+    BASE_GET = 11
+    """Returns the FS, the kernel GS or the user GS base."""
+    TABLE_PIN = 12
+    """Validates a frame as a page table of a level and fixes that type."""
+    TABLE_UNPIN = 13
+    """Drops the table type of a pinned frame that nothing references."""
+    TABLE_UPDATE = 14
+    """Writes entries of pinned tables, all or none; new references are taken before old ones are
+    dropped."""
+    MAPPING_UPDATE = 15
+    """Writes the level-1 entry that maps one page in the current address space."""
+    ROOTS_SET = 16
+    """Switches the address space: the kernel's root, and the one for user mode (0: none)."""
+    TRANSLATION_FLUSH = 17
+    """Drops the translation of one page, or of all with TRANSLATION_ALL."""
+    FRAMES_RELEASE = 18
+    """Scrubs unreferenced frames and gives them up for good."""
+    EVENT_SEND = 19
+    """Marks the port at the other end of a link pending."""
+    EVENT_SEND_PROCESSOR = 20
+    """Marks a port of a virtual processor of the same partition pending."""
+    EVENT_POLL = 21
+    """Takes the event callback now if something is pending and unmasked."""
+    TIMER_SET = 22
+    """Arms the one-shot timer of the caller; 0 disarms it."""
+    TIME_GET = 23
+    """Returns the guest-visible clock, in cycles."""
+    PROCESSOR_START = 24
+    """Starts a stopped virtual processor of the same partition."""
+    PROCESSOR_STOP = 25
+    """Stops a virtual processor of the same partition, the caller included."""
+    VIEW_GET = 26
+    """Copies a record of the caller's own view; returns its size."""
+    MARK = 27
+    """Records a mark with the clock, for tracing and measuring."""
+    TRACE_SET = 28
+    """Switches tracing of the caller's partition on or off."""
+
+
+class Error(IntEnum):
+    """What a call may return, negated."""
+
+    NONE = 0
+    """The call succeeded."""
+    NO_SUCH_CALL = 1
+    """The call number is not in the contract."""
+    NOT_PERMITTED = 2
+    """The partition's view does not grant the right that this call needs."""
+    INVALID_ARGUMENT = 3
+    """An argument has a value that the call does not accept."""
+    FAULT = 4
+    """A pointer argument is not mapped with the access that the call needs."""
+    LIMIT = 5
+    """A count or a size is above the limit in limits.h."""
+    NOT_OWNER = 6
+    """A machine frame does not belong to the caller."""
+    TYPE_CONFLICT = 7
+    """A frame has a type, or a table entry flags, that exclude the request."""
+    BUSY = 8
+    """The object is in use: references, a running processor, or a second pin."""
+    NOT_FOUND = 9
+    """No such port, virtual processor, extent or handler."""
+    WRONG_STATE = 10
+    """The object is not in a state in which the call makes sense."""
+
+
+class Callback(IntEnum):
+    """The entries that callback_set registers."""
+
+    EVENT = 0
+    SYSTEM_CALL = 1
+
+
+class SegmentBase(IntEnum):
+    """The bases that base_set and base_get name."""
+
+    FS = 0
+    GS_KERNEL = 1
+    GS_USER = 2
+
+
+class ViewRecord(IntEnum):
+    """The records that view_get copies."""
+
+    PARTITION = 0
+    EXTENT = 1
+    LINK = 2
+
+
+class StopReason(IntEnum):
+    """Why a partition is no longer running; the first reason is kept."""
+
+    NONE = 0
+    EXIT = 1
+    """It asked: exit code and text."""
+    UNHANDLED_TRAP = 2
+    """A trap without a handler."""
+    TRAP_IN_DELIVERY = 3
+    """A trap whose frame could not be written."""
+    BAD_RETURN = 4
+    """Iret through a frame that cannot be loaded."""
+    BAD_START = 5
+    """Its initial tables or records were refused."""
+    UNSUPPORTED = 6
+    """Code that the engine would execute wrongly."""
+    OPERATOR = 7
+    """Stopped from outside."""
+
+
+class PartitionKind(IntEnum):
+    """What a partition is."""
+
+    UNUSED = 0
+    GUEST = 1
+    IO = 2
+    HOSTED = 3
+    IDLE = 4
+
+
+class Argument(NamedTuple):
+    """One argument of a call, in the typed grammar of hypercalls.def."""
+
+    type: str
+    name: str
+    of: str = ""
+    """The structure or enum that the type refers to."""
+    counted_by: str = ""
+    """The argument that holds the size or the count."""
+
+
+class Call(NamedTuple):
+    """One call: the right it needs, its arguments in register order, its sentence."""
+
+    right: Right
+    arguments: tuple[Argument, ...]
+    sentence: str
+
+
+class Field(NamedTuple):
+    """A field of a shared structure."""
+
+    name: str
+    type: str
+    offset: int
+    size_bytes: int
+
+
+class Structure(NamedTuple):
+    """A shared structure; the layout is the same at both widths."""
+
+    size_bytes: int
+    fields: tuple[Field, ...]
+
+
+CALLS: Final[dict[Hypercall, Call]] = {
+    Hypercall.VERSION: Call(
+        Right.NONE,
+        (),
+        "Returns ABI_VERSION; the null call that benchmarks time.",
+    ),
+    Hypercall.CONSOLE_WRITE: Call(
+        Right.CONSOLE,
+        (
+            Argument("in_bytes", "text", counted_by="size_bytes"),
+            Argument("size", "size_bytes"),
+        ),
+        "Writes bytes to the partition's console; returns how many were taken.",
+    ),
+    Hypercall.CONSOLE_READ: Call(
+        Right.CONSOLE,
+        (
+            Argument("out_bytes", "buffer", counted_by="size_bytes"),
+            Argument("size", "size_bytes"),
+        ),
+        "Reads pending console input; returns how many bytes were copied, 0 if none.",
+    ),
+    Hypercall.YIELD: Call(
+        Right.NONE,
+        (),
+        "Ends the caller's use of its current slot.",
+    ),
+    Hypercall.BLOCK: Call(
+        Right.NONE,
+        (),
+        "Unmasks events and waits for one; returns at once if one is pending.",
+    ),
+    Hypercall.PARTITION_EXIT: Call(
+        Right.NONE,
+        (
+            Argument("value", "code"),
+            Argument("in_bytes", "reason", counted_by="size_bytes"),
+            Argument("size", "size_bytes"),
+        ),
+        "Stops the whole partition with an exit code and a reason; does not return.",
+    ),
+    Hypercall.TRAP_HANDLERS_SET: Call(
+        Right.NONE,
+        (
+            Argument("in_array", "handlers", of="trap_handler", counted_by="count"),
+            Argument("count", "count"),
+        ),
+        "Registers handlers for exception vectors; address 0 removes one.",
+    ),
+    Hypercall.CALLBACK_SET: Call(
+        Right.NONE,
+        (
+            Argument("choice", "callback", of="callback"),
+            Argument("code", "handler"),
+        ),
+        "Registers the entry for events or for system calls of user mode.",
+    ),
+    Hypercall.KERNEL_STACK_SET: Call(
+        Right.NONE,
+        (Argument("stack", "top"),),
+        "Sets the stack on which traps and system calls from user mode arrive.",
+    ),
+    Hypercall.IRET: Call(
+        Right.NONE,
+        (),
+        "Returns through the trap frame at the stack pointer, to either mode.",
+    ),
+    Hypercall.BASE_SET: Call(
+        Right.NONE,
+        (
+            Argument("choice", "base", of="segment_base"),
+            Argument("address", "value"),
+        ),
+        "Sets the FS, the kernel GS or the user GS base.",
+    ),
+    Hypercall.BASE_GET: Call(
+        Right.NONE,
+        (Argument("choice", "base", of="segment_base"),),
+        "Returns the FS, the kernel GS or the user GS base.",
+    ),
+    Hypercall.TABLE_PIN: Call(
+        Right.MEMORY,
+        (
+            Argument("frame", "table"),
+            Argument("level", "level"),
+        ),
+        "Validates a frame as a page table of a level and fixes that type.",
+    ),
+    Hypercall.TABLE_UNPIN: Call(
+        Right.MEMORY,
+        (Argument("frame", "table"),),
+        "Drops the table type of a pinned frame that nothing references.",
+    ),
+    Hypercall.TABLE_UPDATE: Call(
+        Right.MEMORY,
+        (
+            Argument("in_array", "updates", of="table_update", counted_by="count"),
+            Argument("count", "count"),
+        ),
+        "Writes entries of pinned tables, all or none; new references are taken before old ones "
+        "are dropped.",
+    ),
+    Hypercall.MAPPING_UPDATE: Call(
+        Right.MEMORY,
+        (
+            Argument("address", "page"),
+            Argument("entry", "value"),
+        ),
+        "Writes the level-1 entry that maps one page in the current address space.",
+    ),
+    Hypercall.ROOTS_SET: Call(
+        Right.MEMORY,
+        (
+            Argument("frame", "kernel_root"),
+            Argument("frame", "user_root"),
+        ),
+        "Switches the address space: the kernel's root, and the one for user mode (0: none).",
+    ),
+    Hypercall.TRANSLATION_FLUSH: Call(
+        Right.NONE,
+        (Argument("address", "page"),),
+        "Drops the translation of one page, or of all with TRANSLATION_ALL.",
+    ),
+    Hypercall.FRAMES_RELEASE: Call(
+        Right.MEMORY,
+        (
+            Argument("frame", "first"),
+            Argument("count", "count"),
+        ),
+        "Scrubs unreferenced frames and gives them up for good.",
+    ),
+    Hypercall.EVENT_SEND: Call(
+        Right.EVENTS,
+        (Argument("port", "port"),),
+        "Marks the port at the other end of a link pending.",
+    ),
+    Hypercall.EVENT_SEND_PROCESSOR: Call(
+        Right.PROCESSORS,
+        (
+            Argument("processor", "processor"),
+            Argument("port", "port"),
+        ),
+        "Marks a port of a virtual processor of the same partition pending.",
+    ),
+    Hypercall.EVENT_POLL: Call(
+        Right.NONE,
+        (),
+        "Takes the event callback now if something is pending and unmasked.",
+    ),
+    Hypercall.TIMER_SET: Call(
+        Right.NONE,
+        (Argument("time", "deadline_cycles"),),
+        "Arms the one-shot timer of the caller; 0 disarms it.",
+    ),
+    Hypercall.TIME_GET: Call(
+        Right.NONE,
+        (),
+        "Returns the guest-visible clock, in cycles.",
+    ),
+    Hypercall.PROCESSOR_START: Call(
+        Right.PROCESSORS,
+        (
+            Argument("processor", "processor"),
+            Argument("in_struct", "context", of="processor_context"),
+        ),
+        "Starts a stopped virtual processor of the same partition.",
+    ),
+    Hypercall.PROCESSOR_STOP: Call(
+        Right.PROCESSORS,
+        (Argument("processor", "processor"),),
+        "Stops a virtual processor of the same partition, the caller included.",
+    ),
+    Hypercall.VIEW_GET: Call(
+        Right.NONE,
+        (
+            Argument("choice", "record", of="view_record"),
+            Argument("value", "index"),
+            Argument("out_bytes", "buffer", counted_by="size_bytes"),
+            Argument("size", "size_bytes"),
+        ),
+        "Copies a record of the caller's own view; returns its size.",
+    ),
+    Hypercall.MARK: Call(
+        Right.TRACE,
+        (
+            Argument("value", "id"),
+            Argument("value", "value"),
+        ),
+        "Records a mark with the clock, for tracing and measuring.",
+    ),
+    Hypercall.TRACE_SET: Call(
+        Right.TRACE,
+        (Argument("value", "enabled"),),
+        "Switches tracing of the caller's partition on or off.",
+    ),
+}
+"""Every call of the contract."""
+
+GRAMMAR: Final[dict[Hypercall, tuple[Argument, ...]]] = {
+    call: row.arguments for call, row in CALLS.items()
+}
+"""The typed arguments of every call, in register order."""
+
+STRUCTURES: Final[dict[str, Structure]] = {
+    "page_header": Structure(
+        16,
+        (
+            Field("magic", "uint32_t", 0, 4),
+            Field("version", "uint16_t", 4, 2),
+            Field("reserved0", "uint16_t", 6, 2),
+            Field("size_bytes", "uint32_t", 8, 4),
+            Field("reserved1", "uint32_t", 12, 4),
+        ),
+    ),
+    "extent": Structure(
+        24,
+        (
+            Field("guest_frame", "uint64_t", 0, 8),
+            Field("machine_frame", "uint64_t", 8, 8),
+            Field("frame_count", "uint64_t", 16, 8),
+        ),
+    ),
+    "start_page": Structure(
+        1576,
+        (
+            Field("header", "struct page_header", 0, 16),
+            Field("partition", "uint32_t", 16, 4),
+            Field("virtual_processor_count", "uint32_t", 20, 4),
+            Field("extent_count", "uint32_t", 24, 4),
+            Field("reserved0", "uint32_t", 28, 4),
+            Field("memory_size_bytes", "uint64_t", 32, 8),
+            Field("random_seed", "uint64_t", 40, 8),
+            Field("clock_frequency_hz", "uint64_t", 48, 8),
+            Field("direct_map_address", "uint64_t", 56, 8),
+            Field("hypercall_page_address", "uint64_t", 64, 8),
+            Field("time_page_address", "uint64_t", 72, 8),
+            Field("shared_pages_address", "uint64_t", 80, 8),
+            Field("image_address", "uint64_t", 88, 8),
+            Field("image_end_address", "uint64_t", 96, 8),
+            Field("stack_top_address", "uint64_t", 104, 8),
+            Field("kernel_root_frame", "uint64_t", 112, 8),
+            Field("first_free_guest_frame", "uint64_t", 120, 8),
+            Field("control_channel_address", "uint64_t", 128, 8),
+            Field("name", "char[32]", 136, 32),
+            Field("extents", "struct extent[16]", 168, 384),
+            Field("command_line", "char[1024]", 552, 1024),
+        ),
+    ),
+    "shared_page": Structure(
+        40,
+        (
+            Field("header", "struct page_header", 0, 16),
+            Field("events_masked", "uint32_t", 16, 4),
+            Field("reserved0", "uint32_t", 20, 4),
+            Field("events_pending", "uint64_t", 24, 8),
+            Field("events_disabled", "uint64_t", 32, 8),
+        ),
+    ),
+    "time_page": Structure(
+        40,
+        (
+            Field("header", "struct page_header", 0, 16),
+            Field("sequence", "uint64_t", 16, 8),
+            Field("time_cycles", "uint64_t", 24, 8),
+            Field("clock_frequency_hz", "uint64_t", 32, 8),
+        ),
+    ),
+    "trap_frame": Structure(
+        96,
+        (
+            Field("rax", "uint64_t", 0, 8),
+            Field("rcx", "uint64_t", 8, 8),
+            Field("r11", "uint64_t", 16, 8),
+            Field("vector", "uint64_t", 24, 8),
+            Field("error_code", "uint64_t", 32, 8),
+            Field("fault_address", "uint64_t", 40, 8),
+            Field("state", "uint64_t", 48, 8),
+            Field("rip", "uint64_t", 56, 8),
+            Field("cs", "uint64_t", 64, 8),
+            Field("rflags", "uint64_t", 72, 8),
+            Field("rsp", "uint64_t", 80, 8),
+            Field("ss", "uint64_t", 88, 8),
+        ),
+    ),
+    "trap_handler": Structure(
+        16,
+        (
+            Field("vector", "uint32_t", 0, 4),
+            Field("flags", "uint32_t", 4, 4),
+            Field("address", "uint64_t", 8, 8),
+        ),
+    ),
+    "table_update": Structure(
+        16,
+        (
+            Field("entry_address", "uint64_t", 0, 8),
+            Field("value", "uint64_t", 8, 8),
+        ),
+    ),
+    "processor_context": Structure(
+        32,
+        (
+            Field("rip", "uint64_t", 0, 8),
+            Field("rsp", "uint64_t", 8, 8),
+            Field("rdi", "uint64_t", 16, 8),
+            Field("kernel_root_frame", "uint64_t", 24, 8),
+        ),
+    ),
+    "image_note": Structure(
+        24,
+        (
+            Field("abi_version", "uint32_t", 0, 4),
+            Field("width", "uint32_t", 4, 4),
+            Field("entry_address", "uint64_t", 8, 8),
+            Field("memory_size_bytes", "uint64_t", 16, 8),
+        ),
+    ),
+    "view_partition": Structure(
+        144,
+        (
+            Field("id", "uint32_t", 0, 4),
+            Field("kind", "uint32_t", 4, 4),
+            Field("width", "uint32_t", 8, 4),
+            Field("rights", "uint32_t", 12, 4),
+            Field("first_extent", "uint32_t", 16, 4),
+            Field("extent_count", "uint32_t", 20, 4),
+            Field("first_virtual_processor", "uint32_t", 24, 4),
+            Field("virtual_processor_count", "uint32_t", 28, 4),
+            Field("entry_address", "uint64_t", 32, 8),
+            Field("stack_top_address", "uint64_t", 40, 8),
+            Field("start_page_address", "uint64_t", 48, 8),
+            Field("hypercall_frame", "uint64_t", 56, 8),
+            Field("time_frame", "uint64_t", 64, 8),
+            Field("shared_first_frame", "uint64_t", 72, 8),
+            Field("kernel_root_frame", "uint64_t", 80, 8),
+            Field("table_first_frame", "uint64_t", 88, 8),
+            Field("table_counts", "uint32_t[4]", 96, 16),
+            Field("name", "char[32]", 112, 32),
+        ),
+    ),
+    "view_virtual_processor": Structure(
+        16,
+        (
+            Field("partition", "uint32_t", 0, 4),
+            Field("index", "uint32_t", 4, 4),
+            Field("processor", "uint32_t", 8, 4),
+            Field("reserved0", "uint32_t", 12, 4),
+        ),
+    ),
+    "view_extent": Structure(
+        32,
+        (
+            Field("partition", "uint32_t", 0, 4),
+            Field("reserved0", "uint32_t", 4, 4),
+            Field("guest_frame", "uint64_t", 8, 8),
+            Field("machine_frame", "uint64_t", 16, 8),
+            Field("frame_count", "uint64_t", 24, 8),
+        ),
+    ),
+    "view_link": Structure(
+        24,
+        (
+            Field("partition", "uint32_t", 0, 4),
+            Field("port", "uint32_t", 4, 4),
+            Field("target_partition", "uint32_t", 8, 4),
+            Field("target_port", "uint32_t", 12, 4),
+            Field("target_processor", "uint32_t", 16, 4),
+            Field("reserved0", "uint32_t", 20, 4),
+        ),
+    ),
+    "view_slot": Structure(
+        24,
+        (
+            Field("virtual_processor", "uint32_t", 0, 4),
+            Field("flags", "uint32_t", 4, 4),
+            Field("start_cycles", "uint64_t", 8, 8),
+            Field("quantum_cycles", "uint64_t", 16, 8),
+        ),
+    ),
+    "view_processor": Structure(
+        3088,
+        (
+            Field("slot_count", "uint32_t", 0, 4),
+            Field("reserved0", "uint32_t", 4, 4),
+            Field("period_cycles", "uint64_t", 8, 8),
+            Field("slots", "struct view_slot[128]", 16, 3072),
+        ),
+    ),
+    "view_body": Structure(
+        104600,
+        (
+            Field("processor_count", "uint32_t", 0, 4),
+            Field("virtual_processor_count", "uint32_t", 4, 4),
+            Field("extent_count", "uint32_t", 8, 4),
+            Field("link_count", "uint32_t", 12, 4),
+            Field("clock_frequency_hz", "uint64_t", 16, 8),
+            Field("partitions", "struct view_partition[128]", 24, 18432),
+            Field("virtual_processors", "struct view_virtual_processor[256]", 18456, 4096),
+            Field("extents", "struct view_extent[1024]", 22552, 32768),
+            Field("links", "struct view_link[1024]", 55320, 24576),
+            Field("processors", "struct view_processor[8]", 79896, 24704),
+        ),
+    ),
+    "view_region": Structure(
+        209232,
+        (
+            Field("header", "struct page_header", 0, 16),
+            Field("generation", "uint64_t", 16, 8),
+            Field("reserved0", "uint64_t", 24, 8),
+            Field("bodies", "struct view_body[2]", 32, 209200),
+        ),
+    ),
+}
+"""Every shared structure of the contract."""

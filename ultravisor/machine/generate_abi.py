@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Writes abi.py, interface.py and docs/hypercalls.md from the contract's headers.
+
+Run as `python -m ultravisor.machine.generate_abi [--check]`; the results are
+committed, and a test runs --check, so that they cannot drift from the headers. Owns
+the Python form of the contract; contract.py reads the headers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from pathlib import Path
+
+from ultravisor.errors import UltravisorError
+from ultravisor.machine.contract import (
+    Contract,
+    ContractCall,
+    ContractNumber,
+    ContractStructure,
+    read_contract,
+)
+from ultravisor.machine.reference_page import render_page
+
+ENUM_PREFIXES = {
+    "callback": "CALLBACK_",
+    "segment_base": "BASE_",
+    "view_record": "VIEW_RECORD_",
+    "stop_reason": "STOP_",
+    "partition_kind": "PARTITION_",
+    "partition_state": "PARTITION_",
+    "native_error": "NATIVE_",
+    "monitor_build": "MONITOR_",
+    "timing_model": "TIMING_",
+    "clock_source": "CLOCK_",
+    "exit_reason": "EXIT_",
+    "log_category": "LOG_",
+}
+ENUM_SENTENCES = {
+    "callback": "The entries that callback_set registers.",
+    "segment_base": "The bases that base_set and base_get name.",
+    "view_record": "The records that view_get copies.",
+    "stop_reason": "Why a partition is no longer running; the first reason is kept.",
+    "partition_kind": "What a partition is.",
+    "partition_state": "Whether a partition runs.",
+    "native_error": "What a function of the native extension returns.",
+    "monitor_build": "Which build of the monitor runs.",
+    "timing_model": "Which timing model counts cycles.",
+    "clock_source": "Which clock slots and timers run by.",
+    "exit_reason": "Why machine_run returned.",
+    "log_category": "What the log records.",
+}
+# Made from tables of their own.
+OWN_ENUMS = {"hypercall", "error"}
+LINE_LIMIT = 100
+
+HEADER = '''\
+# SPDX-License-Identifier: {licence}
+"""{title}
+
+Generated from {source} by
+ultravisor.machine.generate_abi. Do not edit: change the header and generate again.
+"""
+
+from __future__ import annotations
+
+'''
+
+RECORDS = '''
+
+class Argument(NamedTuple):
+    """One argument of a call, in the typed grammar of hypercalls.def."""
+
+    type: str
+    name: str
+    of: str = ""
+    """The structure or enum that the type refers to."""
+    counted_by: str = ""
+    """The argument that holds the size or the count."""
+
+
+class Call(NamedTuple):
+    """One call: the right it needs, its arguments in register order, its sentence."""
+
+    right: Right
+    arguments: tuple[Argument, ...]
+    sentence: str
+
+
+class Field(NamedTuple):
+    """A field of a shared structure."""
+
+    name: str
+    type: str
+    offset: int
+    size_bytes: int
+
+
+class Structure(NamedTuple):
+    """A shared structure; the layout is the same at both widths."""
+
+    size_bytes: int
+    fields: tuple[Field, ...]
+'''
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the generated files, or with --check say which are out of date."""
+    parser = argparse.ArgumentParser(prog="python -m ultravisor.machine.generate_abi")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 on drift")
+    options = parser.parse_args(arguments)
+    root = Path(__file__).resolve().parents[2]
+    stale = [path for path, text in render_all(root).items() if _read(path) != text]
+    if options.check:
+        for path in stale:
+            print(f"{path.relative_to(root)}: out of date; run generate_abi", file=sys.stderr)
+        return 1 if stale else 0
+    for path, text in render_all(root).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return 0
+
+
+def render_all(root: Path) -> dict[Path, str]:
+    """Return the text of every generated file, by path."""
+    contract = read_contract(root)
+    package = root / "ultravisor" / "machine"
+    return {
+        package / "abi.py": render_abi(contract),
+        package / "interface.py": render_interface(contract),
+        root / "docs" / "hypercalls.md": render_page(contract),
+    }
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
+
+
+def render_abi(contract: Contract) -> str:
+    """Render ultravisor/machine/abi.py."""
+    parts = [
+        HEADER.format(licence="MIT", title="The contract, in Python.", source="monitor/abi"),
+        "from enum import IntEnum, IntFlag\n",
+        "from typing import Final, NamedTuple\n\n",
+        *(_constant(row) for row in contract.constants),
+        "\n",
+        *(_constant(row) for row in contract.limits),
+        _enum("Right", "IntFlag", "What a view can grant.", _plain(contract.rights, "RIGHT_")),
+        _enum("Hypercall", "IntEnum", "The calls, by number.", _call_members(contract)),
+        _enum("Error", "IntEnum", "What a call may return, negated.", _error_members(contract)),
+    ]
+    parts += [
+        _enum(_class_name(name), "IntEnum", ENUM_SENTENCES[name], _prefixed(name, members))
+        for name, members in contract.enums.items()
+        if name not in OWN_ENUMS
+    ]
+    parts += [RECORDS, _calls_table(contract), _structures_table(contract)]
+    return "".join(parts)
+
+
+def render_interface(contract: Contract) -> str:
+    """Render ultravisor/machine/interface.py."""
+    parts = [
+        HEADER.format(
+            licence="GPL-2.0-or-later",
+            title="The numbers of the native extension's interface.",
+            source="native/native.h and monitor/core/monitor.h",
+        ),
+        "from enum import IntEnum, IntFlag\n",
+    ]
+    for name, members in contract.native_enums.items():
+        base = "IntFlag" if name == "log_category" else "IntEnum"
+        rows = _prefixed(name, members)
+        parts.append(_enum(_class_name(name), base, ENUM_SENTENCES[name], rows))
+    return "".join(parts)
+
+
+def _class_name(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def _constant(row: ContractNumber) -> str:
+    sentence = row.sentence.replace('"', "'")
+    comment = f'"""{_capitalised(sentence)}"""\n' if sentence else ""
+    return f"{row.name}: Final = {_literal(row.text)}\n{comment}"
+
+
+def _literal(text: str) -> str:
+    return "0x" + text[2:].upper() if text.startswith("0x") else text
+
+
+def _capitalised(sentence: str) -> str:
+    sentence = sentence[0].upper() + sentence[1:]
+    return sentence if sentence.endswith(".") else sentence + "."
+
+
+def _plain(rows: tuple[ContractNumber, ...], prefix: str) -> list[tuple[str, str, str]]:
+    return [(row.name.removeprefix(prefix).upper(), row.text, row.sentence) for row in rows]
+
+
+def _prefixed(name: str, rows: tuple[ContractNumber, ...]) -> list[tuple[str, str, str]]:
+    return _plain(
+        tuple(row for row in rows if not row.name.endswith("_COUNT")), ENUM_PREFIXES[name]
+    )
+
+
+def _call_members(contract: Contract) -> list[tuple[str, str, str]]:
+    return [(call.name.upper(), str(call.number), call.sentence) for call in contract.calls]
+
+
+def _error_members(contract: Contract) -> list[tuple[str, str, str]]:
+    rows = [(row.name.upper(), row.text, row.sentence) for row in contract.errors]
+    return [("NONE", "0", "The call succeeded."), *rows]
+
+
+def _enum(name: str, base: str, sentence: str, rows: list[tuple[str, str, str]]) -> str:
+    lines = [f'\n\nclass {name}({base}):\n    """{sentence}"""\n\n']
+    for member, value, text in rows:
+        lines.append(f"    {member} = {_literal(value)}\n")
+        if text:
+            lines.append(_docstring(_capitalised(text)))
+    return "".join(lines)
+
+
+def _docstring(text: str) -> str:
+    line = f'    """{text}"""\n'
+    if len(line) <= LINE_LIMIT:
+        return line
+    wrapped = textwrap.wrap(text, LINE_LIMIT - 8)
+    return '    """' + "\n    ".join(wrapped) + '"""\n'
+
+
+def _calls_table(contract: Contract) -> str:
+    rows = "".join(_call_row(call) for call in contract.calls)
+    return (
+        f"\n\nCALLS: Final[dict[Hypercall, Call]] = {{\n{rows}}}\n"
+        '"""Every call of the contract."""\n\n'
+        "GRAMMAR: Final[dict[Hypercall, tuple[Argument, ...]]] = {\n"
+        "    call: row.arguments for call, row in CALLS.items()\n}\n"
+        '"""The typed arguments of every call, in register order."""\n'
+    )
+
+
+def _call_row(call: ContractCall) -> str:
+    return (
+        f"    Hypercall.{call.name.upper()}: Call(\n"
+        f"        Right.{call.right.upper()},\n"
+        f"{_argument_rows(call)}"
+        f"{_string_row(call.sentence)}"
+        "    ),\n"
+    )
+
+
+def _argument_rows(call: ContractCall) -> str:
+    if not call.arguments:
+        return "        (),\n"
+    rows = []
+    for argument in call.arguments:
+        extra = f', of="{argument.of}"' if argument.of else ""
+        extra += f', counted_by="{argument.counted_by}"' if argument.counted_by else ""
+        rows.append(f'            Argument("{argument.type}", "{argument.name}"{extra}),\n')
+    if len(rows) == 1:
+        return "        (" + rows[0].strip() + "),\n"
+    return "        (\n" + "".join(rows) + "        ),\n"
+
+
+def _string_row(text: str) -> str:
+    line = f'        "{text}",\n'
+    if len(line) <= LINE_LIMIT:
+        return line
+    words = textwrap.wrap(text, LINE_LIMIT - 14)
+    pieces = [f'        "{piece} "\n' for piece in words[:-1]]
+    return "".join(pieces) + f'        "{words[-1]}",\n'
+
+
+def _structures_table(contract: Contract) -> str:
+    rows = "".join(_structure_row(structure) for structure in contract.structures)
+    return (
+        f"\nSTRUCTURES: Final[dict[str, Structure]] = {{\n{rows}}}\n"
+        '"""Every shared structure of the contract."""\n'
+    )
+
+
+def _structure_row(structure: ContractStructure) -> str:
+    fields = "".join(
+        f'            Field("{field.name}", "{field.type}", {field.offset}, {field.size_bytes}),\n'
+        for field in structure.fields
+    )
+    return (
+        f'    "{structure.name}": Structure(\n'
+        f"        {structure.size_bytes},\n        (\n{fields}        ),\n    ),\n"
+    )
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except UltravisorError as failure:
+        sys.exit(f"error: {failure}")

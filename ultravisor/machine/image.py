@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Guest images: ELF64 files with a note, read and checked before anything starts.
+
+Owns every rule that an image must keep. Called by ultravisor.host and the command; it
+must not know the machine: what it returns are bytes and addresses. Every refusal names
+the file, the offset in it and what to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import itertools
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NoReturn
+
+from elftools.common.exceptions import ELFError
+from elftools.common.utils import struct_parse
+from elftools.construct import ConstructError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from ultravisor.errors import ImageError, NotFoundError
+from ultravisor.machine.abi import (
+    ABI_VERSION,
+    MACHINE_MEMORY_MAXIMUM_MIB,
+    MONITOR_SLOT_COUNT,
+    MONITOR_SLOT_FIRST,
+    NOTE_TYPE_IMAGE,
+    PAGE_SIZE_BYTES,
+    STRUCTURES,
+)
+from ultravisor.machine.records import Segment
+from ultravisor.machine.symbols import SymbolTable
+
+NOTE_OWNER = b"Ultravisor\0"
+SEGMENT_LIMIT = 64
+IMAGE_SIZE_LIMIT_BYTES = MACHINE_MEMORY_MAXIMUM_MIB << 20
+ELF_HEADER_SIZE_BYTES = 64
+ELF_MACHINE_X86_64 = "EM_X86_64"
+# Canonical addresses have bits 63 to 47 equal.
+CANONICAL_HALF = 1 << 47
+ADDRESS_LIMIT = 1 << 64
+LEVEL_4_SHIFT = 39
+MONITOR_FIRST_ADDRESS = ADDRESS_LIMIT - (2 * CANONICAL_HALF) + (MONITOR_SLOT_FIRST << LEVEL_4_SHIFT)
+MONITOR_END_ADDRESS = MONITOR_FIRST_ADDRESS + (MONITOR_SLOT_COUNT << LEVEL_4_SHIFT)
+FLAG_EXECUTE, FLAG_WRITE = 1, 2
+
+LINK_HINT = "link it with guest_kernels/common/guest_64.ld, or a script like it"
+NOTE_HINT = "say IMAGE(memory) once, from guest_kernels/common/image.h"
+# What pyelftools raises for bytes that are not what they should be.
+DECODE_ERRORS = (
+    ELFError,
+    ConstructError,
+    struct.error,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    AssertionError,
+    RecursionError,
+)
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that can be booted."""
+
+    path: str
+    data: bytes
+    width: int
+    entry_address: int
+    memory_size_bytes: int
+    """What the image asks for; 0: it leaves that to the configuration."""
+    segments: tuple[Segment, ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Return the hash of the file, in hex digits."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @cached_property
+    def symbols(self) -> SymbolTable:
+        """Return the image's symbols; an image without any has an empty table."""
+        return read_symbols(self.data)
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how much memory the segments need."""
+        return sum(segment.size_bytes for segment in self.segments)
+
+
+def read_image(path: Path | str) -> Image:
+    """Read an image file and check all of it."""
+    file = Path(path)
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(IMAGE_SIZE_LIMIT_BYTES + 1)
+    except FileNotFoundError:
+        raise NotFoundError(f"{path}: no such file", "give the path of an ELF64 image") from None
+    except OSError as failure:
+        raise NotFoundError(f"{path}: cannot be read: {failure.strerror}") from None
+    return parse_image(data, str(path))
+
+
+def parse_image(data: bytes, path: str) -> Image:
+    """Check an image's bytes; `path` is what errors call it."""
+    reader = _Reader(data, path)
+    reader.check_identity()
+    elf = reader.open()
+    segments = tuple(reader.segments(elf))
+    note = reader.note(elf)
+    entry_address = note["entry_address"] or elf.header["e_entry"]
+    reader.check_entry(entry_address, segments)
+    return Image(
+        path=path,
+        data=data,
+        width=note["width"],
+        entry_address=entry_address,
+        memory_size_bytes=note["memory_size_bytes"],
+        segments=segments,
+    )
+
+
+def read_symbols(data: bytes) -> SymbolTable:
+    """Return the symbols of ELF bytes; a damaged symbol table counts as none."""
+    try:
+        section = ELFFile(io.BytesIO(data)).get_section_by_name(".symtab")
+        if not isinstance(section, SymbolTableSection):
+            return SymbolTable(())
+        rows = [
+            (symbol["st_value"], symbol["st_size"], symbol.name)
+            for symbol in section.iter_symbols()
+            if symbol["st_info"]["type"] in ("STT_FUNC", "STT_NOTYPE", "STT_OBJECT")
+            and symbol["st_shndx"] not in ("SHN_UNDEF", "SHN_ABS")
+        ]
+    except DECODE_ERRORS:
+        return SymbolTable(())
+    return SymbolTable(rows)
+
+
+def unpack_structure(name: str, data: bytes) -> dict[str, int]:
+    """Read the integer fields of a structure of the contract."""
+    return {
+        field.name: int.from_bytes(data[field.offset : field.offset + field.size_bytes], "little")
+        for field in STRUCTURES[name].fields
+    }
+
+
+class _Reader:
+    """Reads one image; every method refuses what it finds wrong."""
+
+    def __init__(self, data: bytes, path: str) -> None:
+        self.data = data
+        self.path = path
+
+    def refuse(self, offset: int, message: str, hint: str = LINK_HINT) -> NoReturn:
+        raise ImageError(f"{self.path}: offset {offset:#x}: {message}", hint)
+
+    def check_identity(self) -> None:
+        """Check the bytes that say what kind of ELF file this is."""
+        if self.data[:4] != b"\x7fELF":
+            self.refuse(0, "not an ELF image", "give an ELF64 image, or a .toml configuration")
+        if len(self.data) < ELF_HEADER_SIZE_BYTES:
+            self.refuse(len(self.data), "the image is truncated within its header")
+        if len(self.data) > IMAGE_SIZE_LIMIT_BYTES:
+            self.refuse(IMAGE_SIZE_LIMIT_BYTES, "the image is larger than any machine's memory")
+        if self.data[4] == 1:
+            hint = "build it with -m64; this version boots 64-bit images only"
+            self.refuse(4, "a 32-bit image (ELFCLASS32)", hint)
+        if self.data[4] != 2:
+            self.refuse(4, f"unknown ELF class {self.data[4]}")
+        if self.data[5] != 1:
+            self.refuse(5, "not little-endian, as x86 is", "build it for x86-64")
+
+    def open(self) -> ELFFile:
+        """Parse the ELF header, and check what it says of the whole file."""
+        try:
+            elf = ELFFile(io.BytesIO(self.data))
+            header = elf.header
+            machine, kind = header["e_machine"], header["e_type"]
+            count, size = header["e_phnum"], header["e_phentsize"]
+            end = header["e_phoff"] + count * size
+        except DECODE_ERRORS as failure:
+            self.refuse(0, f"the ELF header cannot be read: {failure}")
+        if machine != ELF_MACHINE_X86_64:
+            self.refuse(18, f"built for {machine}, not for x86-64", "build it with -m64 for x86-64")
+        if kind != "ET_EXEC":
+            hint = "link it statically at fixed addresses: -static -no-pie -nostdlib"
+            self.refuse(16, f"not an executable with fixed addresses ({kind})", hint)
+        if count == 0 or size != 56:
+            self.refuse(54, f"no usable program headers ({count} of {size} bytes)")
+        if end > len(self.data):
+            self.refuse(header["e_phoff"], "the image is truncated within its program headers")
+        return elf
+
+    def program_headers(self, elf: ELFFile, kind: str) -> list[tuple[int, Any]]:
+        """Return (offset of the header, header) of one type."""
+        first, size = elf.header["e_phoff"], elf.header["e_phentsize"]
+        found = []
+        for offset in range(first, first + elf.header["e_phnum"] * size, size):
+            try:
+                header = struct_parse(elf.structs.Elf_Phdr, elf.stream, stream_pos=offset)
+            except DECODE_ERRORS as failure:
+                self.refuse(offset, f"a program header cannot be read: {failure}")
+            if header["p_type"] == kind:
+                found.append((offset, header))
+        return found
+
+    def segments(self, elf: ELFFile) -> list[Segment]:
+        """Return the loadable segments, each page-aligned, none overlapping another."""
+        found: list[tuple[int, Segment]] = []
+        for offset, header in self.program_headers(elf, "PT_LOAD"):
+            if header["p_memsz"] == 0:
+                continue
+            self.check_extent(offset, header)
+            self.check_address(offset, header["p_vaddr"], header["p_memsz"])
+            found.append((offset, self.segment(offset, header)))
+        if not found:
+            self.refuse(elf.header["e_phoff"], "no loadable segment")
+        if len(found) > SEGMENT_LIMIT:
+            self.refuse(found[SEGMENT_LIMIT][0], f"more than {SEGMENT_LIMIT} loadable segments")
+        self.check_overlap(found)
+        total = sum(segment.size_bytes for _, segment in found)
+        if total > IMAGE_SIZE_LIMIT_BYTES:
+            limit = f"the limit is {MACHINE_MEMORY_MAXIMUM_MIB} MiB"
+            self.refuse(found[0][0], f"the segments need {total} bytes of memory; {limit}")
+        return [segment for _, segment in found]
+
+    def check_extent(self, offset: int, header: Any) -> None:
+        """Check where a segment's bytes lie in the file."""
+        if header["p_filesz"] > header["p_memsz"]:
+            self.refuse(offset + 32, "a segment has more bytes in the file than in memory")
+        if header["p_offset"] + header["p_filesz"] > len(self.data):
+            end = header["p_offset"] + header["p_filesz"]
+            self.refuse(
+                offset + 8,
+                f"the image is truncated: a segment ends at offset {end:#x}, "
+                f"the file at {len(self.data):#x}",
+                "build or copy the image again",
+            )
+        if header["p_memsz"] > IMAGE_SIZE_LIMIT_BYTES:
+            self.refuse(
+                offset + 40,
+                f"a segment of {header['p_memsz']} bytes; "
+                f"no machine has more than {MACHINE_MEMORY_MAXIMUM_MIB} MiB",
+            )
+
+    def check_address(self, offset: int, address: int, size_bytes: int) -> None:
+        """Check where a segment lies in memory."""
+        end = address + size_bytes
+        if address % PAGE_SIZE_BYTES != 0:
+            self.refuse(offset + 16, f"a segment at {address:#x} does not begin at a page")
+        if end > ADDRESS_LIMIT or not _canonical(address) or not _canonical(end - 1):
+            self.refuse(offset + 16, f"a segment at {address:#x} has non-canonical addresses")
+        if address < MONITOR_END_ADDRESS and end > MONITOR_FIRST_ADDRESS:
+            self.refuse(
+                offset + 16,
+                f"a segment at {address:#x} lies in the monitor's addresses "
+                f"({MONITOR_FIRST_ADDRESS:#x} to {MONITOR_END_ADDRESS - 1:#x})",
+            )
+
+    def segment(self, offset: int, header: Any) -> Segment:
+        """Return one segment; nothing may be both writable and executable."""
+        writable = bool(header["p_flags"] & FLAG_WRITE)
+        executable = bool(header["p_flags"] & FLAG_EXECUTE)
+        if writable and executable:
+            self.refuse(
+                offset + 4, f"the segment at {header['p_vaddr']:#x} is writable and executable"
+            )
+        start = header["p_offset"]
+        pages = -(-header["p_memsz"] // PAGE_SIZE_BYTES)
+        return Segment(
+            address=header["p_vaddr"],
+            size_bytes=pages * PAGE_SIZE_BYTES,
+            data=self.data[start : start + header["p_filesz"]],
+            writable=writable,
+            executable=executable,
+        )
+
+    def check_overlap(self, found: list[tuple[int, Segment]]) -> None:
+        """Check that no two segments share a page: a page has one set of rights."""
+        ordered = sorted(found, key=lambda item: item[1].address)
+        for (_, lower), (offset, upper) in itertools.pairwise(ordered):
+            if lower.address + lower.size_bytes > upper.address:
+                self.refuse(
+                    offset + 16,
+                    f"the segments at {lower.address:#x} and {upper.address:#x} overlap",
+                )
+
+    def note(self, elf: ELFFile) -> dict[str, int]:
+        """Return the fields of the image's note."""
+        for offset, header in self.program_headers(elf, "PT_NOTE"):
+            start, size = header["p_offset"], header["p_filesz"]
+            if start + size > len(self.data):
+                self.refuse(offset + 8, "the image is truncated within its notes")
+            found = self.find_note(start, start + size)
+            if found is not None:
+                return self.check_note(*found)
+        self.refuse(elf.header["e_phoff"], "no note of owner Ultravisor: not a guest", NOTE_HINT)
+
+    def find_note(self, position: int, end: int) -> tuple[int, bytes] | None:
+        """Return (offset, descriptor) of our note among those of one segment."""
+        while position + 12 <= end:
+            name_size, size, kind = struct.unpack_from("<III", self.data, position)
+            name_start = position + 12
+            start = name_start + _aligned(name_size)
+            if start + size > end:
+                self.refuse(position, "a note is longer than its segment", NOTE_HINT)
+            name = self.data[name_start : name_start + name_size]
+            if name == NOTE_OWNER and kind == NOTE_TYPE_IMAGE:
+                return start, self.data[start : start + size]
+            position = start + _aligned(size)
+        return None
+
+    def check_note(self, offset: int, descriptor: bytes) -> dict[str, int]:
+        """Check what the note says."""
+        expected = STRUCTURES["image_note"].size_bytes
+        if len(descriptor) != expected:
+            size = f"{len(descriptor)} bytes, not {expected}"
+            self.refuse(offset, f"the note's descriptor has {size}", NOTE_HINT)
+        note = unpack_structure("image_note", descriptor)
+        if note["abi_version"] != ABI_VERSION:
+            self.refuse(
+                offset,
+                f"the image is made for contract version {note['abi_version']}; "
+                f"this is version {ABI_VERSION}",
+                "build it again with this version's monitor/abi",
+            )
+        if note["width"] != 64:
+            self.refuse(
+                offset + 4, f"the note says width {note['width']}, the ELF header 64", NOTE_HINT
+            )
+        if note["memory_size_bytes"] > IMAGE_SIZE_LIMIT_BYTES:
+            self.refuse(
+                offset + 16,
+                f"the image asks for {note['memory_size_bytes']} bytes of memory; "
+                f"no machine has more than {MACHINE_MEMORY_MAXIMUM_MIB} MiB",
+                NOTE_HINT,
+            )
+        return note
+
+    def check_entry(self, address: int, segments: tuple[Segment, ...]) -> None:
+        """Check that the image begins in code."""
+        for segment in segments:
+            if segment.executable and 0 <= address - segment.address < segment.size_bytes:
+                return
+        self.refuse(24, f"the entry {address:#x} lies in no executable segment")
+
+
+def _canonical(address: int) -> bool:
+    return address < CANONICAL_HALF or address >= ADDRESS_LIMIT - CANONICAL_HALF
+
+
+def _aligned(size_bytes: int) -> int:
+    return (size_bytes + 3) & ~3

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Renders docs/hypercalls.md, the reference page of the contract.
+
+Owns the page's form. Called by generate_abi; knows the contract's records only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ultravisor.machine.contract import (
+        Contract,
+        ContractArgument,
+        ContractCall,
+        ContractNumber,
+        ContractStructure,
+    )
+
+REGISTERS_64 = ("RDI", "RSI", "RDX", "R10", "R8")
+
+INTRODUCTION = """\
+<!-- Generated from monitor/abi by `python -m ultravisor.machine.generate_abi`. Do not edit. -->
+# Hypercalls
+
+The contract between the monitor and its guests, as `monitor/abi` defines it. The call's
+number goes into RAX, its arguments into RDI, RSI, RDX, R10 and R8 (32-bit guests: EAX; EBX,
+ECX, EDX, ESI, EDI). A result below zero is a negated error; a call that fails has changed
+nothing. Calls are accepted in kernel mode only.
+
+A 64-bit guest calls the stub of call N at `hypercall_page_address + N * {stub}` of its start
+page; `vmcall` does the same. Contract version: {version}.
+"""
+
+TYPES = """\
+Argument types: `in_bytes(S)` and `out_bytes(S)` are addresses of buffers whose size is argument
+S; `in_array(T,N)` is the address of N structures T; `in_struct(T)` and `out_struct(T)` of one;
+`frame` is a machine frame number; `time` is in absolute cycles of the guest-visible clock;
+`choice(E)` is a member of an enum below.
+"""
+
+
+def render_page(contract: Contract) -> str:
+    """Return the whole page."""
+    constants = {row.name: row.text for row in contract.constants}
+    parts = [
+        INTRODUCTION.format(
+            stub=constants["HYPERCALL_STUB_SIZE_BYTES"], version=constants["ABI_VERSION"]
+        ),
+        "\n## Calls\n\n",
+        TYPES,
+        *(_call(call) for call in contract.calls),
+        "\n## Errors\n\n| number | name | meaning |\n|---|---|---|\n",
+        *(f"| -{row.text} | `{row.name}` | {row.sentence} |\n" for row in contract.errors),
+        "\n## Enums\n",
+        *(
+            _enum(name, members)
+            for name, members in contract.enums.items()
+            if name not in ("hypercall", "error")
+        ),
+        "\n## Rights\n\nBits of a partition's rights in its view.\n",
+        _numbers(contract.rights),
+        "\n## Constants\n",
+        _numbers(contract.constants),
+        "\n## Limits\n\nAbove a limit a call is refused with `limit`.\n",
+        _numbers(contract.limits),
+        "\n## Structures\n\nThe same layout at both widths; every offset is asserted.\n",
+        *(_structure(structure) for structure in contract.structures),
+    ]
+    return "".join(parts)
+
+
+def _type(argument: ContractArgument) -> str:
+    parameters = ",".join(word for word in (argument.of, argument.counted_by) if word)
+    return f"{argument.type}({parameters})" if parameters else argument.type
+
+
+def _call(call: ContractCall) -> str:
+    right = "no right" if call.right == "none" else f"right `{call.right}`"
+    text = f"\n### {call.number} `{call.name}`\n\n{call.sentence} Needs {right}.\n"
+    if call.arguments:
+        text += "\n| register | argument | type |\n|---|---|---|\n"
+        for register, argument in zip(REGISTERS_64, call.arguments, strict=False):
+            text += f"| {register} | `{argument.name}` | `{_type(argument)}` |\n"
+    return text
+
+
+def _enum(name: str, members: tuple[ContractNumber, ...]) -> str:
+    return f"\n### `enum {name}`\n" + _numbers(
+        tuple(member for member in members if not member.name.endswith("_COUNT"))
+    )
+
+
+def _numbers(rows: tuple[ContractNumber, ...]) -> str:
+    text = "\n| name | value | meaning |\n|---|---|---|\n"
+    for row in rows:
+        text += f"| `{row.name}` | {row.text} | {row.sentence} |\n"
+    return text
+
+
+def _structure(structure: ContractStructure) -> str:
+    sentence = f"\n{structure.sentence}\n" if structure.sentence else ""
+    text = f"\n### `struct {structure.name}`, {structure.size_bytes} bytes\n{sentence}"
+    text += "\n| offset | size | field | type | meaning |\n|---|---|---|---|---|\n"
+    for field in structure.fields:
+        text += (
+            f"| {field.offset} | {field.size_bytes} | `{field.name}` | `{field.type}` "
+            f"| {field.sentence} |\n"
+        )
+    return text

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A child process that may die, and a parent that says why.
+
+Owns the fork, the two pipes with framed messages, and the reading of the child's last
+words. What the messages mean is the caller's: ultravisor.supervised_host runs a host
+in such a child. It must not know machines or configurations.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import struct
+import sys
+from typing import TYPE_CHECKING, ClassVar, NoReturn
+from weakref import WeakSet
+
+from ultravisor.errors import SupervisedFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LENGTH = struct.Struct("<I")
+# Sent to the child to make it look up from its work.
+INTERRUPT_SIGNAL = signal.SIGUSR1
+LAST_WORDS_BYTES = 65_536
+LAST_WORDS_LINES = 12
+STDERR_NUMBER = 2
+
+
+class ChannelClosed(Exception):
+    """The other side is gone."""
+
+
+class Channel:
+    """One end of a pair of pipes; messages are bytes with a length before them."""
+
+    def __init__(self, read_number: int, write_number: int) -> None:
+        self._read_number = read_number
+        self._write_number = write_number
+
+    def send(self, message: bytes) -> None:
+        """Send one message; raise ChannelClosed when nobody reads it."""
+        data = memoryview(LENGTH.pack(len(message)) + message)
+        try:
+            while data:
+                data = data[os.write(self._write_number, data) :]
+        except BrokenPipeError:
+            raise ChannelClosed from None
+
+    def receive(self) -> bytes:
+        """Wait for one message; raise ChannelClosed when none can come any more."""
+        (size,) = LENGTH.unpack(self._read_exactly(LENGTH.size))
+        return self._read_exactly(size)
+
+    def waiting(self) -> bool:
+        """Say whether a message, or the end, can be received without waiting."""
+        return bool(select.select([self._read_number], [], [], 0)[0])
+
+    def close(self) -> None:
+        """Close both directions; closing twice is allowed."""
+        for number in (self._read_number, self._write_number):
+            if number >= 0:
+                os.close(number)
+        self._read_number = self._write_number = -1
+
+    def _read_exactly(self, size: int) -> bytes:
+        parts = []
+        while size > 0:
+            part = os.read(self._read_number, min(size, 1 << 20))
+            if not part:
+                raise ChannelClosed
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+
+class Child:
+    """A forked process that serves one channel; the parent's side."""
+
+    _living: ClassVar[WeakSet[Child]] = WeakSet()
+
+    def __init__(self, serve: Callable[[Channel], None]) -> None:
+        """Fork; the child calls `serve` and ends with it, whatever happens there."""
+        to_child, to_parent = os.pipe(), os.pipe()
+        self._last_words = os.memfd_create("ultravisor-child-stderr")
+        self._status: int | None = None
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.process = os.fork()
+        if self.process == 0:
+            _run_child(serve, to_child, to_parent, self._last_words)
+        os.close(to_child[0])
+        os.close(to_parent[1])
+        self.channel = Channel(to_parent[0], to_child[1])
+        Child._living.add(self)
+
+    def interrupt(self) -> None:
+        """Make the child look up from its work; safe in a signal handler."""
+        if self._status is None:
+            os.kill(self.process, INTERRUPT_SIGNAL)
+
+    def kill(self) -> None:
+        """End the child at once."""
+        if self._status is None:
+            os.kill(self.process, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Close the channel, wait for the child's end, and pass on what it complained of."""
+        if self._last_words < 0:
+            return
+        self.channel.close()
+        self._wait()
+        words = self._read_last_words()
+        if words:
+            sys.stderr.write(words)
+        self._forget()
+
+    def death(self) -> SupervisedFailure:
+        """Return why the child died; call it when the channel is closed."""
+        self.channel.close()
+        status = self._wait()
+        words = self._read_last_words().strip().splitlines()[-LAST_WORDS_LINES:]
+        self._forget()
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            end = f"was killed by {signal.Signals(number).name} ({signal.strsignal(number)})"
+        else:
+            end = f"ended by itself with status {os.waitstatus_to_exitcode(status)}"
+        said = "".join(f"\n  {line}" for line in words)
+        reason = f"; its last words:{said}" if said else "; it said nothing"
+        return SupervisedFailure(f"the machine's process {end}{reason}")
+
+    def _wait(self) -> int:
+        if self._status is None:
+            _, self._status = os.waitpid(self.process, 0)
+        return self._status
+
+    def _read_last_words(self) -> str:
+        if self._last_words < 0:
+            return ""
+        size = os.fstat(self._last_words).st_size
+        start = max(0, size - LAST_WORDS_BYTES)
+        return os.pread(self._last_words, LAST_WORDS_BYTES, start).decode("utf-8", "replace")
+
+    def _forget(self) -> None:
+        if self._last_words >= 0:
+            os.close(self._last_words)
+            self._last_words = -1
+        Child._living.discard(self)
+
+
+def _run_child(
+    serve: Callable[[Channel], None],
+    to_child: tuple[int, int],
+    to_parent: tuple[int, int],
+    last_words: int,
+) -> NoReturn:
+    """Serve, and leave without returning into the parent's code."""
+    status = 70
+    try:
+        os.close(to_child[1])
+        os.close(to_parent[0])
+        # Another child's pipes, kept open here, would hide that child's end from its parent.
+        for other in list(Child._living):
+            other.channel.close()
+        os.dup2(last_words, STDERR_NUMBER)
+        # The terminal's Ctrl-C reaches the whole group; the parent decides what it means.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(INTERRUPT_SIGNAL, signal.SIG_IGN)
+        channel = Channel(to_child[0], to_parent[1])
+        with contextlib.suppress(ChannelClosed):
+            serve(channel)
+        status = 0
+    except BaseException:
+        _complain()
+    finally:
+        os._exit(status)
+
+
+def _complain() -> None:
+    """Leave the traceback where the parent finds it."""
+    import traceback
+
+    os.write(STDERR_NUMBER, traceback.format_exc().encode("utf-8", "replace"))

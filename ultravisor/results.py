@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a run yields, as typed records; as JSON they are what `boot --json` prints.
+
+Owns the schema "ultravisor.boot/1". Filled by ultravisor.host, read by the command,
+by replays and by users of the library.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+PartitionStateName = Literal["running", "exited", "stopped"]
+
+
+class ExitResult(Struct, frozen=True):
+    """Why the run ended, and the exit code of the command."""
+
+    reason: str
+    code: int
+
+
+class ProcessorResult(Struct, frozen=True):
+    """A physical processor; all counts but `switches` are in cycles."""
+
+    id: int
+    guest_cycles: int
+    machine_cycles: int
+    switches: int
+    idle_cycles: int
+
+
+class PartitionResult(Struct, frozen=True):
+    """A partition at the end of the run."""
+
+    name: str
+    kind: str
+    width: int
+    state: PartitionStateName
+    """`exited`: it asked to stop; `stopped`: it was stopped, and `reason` says why."""
+    exit_code: int | None
+    reason: str | None
+    state_hash: str
+    work: int
+    """Guest work: bytes of code executed, or instructions with the unit timing model."""
+    hypercalls: dict[str, int]
+    traps: dict[str, int]
+    console: str
+
+
+class HostResult(Struct, frozen=True):
+    """The whole host at the end of the run."""
+
+    seed: int
+    state_hash: str
+    exit: ExitResult
+    processors: tuple[ProcessorResult, ...]
+    partitions: tuple[PartitionResult, ...]
+    schema: Literal["ultravisor.boot/1"] = "ultravisor.boot/1"
+
+    def partition(self, name: str) -> PartitionResult:
+        """Return a partition by name; raise KeyError where none has it."""
+        for partition in self.partitions:
+            if partition.name == name:
+                return partition
+        raise KeyError(name)
+
+    def to_json(self) -> str:
+        """Return the result as one line of JSON, the schema first."""
+        fields = msgspec.structs.asdict(self)
+        ordered = {"schema": fields.pop("schema"), **fields}
+        return msgspec.json.encode(ordered).decode()
+
+
+class ConsoleOutput(Struct, frozen=True, tag="console"):
+    """Bytes that a partition wrote, when."""
+
+    partition: str
+    data: bytes
+    clock_cycles: int
+
+
+class LogLine(Struct, frozen=True, tag="log"):
+    """One line of the log."""
+
+    text: str
+
+
+class Progress(Struct, frozen=True, tag="progress"):
+    """How far a run has come."""
+
+    clock_cycles: int
+    guest_cycles: int
+    running: int
+    """Partitions that have not stopped."""

@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A host in a child process, with the interface of ultravisor.host.Host.
+
+Owns the messages between both sides. When the child dies the caller gets a
+SupervisedFailure with the first reason and a file that replays the run; the caller's
+own process does not even load the engine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from ultravisor import errors
+from ultravisor.errors import MachineError, SupervisedFailure, UltravisorError, UsageError
+from ultravisor.machine.interface import LogCategory
+from ultravisor.machine.supervised import INTERRUPT_SIGNAL, Channel, ChannelClosed, Child
+from ultravisor.plan import HostPlan, make_plan
+from ultravisor.recording import InputRecord, make_record
+from ultravisor.results import ConsoleOutput, HostResult, LogLine, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from ultravisor.configuration import Configuration
+    from ultravisor.host import Host, HostSnapshot
+
+Value = TypeVar("Value")
+
+
+class RunRequest(Struct, frozen=True, tag="run"):
+    """Run, and send what was asked for while running."""
+
+    cycles: int | None
+    console: bool
+    log: bool
+    progress: bool
+
+
+class InputRequest(Struct, frozen=True, tag="input"):
+    """Give a partition console input."""
+
+    name: str
+    data: bytes
+    at_cycles: int
+
+
+class CallRequest(Struct, frozen=True, tag="call"):
+    """Call a method with one or no argument: stop, snapshot, restore, result."""
+
+    method: str
+    argument: str | int | None = None
+
+
+class Reply(Struct, frozen=True, tag="reply"):
+    """What a request returned."""
+
+    value: msgspec.Raw
+    position_cycles: int
+
+
+class Failure(Struct, frozen=True, tag="failure"):
+    """The exception that a request raised."""
+
+    kind: str
+    message: str
+    hint: str
+
+
+Request = RunRequest | InputRequest | CallRequest
+Message = ConsoleOutput | LogLine | Progress | Reply | Failure
+REQUEST_DECODER: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+MESSAGE_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+encode = msgspec.msgpack.encode
+LOG_NOTHING = LogCategory(0)
+
+
+class SupervisedHost:
+    """A host whose machine runs in a child process; a context manager."""
+
+    def __init__(
+        self,
+        configuration: Configuration | HostPlan,
+        *,
+        log: LogCategory = LOG_NOTHING,
+        replay_path: Path | None = None,
+    ) -> None:
+        """Start the child and boot the host in it; errors are raised here as in-process."""
+        plan = configuration if isinstance(configuration, HostPlan) else make_plan(configuration)
+        self.plan = plan
+        self.inputs = [
+            InputRecord(row.partition, row.at_cycles, row.text.encode())
+            for row in plan.configuration.input
+        ]
+        self._replay_path = replay_path
+        self._position_cycles = 0
+        self._limit_cycles: int | None = None
+        self._snapshots: dict[int, int] = {}
+        self._death: SupervisedFailure | None = None
+        self._closed = False
+        self._child = Child(lambda channel: _serve(plan, log, channel))
+        try:
+            self._answer(type(None))
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def process(self) -> int:
+        """Return the child's process id."""
+        return self._child.process
+
+    @property
+    def position_cycles(self) -> int:
+        """Return how far the host has been asked to run."""
+        return self._position_cycles
+
+    def close(self) -> None:
+        """End the child; closing twice is allowed."""
+        self._closed = True
+        self._child.close()
+
+    def run(
+        self,
+        cycles: int | None = None,
+        *,
+        on_console: Callable[[ConsoleOutput], None] | None = None,
+        on_log: Callable[[LogLine], None] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> HostResult:
+        """Run for `cycles` more, or until nothing is left to run; return the results."""
+        self._limit_cycles = None if cycles is None else self._position_cycles + cycles
+        wanted = (on_console is not None, on_log is not None, on_progress is not None)
+        self._send(RunRequest(cycles, *wanted))
+        listeners: dict[type, Callable[[Any], None] | None] = {
+            ConsoleOutput: on_console,
+            LogLine: on_log,
+            Progress: on_progress,
+        }
+        try:
+            return self._answer(HostResult, listeners)
+        except UltravisorError:
+            raise
+        except BaseException:
+            # A listener failed, or Ctrl-C: messages of this run are still on their way.
+            self._child.kill()
+            raise
+
+    def interrupt(self) -> None:
+        """Make `run` return after its current slice; may be called by a signal handler."""
+        self._child.interrupt()
+
+    def kill(self) -> None:
+        """End the child at once."""
+        self._child.kill()
+
+    def input(self, name: str, data: bytes, at_cycles: int | None = None) -> None:
+        """Give a partition console input, and keep it in the input log."""
+        at_cycles = self._position_cycles if at_cycles is None else at_cycles
+        self._send(InputRequest(name, data, at_cycles))
+        self._answer(type(None))
+        self.inputs.append(InputRecord(name, at_cycles, data))
+
+    def stop(self, name: str) -> None:
+        """Stop a partition from outside."""
+        self._send(CallRequest("stop", name))
+        self._answer(type(None))
+
+    def console(self, name: str) -> bytes:
+        """Return what a partition has written so far."""
+        self._send(CallRequest("console", name))
+        return self._answer(bytes)
+
+    def result(self) -> HostResult:
+        """Return the results as they are now."""
+        self._send(CallRequest("result"))
+        return self._answer(HostResult)
+
+    def snapshot(self) -> int:
+        """Keep the whole host in the child's memory; return the snapshot's number."""
+        self._send(CallRequest("snapshot"))
+        number = self._answer(int)
+        self._snapshots[number] = len(self.inputs)
+        return number
+
+    def restore(self, snapshot: int) -> None:
+        """Go back to a snapshot of this host."""
+        if snapshot not in self._snapshots:
+            raise UsageError(f"no snapshot has the number {snapshot}")
+        self._send(CallRequest("restore", snapshot))
+        self._answer(type(None))
+        del self.inputs[self._snapshots[snapshot] :]
+
+    def _send(self, request: Request) -> None:
+        if self._closed:
+            raise MachineError("the host has been closed")
+        try:
+            self._child.channel.send(encode(request))
+        except (ChannelClosed, OSError):
+            raise self._failure() from None
+
+    def _answer(
+        self,
+        kind: type[Value],
+        listeners: dict[type, Callable[[Any], None] | None] | None = None,
+    ) -> Value:
+        """Handle messages up to the reply; raise what the child raised, or its death."""
+        while True:
+            try:
+                message = MESSAGE_DECODER.decode(self._child.channel.receive())
+            except (ChannelClosed, OSError):
+                raise self._failure() from None
+            if isinstance(message, Reply):
+                self._position_cycles = message.position_cycles
+                return msgspec.msgpack.decode(message.value, type=kind)
+            if isinstance(message, Failure):
+                raise _exception(message)
+            listener = (listeners or {}).get(type(message))
+            if listener is not None:
+                listener(message)
+
+    def _failure(self) -> SupervisedFailure:
+        """Return the child's death, with a replay file written the first time."""
+        if self._death is not None:
+            return self._death
+        failure = self._death = self._child.death()
+        record = make_record(
+            self.plan,
+            self.inputs,
+            cycles=self._limit_cycles,
+            result=None,
+            failure=failure.message,
+        ).to_json()
+        path = write_replay(record, self._replay_path)
+        failure.replay_path = path
+        failure.hint = f"repeat it with: ultravisor replay {path}" if path else ""
+        return failure
+
+
+def write_replay(record: bytes, path: Path | None) -> str:
+    """Write a replay file where asked, else here, else among temporary files."""
+    name = f"ultravisor-replay-{hashlib.sha256(record).hexdigest()[:12]}.json"
+    candidates = [path] if path is not None else []
+    for candidate in [*candidates, Path(name), Path(tempfile.gettempdir()) / name]:
+        try:
+            candidate.write_bytes(record)
+        except OSError:
+            continue
+        return str(candidate)
+    return ""
+
+
+def _exception(failure: Failure) -> UltravisorError:
+    kind = getattr(errors, failure.kind, None)
+    if isinstance(kind, type) and issubclass(kind, UltravisorError):
+        return kind(failure.message, failure.hint)
+    return MachineError(failure.message, failure.hint)
+
+
+def _serve(plan: HostPlan, log: LogCategory, channel: Channel) -> None:
+    """Run a host for the parent until it goes away; the child's whole life."""
+    from ultravisor.host import Host
+
+    try:
+        host = Host(plan, log=log)
+    except UltravisorError as failure:
+        channel.send(encode(Failure(type(failure).__name__, failure.message, failure.hint)))
+        return
+    signal.signal(INTERRUPT_SIGNAL, lambda _number, _frame: host.interrupt())
+    with host:
+        server = _Server(host, channel)
+        server.reply(None)
+        while True:
+            server.handle(REQUEST_DECODER.decode(channel.receive()))
+
+
+class _Server:
+    """The child's side of the messages."""
+
+    def __init__(self, host: Host, channel: Channel) -> None:
+        self.host = host
+        self.channel = channel
+        self.snapshots: list[HostSnapshot] = []
+
+    def reply(self, value: object) -> None:
+        raw = msgspec.Raw(encode(value))
+        self.channel.send(encode(Reply(raw, self.host.position_cycles)))
+
+    def event(self, message: ConsoleOutput | LogLine | Progress) -> None:
+        self.channel.send(encode(message))
+
+    def handle(self, request: Request) -> None:
+        try:
+            self.reply(self.perform(request))
+        except UltravisorError as failure:
+            message = Failure(type(failure).__name__, failure.message, failure.hint)
+            self.channel.send(encode(message))
+
+    def perform(self, request: Request) -> object:
+        if isinstance(request, RunRequest):
+            return self.run(request)
+        if isinstance(request, InputRequest):
+            self.host.input(request.name, request.data, request.at_cycles)
+            return None
+        return self.call(request)
+
+    def run(self, request: RunRequest) -> HostResult:
+        def progress(message: Progress) -> None:
+            # A parent that is gone ends the run: nothing else is sent while it waits.
+            if self.channel.waiting():
+                raise ChannelClosed
+            if request.progress:
+                self.event(message)
+
+        return self.host.run(
+            request.cycles,
+            on_console=self.event if request.console else None,
+            on_log=self.event if request.log else None,
+            on_progress=progress,
+        )
+
+    def call(self, request: CallRequest) -> object:
+        name = str(request.argument)
+        match request.method:
+            case "snapshot":
+                self.snapshots.append(self.host.snapshot())
+                return len(self.snapshots) - 1
+            case "restore" if isinstance(request.argument, int):
+                self.host.restore(self.snapshots[request.argument])
+            case "stop":
+                self.host.stop(name)
+            case "console":
+                return self.host.console(name)
+            case "result":
+                return self.host.result()
+            case _:
+                raise MachineError(f"the child knows no {request.method}")
+        return None
