@@ -19,6 +19,7 @@ struct process processes[PROCESS_COUNT];
 static struct process *current; /* 0 before the first one and after the end of one */
 static uint32_t next_index;     /* where the search for the next one begins */
 static uint64_t quantum_cycles;
+static uint64_t deadline_cycles;
 static int turn_over;
 
 struct process *schedule_current(void)
@@ -31,10 +32,18 @@ void schedule_yield(void)
     turn_over = 1;
 }
 
+/*
+ * The event may be left over from an earlier deadline that passed while the kernel
+ * was switching; were it believed, short quanta would switch for ever and run nobody.
+ */
 static void timer_expired(uint32_t port)
 {
     CHECK(port == PORT_TIMER);
-    turn_over = 1;
+    if ((uint64_t)CALL(hypercall_time_get()) >= deadline_cycles) {
+        turn_over = 1;
+    } else {
+        CALL(hypercall_timer_set(deadline_cycles));
+    }
 }
 
 /* An event may also interrupt the kernel, in the first instructions of a system call. */
@@ -59,9 +68,8 @@ static void timer_arm(void)
 {
     turn_over = 0;
     if (quantum_cycles != 0) {
-        uint64_t now = (uint64_t)CALL(hypercall_time_get());
-
-        CALL(hypercall_timer_set(now + quantum_cycles));
+        deadline_cycles = (uint64_t)CALL(hypercall_time_get()) + quantum_cycles;
+        CALL(hypercall_timer_set(deadline_cycles));
     }
 }
 

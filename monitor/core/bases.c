@@ -28,7 +28,9 @@ int64_t hc_base_set(struct virtual_processor *caller)
     if (base == NULL || !address_is_guest(argument(caller, 1))) {
         return -ERROR_invalid_argument;
     }
+    platform_bases_save(caller);
     *base = argument(caller, 1);
+    platform_bases_load(caller);
     return 0;
 }
 
@@ -36,5 +38,6 @@ int64_t hc_base_get(struct virtual_processor *caller)
 {
     const uint64_t *base = base_of(caller, argument(caller, 0));
 
+    platform_bases_save(caller);
     return base != NULL ? (int64_t)*base : -ERROR_invalid_argument;
 }

@@ -52,9 +52,13 @@ static struct virtual_processor *monitor_leave(struct processor *processor,
             record = record_get(processor->current);
             was_user = record->user_mode != 0;
         }
+        /* Root and bases of a record that is being switched in are loaded by the switch. */
+        if (was_user && record == loaded) {
+            platform_bases_save(record);
+        }
         if (record_is_idle(record) || !event_is_due(record) || event_deliver(record)) {
-            /* The root of a record that is being switched in is loaded by the switch. */
             if (was_user && record->user_mode == 0 && record == loaded) {
+                platform_bases_load(record);
                 platform_root_load(record);
             }
             processor->attention = 0;
@@ -108,21 +112,4 @@ struct virtual_processor *monitor_enter(struct virtual_processor *current)
     }
     platform_unlock(&monitor_state()->lock);
     return next;
-}
-
-void monitor_stop_partition(uint32_t partition, uint32_t reason, uint64_t address)
-{
-    struct monitor *monitor = monitor_state();
-    struct stop_record *stop;
-
-    if (partition >= PARTITION_LIMIT) {
-        return;
-    }
-    platform_lock(&monitor->lock);
-    stop = partition_stop(&monitor->partitions[partition], (enum stop_reason)reason,
-                          PROCESSOR_NONE);
-    if (stop != NULL) {
-        stop->address = address;
-    }
-    platform_unlock(&monitor->lock);
 }

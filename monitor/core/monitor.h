@@ -18,9 +18,7 @@ enum entry_vector {
     ENTRY_TIMER = 0x300,  /* the deadline set with platform_deadline_set has passed */
     ENTRY_KICK = 0x301,   /* another processor called platform_kick, or input arrived */
     ENTRY_SYSCALL = 0x302, /* `syscall`, from either virtual mode */
-    ENTRY_VMCALL = 0x303,  /* `vmcall`; rip already points behind it */
-    ENTRY_SOFTWARE_INTERRUPT = 0x400, /* + n: `int n`; rip already points behind it */
-    ENTRY_UNSUPPORTED = 0x304 /* the engine refuses the instruction at rip */
+    ENTRY_SOFTWARE_INTERRUPT = 0x400 /* + n: `int n` but for int3; rip already points behind it */
 };
 
 /*
@@ -177,12 +175,11 @@ _Static_assert(sizeof(struct view_region) <= VIEW_REGION_SIZE_BYTES, "machine_ma
  * exception 0..31 or an entry_vector), error_code and fault_address filled; `current`
  * is what was running on its processor. Returns what that processor runs next: load
  * it (root by user_mode, bases, registers) and go on. An idle record means: halt
- * until the deadline or a kick.
- * monitor_stop_partition: from outside (operator, supervisor of code): first reason kept.
+ * until the deadline or a kick. An operator's order to stop a partition is left in
+ * stop_request, with a kick.
  */
 void monitor_start(void);
 struct virtual_processor *monitor_first(uint32_t processor);
 struct virtual_processor *monitor_enter(struct virtual_processor *current);
-void monitor_stop_partition(uint32_t partition, uint32_t reason, uint64_t address);
 
 #endif

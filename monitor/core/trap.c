@@ -99,7 +99,11 @@ static void trap_raise(struct virtual_processor *current, const struct trap *tra
 {
     bool was_user = current->user_mode != 0;
 
+    if (was_user) {
+        platform_bases_save(current);
+    }
     if (trap_deliver(current, trap) && was_user) {
+        platform_bases_load(current);
         platform_root_load(current);
     }
 }
@@ -184,9 +188,24 @@ static void trap_software_interrupt(struct virtual_processor *current, uint64_t 
               vector * 8 + ERROR_CODE_GATE);
 }
 
+/* Without VT-x `vmcall` is undefined, so it arrives as #UD: from kernel mode it is a hypercall. */
+static bool trap_is_vmcall(const struct virtual_processor *current)
+{
+    static const uint8_t vmcall[VMCALL_SIZE_BYTES] = {0x0f, 0x01, 0xc1};
+    uint8_t code[VMCALL_SIZE_BYTES];
+
+    return current->user_mode == 0 &&
+           guest_memory_peek(current->kernel_root_frame, current->registers.rip, code,
+                             sizeof(code)) == ERROR_none &&
+           code[0] == vmcall[0] && code[1] == vmcall[1] && code[2] == vmcall[2];
+}
+
 static void trap_guest(struct virtual_processor *current, uint64_t vector)
 {
-    if (vector < TRAP_VECTOR_LIMIT) {
+    if (vector == TRAP_INVALID_OPCODE && trap_is_vmcall(current)) {
+        current->registers.rip += VMCALL_SIZE_BYTES;
+        hypercall_run(current);
+    } else if (vector < TRAP_VECTOR_LIMIT) {
         trap_exception(current, vector, current->registers.error_code,
                        vector == TRAP_PAGE_FAULT ? current->fault_address : 0);
     } else if (!address_is_canonical(current->registers.rip)) {
@@ -194,16 +213,22 @@ static void trap_guest(struct virtual_processor *current, uint64_t vector)
         trap_exception(current, TRAP_GENERAL_PROTECTION, 0, 0);
     } else if (vector == ENTRY_SYSCALL) {
         trap_system_call(current);
-    } else if (vector == ENTRY_VMCALL && current->user_mode == 0) {
-        hypercall_run(current);
-    } else if (vector == ENTRY_VMCALL) {
-        trap_undo(current, VMCALL_SIZE_BYTES, TRAP_INVALID_OPCODE, 0);
-    } else if (vector == ENTRY_UNSUPPORTED) {
-        trap_exception(current, TRAP_INVALID_OPCODE, 0, 0);
     } else {
         MONITOR_ASSERT(vector >= ENTRY_SOFTWARE_INTERRUPT &&
                        vector < ENTRY_SOFTWARE_INTERRUPT + 256);
         trap_software_interrupt(current, vector - ENTRY_SOFTWARE_INTERRUPT);
+    }
+}
+
+/* The operator's: the host has left it in the monitor's state before the kick. */
+static void trap_take_order(uint32_t processor)
+{
+    struct monitor *monitor = monitor_state();
+    uint32_t partition = monitor->stop_request;
+
+    monitor->stop_request = 0;
+    if (partition != 0 && partition < PARTITION_LIMIT) {
+        (void)partition_stop(&monitor->partitions[partition], STOP_operator, processor);
     }
 }
 
@@ -217,6 +242,9 @@ void trap_handle(struct virtual_processor *current)
         if (!scheduling || !address_is_canonical(current->registers.rip)) {
             trap_guest(current, vector);
         }
+    }
+    if (vector == ENTRY_KICK) {
+        trap_take_order(current->processor);
     }
     if (scheduling) {
         processor_depart(processor_of(current));

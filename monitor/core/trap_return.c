@@ -53,7 +53,9 @@ int64_t hc_iret(struct virtual_processor *caller)
     trap_sanitise(registers);
     shared_page_of(caller)->events_masked = (frame.state & FRAME_STATE_EVENTS_MASKED) != 0;
     if ((frame.state & FRAME_STATE_USER) != 0) {
+        platform_bases_save(caller);
         trap_mode_set(caller, 1);
+        platform_bases_load(caller);
         platform_root_load(caller);
     }
     return (int64_t)registers->rax;

@@ -227,7 +227,12 @@ static int on_time_stamp(uc_engine *uc, void *user_data)
     uint64_t *registers = engine->environment->registers;
     (void)uc;
     engine_settle(engine);
-    uint64_t time = engine->processor->clock - unexecuted_cycles(engine, engine->environment->rip);
+    uint64_t time = engine->processor->clock;
+    bool counts = !address_is_monitor(engine->environment->rip) ||
+                  engine->machine->options.clock == CLOCK_MACHINE;
+    if (counts) {
+        time -= unexecuted_cycles(engine, engine->environment->rip);
+    }
     registers[ENV_RAX] = time & 0xffffffff;
     registers[ENV_RDX] = time >> 32;
     return 1; /* done here: the engine must not execute it */

@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Into the guest's kernel and back: frames, modes, refusals, first reasons. */
+#include <string.h>
+
+#include "check.h"
+#include "fake.h"
+
+#define USER_RIP (GUEST_BASE + OFFSET_CODE * PAGE_SIZE_BYTES + 0x400)
+#define USER_STACK (GUEST_DATA + 0x2000)
+#define KERNEL_STACK (GUEST_STACK_TOP - 0x1000)
+
+static void handler_set(struct virtual_processor *record, uint32_t vector, uint32_t flags,
+                        uint64_t address)
+{
+    *(struct trap_handler *)fake_guest(1, GUEST_DATA) = (struct trap_handler){vector, flags, address};
+    (void)fake_call(record, HC_trap_handlers_set, GUEST_DATA, 1, 0, 0);
+    fake_log_clear();
+}
+
+/* The record in kernel mode, with marks in all registers that a frame keeps. */
+static struct virtual_processor *kernel_record(void)
+{
+    struct virtual_processor *record = fake_simple();
+
+    record->registers.rax = 0x1111;
+    record->registers.rcx = 0x2222;
+    record->registers.r11 = 0x3333;
+    record->registers.rbx = 0x4444;
+    record->registers.rip = USER_RIP;
+    record->registers.rsp = KERNEL_STACK;
+    record->registers.rflags = 0x246;
+    return record;
+}
+
+static struct virtual_processor *user_record(void)
+{
+    struct virtual_processor *record = fake_simple();
+
+    (void)fake_call(record, HC_base_set, BASE_gs_kernel, 0x7000, 0, 0);
+    (void)fake_call(record, HC_base_set, BASE_gs_user, 0x8000, 0, 0);
+    (void)fake_call(record, HC_kernel_stack_set, GUEST_STACK_TOP - 0x20, 0, 0, 0);
+    fake_user_mode_enter(record, USER_RIP, USER_STACK);
+    return record;
+}
+
+static void check_stop(uint32_t reason, uint32_t vector, uint64_t error_code, uint64_t rip,
+                       uint64_t address)
+{
+    const struct stop_record *stop = &fake_partition(1)->stop;
+
+    CHECK_EQUAL(fake_partition(1)->state, PARTITION_STOPPED);
+    CHECK_EQUAL(stop->reason, reason);
+    CHECK_EQUAL(stop->vector, vector);
+    CHECK_EQUAL(stop->error_code, error_code);
+    CHECK_EQUAL(stop->rip, rip);
+    CHECK_EQUAL(stop->address, address);
+    CHECK_EQUAL(monitor_state()->running_partitions, 1);
+    CHECK_EQUAL(fake_next->id, IDLE_ID_FIRST);
+    CHECK_EQUAL(fake_deadlines[0], 1000); /* partition 2 is not hurt */
+}
+
+static void kernel_exception_pushes_a_frame(void)
+{
+    struct virtual_processor *record = kernel_record();
+    const struct trap_frame *frame = fake_guest(1, KERNEL_STACK - 96);
+    const struct trap_frame expected = {
+        0x1111, 0x2222, 0x3333, 14, 0x7, 0xdead000, FRAME_STATE_EVENTS_MASKED,
+        USER_RIP, SELECTOR_GUEST_CODE_64, 0x246, KERNEL_STACK + 9, SELECTOR_GUEST_DATA};
+
+    handler_set(record, 14, 0, GUEST_HANDLER);
+    record->registers.rax = 0x1111;
+    record->registers.rcx = 0x2222;
+    record->registers.r11 = 0x3333;
+    record->registers.rsp = KERNEL_STACK + 9; /* rounded down to 16 first */
+    record->fault_address = 0xdead000;
+    CHECK(fake_enter(record, 14, 7) == record);
+    CHECK(memcmp(frame, &expected, sizeof(expected)) == 0);
+    CHECK_EQUAL(record->registers.rip, GUEST_HANDLER);
+    CHECK_EQUAL(record->registers.rsp, KERNEL_STACK - 96);
+    CHECK_EQUAL(record->registers.rflags, 0x202);
+    CHECK_EQUAL(record->registers.cs, SELECTOR_GUEST_CODE_64);
+    CHECK_EQUAL(record->registers.ss, SELECTOR_GUEST_DATA);
+    CHECK_EQUAL(record->registers.rbx, 0x4444);
+    CHECK_EQUAL(record->registers.rax, 0x1111);
+    CHECK_EQUAL(record->user_mode, 0);
+    CHECK_EQUAL(fake_partition(1)->counters.traps[14], 1);
+    CHECK_EQUAL(fake_log_total(), 0);
+    CHECK_EQUAL(*fake_entry(1, OFFSET_STACK + 14) & (ENTRY_ACCESSED | ENTRY_DIRTY),
+                ENTRY_ACCESSED | ENTRY_DIRTY);
+}
+
+static void only_page_faults_have_an_address(void)
+{
+    struct virtual_processor *record = kernel_record();
+    const struct trap_frame *frame = fake_guest(1, KERNEL_STACK - 96);
+
+    handler_set(record, 13, TRAP_MASK_EVENTS, GUEST_HANDLER);
+    fake_shared(1, 0)->events_masked = 0;
+    record->fault_address = 0xdead000;
+    (void)fake_enter(record, 13, 0x32);
+    CHECK_EQUAL(frame->vector, 13);
+    CHECK_EQUAL(frame->error_code, 0x32);
+    CHECK_EQUAL(frame->fault_address, 0);
+    CHECK_EQUAL(frame->state, 0);
+    CHECK_EQUAL(fake_shared(1, 0)->events_masked, 1); /* the handler asked for it */
+}
+
+static void user_exception_changes_mode(void)
+{
+    struct virtual_processor *record = user_record();
+    uint64_t stack = GUEST_STACK_TOP - 0x20 - 96;
+    const struct trap_frame *frame = fake_guest(1, stack);
+
+    CHECK_EQUAL(record->user_mode, 1);
+    CHECK_EQUAL(record->gs_base, 0x8000);
+    CHECK_EQUAL(record->gs_base_other, 0x7000);
+    fake_partition(1)->trap_handlers[6] = (struct trap_handler){6, 0, GUEST_HANDLER};
+    fake_shared(1, 0)->events_masked = 0;
+    CHECK(fake_enter(record, 6, 0) == record);
+    CHECK_EQUAL(record->user_mode, 0);
+    CHECK_EQUAL(record->gs_base, 0x7000);
+    CHECK_EQUAL(record->gs_base_other, 0x8000);
+    CHECK_EQUAL(record->registers.rsp, stack);
+    CHECK_EQUAL(frame->state, FRAME_STATE_USER);
+    CHECK_EQUAL(frame->rip, USER_RIP);
+    CHECK_EQUAL(frame->rsp, USER_STACK);
+    CHECK_EQUAL(fake_log_count(FAKE_ROOT_LOAD), 1);
+    CHECK_EQUAL(fake_log_get(FAKE_ROOT_LOAD, 0).values[1], record->kernel_root_frame);
+    CHECK_EQUAL(fake_shared(1, 0)->events_masked, 0);
+}
+
+/* The user root of this test maps nothing: the frame goes through the kernel's. */
+static void frame_is_written_through_the_kernel_root(void)
+{
+    struct virtual_processor *record = user_record();
+
+    fake_words(1, OFFSET_FREE + 100)[0] = 0;
+    fake_partition(1)->trap_handlers[6] = (struct trap_handler){6, 0, GUEST_HANDLER};
+    (void)fake_enter(record, 6, 0);
+    CHECK_EQUAL(fake_partition(1)->state, PARTITION_RUNNING);
+    CHECK_EQUAL(record->registers.rip, GUEST_HANDLER);
+}
+
+static void unhandled_trap_stops_the_partition(void)
+{
+    struct virtual_processor *record = kernel_record();
+
+    record->fault_address = 0x123000;
+    (void)fake_enter(record, 14, 6);
+    check_stop(STOP_unhandled_trap, 14, 6, USER_RIP, 0x123000);
+    CHECK_EQUAL(fake_partition(1)->counters.traps[14], 1);
+    CHECK_EQUAL(record->state, VIRTUAL_PROCESSOR_STOPPED);
+    CHECK_EQUAL(record->kernel_root_frame, fake_frame(1, OFFSET_L4)); /* for whoever asks why */
+    record = kernel_record();
+    (void)fake_enter(record, 3, 0);
+    check_stop(STOP_unhandled_trap, 3, 0, USER_RIP, 0);
+}
+
+static void unwritable_stack_stops_the_partition(void)
+{
+    struct virtual_processor *record = kernel_record();
+
+    handler_set(record, 13, 0, GUEST_HANDLER);
+    record->registers.rsp = GUEST_HOLE + 96 + 15; /* the last byte of the frame fits */
+    record->registers.rip = USER_RIP;
+    (void)fake_enter(record, 13, 8);
+    check_stop(STOP_trap_in_delivery, 13, 8, USER_RIP, GUEST_HOLE);
+    CHECK_EQUAL(record->registers.rip, USER_RIP);
+    record = kernel_record();
+    handler_set(record, 13, 0, GUEST_HANDLER);
+    record->registers.rsp = GUEST_BASE + OFFSET_CODE * PAGE_SIZE_BYTES + 0x800;
+    (void)fake_enter(record, 13, 8);
+    check_stop(STOP_trap_in_delivery, 13, 8, USER_RIP, GUEST_BASE + OFFSET_CODE * 0x1000 + 0x7a0);
+    record = kernel_record();
+    handler_set(record, 13, 0, GUEST_HANDLER);
+    record->registers.rsp = 0x20;
+    (void)fake_enter(record, 13, 8);
+    check_stop(STOP_trap_in_delivery, 13, 8, USER_RIP, 0x20 - 96ull);
+}
+
+static void first_reason_is_kept(void)
+{
+    struct virtual_processor *record = kernel_record();
+
+    (void)fake_enter(record, 0, 0);
+    monitor_stop_partition(1, STOP_operator, 77);
+    check_stop(STOP_unhandled_trap, 0, 0, USER_RIP, 0);
+    monitor_stop_partition(PARTITION_LIMIT, STOP_operator, 77);
+    monitor_stop_partition(3, STOP_operator, 77);
+    CHECK_EQUAL(monitor_state()->running_partitions, 1);
+    monitor_stop_partition(2, STOP_unsupported, 0x777);
+    CHECK_EQUAL(fake_partition(2)->stop.reason, STOP_unsupported);
+    CHECK_EQUAL(fake_partition(2)->stop.address, 0x777);
+    CHECK_EQUAL(monitor_state()->running_partitions, 0);
+    CHECK_EQUAL(monitor_state()->lock, 0);
+}
+
+static void what_a_stopped_guest_did_is_not_handled(void)
+{
+    struct virtual_processor *record = fake_simple();
+
+    monitor_stop_partition(1, STOP_operator, 0);
+    CHECK_EQUAL(fake_log_count(FAKE_KICK), 1); /* it is running there */
+    CHECK_EQUAL(fake_call(record, HC_version, 0, 0, 0, 0), HC_version);
+    CHECK_EQUAL(fake_partition(1)->counters.hypercalls[HC_version], 0);
+    CHECK_EQUAL(fake_next->id, IDLE_ID_FIRST);
+    record = kernel_record();
+    monitor_stop_partition(1, STOP_operator, 0);
+    (void)fake_enter(record, 14, 0);
+    CHECK_EQUAL(fake_partition(1)->counters.traps[14], 0);
+    CHECK_EQUAL(fake_partition(1)->stop.reason, STOP_operator);
+}
+
+static void system_call_of_user_mode(void)
+{
+    struct virtual_processor *record = user_record();
+    const struct trap_frame *frame = fake_guest(1, GUEST_STACK_TOP - 0x20 - 96);
+
+    record->callbacks[CALLBACK_system_call] = GUEST_HANDLER;
+    fake_shared(1, 0)->events_masked = 0;
+    record->registers.rax = HC_partition_exit;
+    record->registers.rcx = USER_RIP;
+    record->registers.r11 = 0x202;
+    CHECK(fake_enter(record, ENTRY_SYSCALL, 0) == record);
+    CHECK_EQUAL(fake_partition(1)->state, PARTITION_RUNNING);
+    CHECK_EQUAL(record->registers.rip, GUEST_HANDLER);
+    CHECK_EQUAL(frame->vector, VECTOR_SYSTEM_CALL);
+    CHECK_EQUAL(frame->error_code, 0);
+    CHECK_EQUAL(frame->rax, HC_partition_exit);
+    CHECK_EQUAL(frame->state, FRAME_STATE_USER);
+    CHECK_EQUAL(fake_shared(1, 0)->events_masked, 0);
+    CHECK_EQUAL(fake_partition(1)->counters.system_calls, 1);
+    CHECK_EQUAL(fake_partition(1)->counters.hypercalls[HC_partition_exit], 0);
+    CHECK_EQUAL(fake_log_count(FAKE_ROOT_LOAD), 1);
+}
+
+static void forbidden_instructions_go_back(void)
+{
+    struct virtual_processor *record = user_record();
+    const struct trap_frame *frame = fake_guest(1, GUEST_STACK_TOP - 0x20 - 96);
+
+    fake_partition(1)->trap_handlers[6] = (struct trap_handler){6, 0, GUEST_HANDLER};
+    (void)fake_enter(record, ENTRY_SYSCALL, 0);
+    CHECK_EQUAL(frame->vector, 6);
+    CHECK_EQUAL(frame->rip, USER_RIP - 2);
+    CHECK_EQUAL(fake_partition(1)->counters.system_calls, 0);
+    record = user_record();
+    fake_partition(1)->trap_handlers[6] = (struct trap_handler){6, 0, GUEST_HANDLER};
+    (void)fake_enter(record, ENTRY_VMCALL, 0);
+    CHECK_EQUAL(frame->vector, 6);
+    CHECK_EQUAL(frame->error_code, 0);
+    CHECK_EQUAL(frame->rip, USER_RIP - 3);
+    CHECK_EQUAL(record->user_mode, 0);
+    record = user_record();
+    fake_partition(1)->trap_handlers[6] = (struct trap_handler){6, 0, GUEST_HANDLER};
+    (void)fake_enter(record, ENTRY_UNSUPPORTED, 0);
+    CHECK_EQUAL(frame->vector, 6);
+    CHECK_EQUAL(frame->rip, USER_RIP);
+    CHECK_EQUAL(fake_partition(1)->counters.traps[6], 1);
+}
+
+static void vmcall_of_kernel_mode_is_a_hypercall(void)
+{
+    struct virtual_processor *record = kernel_record();
+
+    record->registers.rax = HC_version;
+    CHECK(fake_enter(record, ENTRY_VMCALL, 0) == record);
+    CHECK_EQUAL(record->registers.rax, ABI_VERSION);
+    CHECK_EQUAL(record->registers.rip, USER_RIP);
+    CHECK_EQUAL(fake_partition(1)->counters.hypercalls[HC_version], 1);
+}
+
+static void software_interrupts(void)
+{
+    const struct trap_frame *frame = fake_guest(1, GUEST_STACK_TOP - 0x20 - 96);
+    struct virtual_processor *record = user_record();
+
+    fake_partition(1)->trap_handlers[4] = (struct trap_handler){4, TRAP_USER_ALLOWED, GUEST_HANDLER};
+    (void)fake_enter(record, ENTRY_SOFTWARE_INTERRUPT + 4, 99);
+    CHECK_EQUAL(frame->vector, 4);
+    CHECK_EQUAL(frame->error_code, 0);
+    CHECK_EQUAL(frame->rip, USER_RIP);
+    /* A registered handler that user mode may not raise: #GP at the instruction. */
+    record = user_record();
+    fake_partition(1)->trap_handlers[4] = (struct trap_handler){4, 0, GUEST_HANDLER};
+    fake_partition(1)->trap_handlers[13] = (struct trap_handler){13, 0, GUEST_HANDLER + 8};
+    (void)fake_enter(record, ENTRY_SOFTWARE_INTERRUPT + 4, 0);
+    CHECK_EQUAL(frame->vector, 13);
+    CHECK_EQUAL(frame->error_code, 4 * 8 + 2);
+    CHECK_EQUAL(frame->rip, USER_RIP - 2);
+    CHECK_EQUAL(record->registers.rip, GUEST_HANDLER + 8);
+    /* From kernel mode it may, without the flag. */
+    record->registers.rip = USER_RIP;
+    record->registers.rsp = KERNEL_STACK;
+    (void)fake_enter(record, ENTRY_SOFTWARE_INTERRUPT + 4, 0);
+    CHECK_EQUAL(((struct trap_frame *)fake_guest(1, KERNEL_STACK - 96))->vector, 4);
+    /* Beyond the exceptions, and 0x82 of 32-bit guests: #GP from either mode. */
+    record->registers.rip = USER_RIP;
+    record->registers.rsp = KERNEL_STACK;
+    (void)fake_enter(record, ENTRY_SOFTWARE_INTERRUPT + 0x82, 0);
+    CHECK_EQUAL(((struct trap_frame *)fake_guest(1, KERNEL_STACK - 96))->vector, 13);
+    CHECK_EQUAL(((struct trap_frame *)fake_guest(1, KERNEL_STACK - 96))->error_code, 0x82 * 8 + 2);
+    record->registers.rip = USER_RIP;
+    record->registers.rsp = KERNEL_STACK;
+    (void)fake_enter(record, ENTRY_SOFTWARE_INTERRUPT + 255, 0);
+    CHECK_EQUAL(((struct trap_frame *)fake_guest(1, KERNEL_STACK - 96))->error_code, 255 * 8 + 2);
+    /* No handler at all for vector 14: not delivered as a page fault. */
+    record->registers.rsp = KERNEL_STACK;
+    (void)fake_enter(record, ENTRY_SOFTWARE_INTERRUPT + 14, 0);
+    CHECK_EQUAL(((struct trap_frame *)fake_guest(1, KERNEL_STACK - 96))->vector, 13);
+}
+
+static void int3_is_one_byte_and_int_3_two(void)
+{
+    const struct trap_frame *frame = fake_guest(1, GUEST_STACK_TOP - 0x20 - 96);
+    struct virtual_processor *record = user_record();
+    uint8_t *code = fake_guest(1, USER_RIP);
+
+    code[-1] = 0xcc;
+    fake_partition(1)->trap_handlers[13] = (struct trap_handler){13, 0, GUEST_HANDLER};
+    (void)fake_enter(record, ENTRY_SOFTWARE_INTERRUPT + 3, 0);
+    CHECK_EQUAL(frame->rip, USER_RIP - 1);
+    CHECK_EQUAL(frame->error_code, 3 * 8 + 2);
+    record = user_record();
+    code[-2] = 0xcd;
+    code[-1] = 0x03;
+    fake_partition(1)->trap_handlers[13] = (struct trap_handler){13, 0, GUEST_HANDLER};
+    (void)fake_enter(record, ENTRY_SOFTWARE_INTERRUPT + 3, 0);
+    CHECK_EQUAL(frame->rip, USER_RIP - 2);
+    record = user_record();
+    code[-1] = 0xcc;
+    fake_partition(1)->trap_handlers[3] = (struct trap_handler){3, TRAP_USER_ALLOWED, GUEST_HANDLER};
+    (void)fake_enter(record, ENTRY_SOFTWARE_INTERRUPT + 3, 0);
+    CHECK_EQUAL(frame->vector, 3);
+    CHECK_EQUAL(frame->rip, USER_RIP);
+}
+
+/* `syscall` as the last instruction below the hole: no processor can return there. */
+static void return_address_in_the_hole_is_a_fault(void)
+{
+    struct virtual_processor *record = kernel_record();
+    const struct trap_frame *frame = fake_guest(1, KERNEL_STACK - 96);
+    static const uint64_t vectors[] = {ENTRY_SYSCALL, ENTRY_VMCALL, ENTRY_TIMER,
+                                       ENTRY_SOFTWARE_INTERRUPT + 4};
+
+    for (uint32_t index = 0; index < sizeof(vectors) / sizeof(vectors[0]); index++) {
+        handler_set(record, 13, 0, GUEST_HANDLER);
+        record->registers.rip = NOT_CANONICAL;
+        record->registers.rsp = KERNEL_STACK;
+        record->registers.rax = HC_partition_exit;
+        CHECK(fake_enter(record, vectors[index], 0) == record);
+        CHECK_EQUAL(frame->vector, 13);
+        CHECK_EQUAL(frame->error_code, 0);
+        CHECK_EQUAL(frame->rip, NOT_CANONICAL);
+        CHECK_EQUAL(record->registers.rip, GUEST_HANDLER);
+    }
+    CHECK_EQUAL(fake_partition(1)->state, PARTITION_RUNNING);
+}
+
+static void entry_is_sanitised(void)
+{
+    struct virtual_processor *record = kernel_record();
+
+    record->registers.rflags = ~0ull;
+    record->registers.cs = 0x1234;
+    record->registers.ss = 0;
+    (void)fake_enter(record, ENTRY_TIMER, 0);
+    CHECK_EQUAL(record->registers.rflags, 0x240fd7);
+    CHECK_EQUAL(record->registers.cs, SELECTOR_GUEST_CODE_64);
+    CHECK_EQUAL(record->registers.ss, SELECTOR_GUEST_DATA);
+}
+
+static struct trap_frame *return_frame(struct virtual_processor *record)
+{
+    struct trap_frame *frame = fake_guest(1, GUEST_DATA + 0x100);
+
+    memset(frame, 0, sizeof(*frame));
+    frame->rax = 0xaaaa;
+    frame->rcx = 0xbbbb;
+    frame->r11 = 0xcccc;
+    frame->rip = GUEST_HANDLER;
+    frame->rsp = GUEST_DATA + 0x900;
+    frame->rflags = 0x202;
+    record->registers.rsp = GUEST_DATA + 0x100;
+    return frame;
+}
+
+static void iret_restores_the_frame(void)
+{
+    struct virtual_processor *record = fake_simple();
+    struct trap_frame *frame = return_frame(record);
+
+    frame->cs = 0x08;
+    frame->ss = 0x10;
+    frame->rflags = ~0ull;
+    frame->vector = 99;
+    CHECK_EQUAL(fake_call(record, HC_iret, 0, 0, 0, 0), 0xaaaa);
+    CHECK(fake_next == record);
+    CHECK_EQUAL(record->registers.rcx, 0xbbbb);
+    CHECK_EQUAL(record->registers.r11, 0xcccc);
+    CHECK_EQUAL(record->registers.rip, GUEST_HANDLER);
+    CHECK_EQUAL(record->registers.rsp, GUEST_DATA + 0x900);
+    CHECK_EQUAL(record->registers.rflags, 0x240fd7); /* IF and bit 1 set; IOPL NT RF VM gone */
+    CHECK_EQUAL(record->registers.cs, SELECTOR_GUEST_CODE_64);
+    CHECK_EQUAL(record->registers.ss, SELECTOR_GUEST_DATA);
+    CHECK_EQUAL(fake_shared(1, 0)->events_masked, 0);
+    CHECK_EQUAL(fake_log_total(), 0);
+    frame = return_frame(record);
+    frame->state = FRAME_STATE_EVENTS_MASKED;
+    frame->rflags = 0;
+    (void)fake_call(record, HC_iret, 0, 0, 0, 0);
+    CHECK_EQUAL(fake_shared(1, 0)->events_masked, 1);
+    CHECK_EQUAL(record->registers.rflags, 0x202);
+}
+
+static void iret_goes_to_user_mode(void)
+{
+    struct virtual_processor *record = fake_simple();
+    uint64_t root = fake_user_root(record);
+
+    return_frame(record)->state = FRAME_STATE_USER;
+    (void)fake_call(record, HC_base_set, BASE_gs_user, 0x8000, 0, 0);
+    fake_log_clear();
+    CHECK_EQUAL(fake_call(record, HC_iret, 0, 0, 0, 0), 0xaaaa);
+    CHECK_EQUAL(record->user_mode, 1);
+    CHECK_EQUAL(record->gs_base, 0x8000);
+    CHECK_EQUAL(fake_log_count(FAKE_ROOT_LOAD), 1);
+    CHECK_EQUAL(fake_log_get(FAKE_ROOT_LOAD, 0).values[1], root);
+}
+
+static void bad_return_stops_the_partition(void)
+{
+    static const uint64_t bad_rips[] = {NOT_CANONICAL, MONITOR_SLOTS_ADDRESS, 0xffff87ffffffffff,
+                                        0xffff7fffffffffff};
+    struct virtual_processor *record;
+
+    for (uint32_t index = 0; index < 4; index++) {
+        record = kernel_record();
+        return_frame(record)->rip = bad_rips[index];
+        (void)fake_call(record, HC_iret, 0, 0, 0, 0);
+        check_stop(STOP_bad_return, 0, 0, USER_RIP, bad_rips[index]);
+    }
+    record = kernel_record();
+    return_frame(record)->rsp = NOT_CANONICAL;
+    (void)fake_call(record, HC_iret, 0, 0, 0, 0);
+    check_stop(STOP_bad_return, 0, 0, USER_RIP, GUEST_HANDLER);
+    record = kernel_record();
+    return_frame(record)->state = FRAME_STATE_USER; /* without a user root */
+    (void)fake_call(record, HC_iret, 0, 0, 0, 0);
+    check_stop(STOP_bad_return, 0, 0, USER_RIP, GUEST_HANDLER);
+    record = kernel_record();
+    record->registers.rsp = GUEST_HOLE - 88;
+    (void)fake_call(record, HC_iret, 0, 0, 0, 0);
+    check_stop(STOP_bad_return, 0, 0, USER_RIP, GUEST_HOLE - 88);
+}
+
+static void frame_and_iret_are_a_round_trip(void)
+{
+    struct virtual_processor *record = user_record();
+    struct registers before;
+
+    record->registers.rflags = 0x40ed7 & ~0x1000ull;
+    record->registers.rax = 7;
+    record->registers.rcx = 8;
+    record->registers.r11 = 9;
+    fake_partition(1)->trap_handlers[14] = (struct trap_handler){14, TRAP_MASK_EVENTS, GUEST_HANDLER};
+    fake_shared(1, 0)->events_masked = 0;
+    before = record->registers;
+    (void)fake_enter(record, 14, 4);
+    CHECK_EQUAL(fake_shared(1, 0)->events_masked, 1);
+    (void)fake_call(record, HC_iret, 0, 0, 0, 0);
+    CHECK_EQUAL(record->user_mode, 1);
+    CHECK_EQUAL(record->gs_base, 0x8000);
+    CHECK_EQUAL(fake_shared(1, 0)->events_masked, 0);
+    CHECK_EQUAL(record->registers.rip, before.rip);
+    CHECK_EQUAL(record->registers.rsp, before.rsp);
+    CHECK_EQUAL(record->registers.rflags, before.rflags);
+    CHECK_EQUAL(record->registers.rax, 7);
+    CHECK_EQUAL(record->registers.rcx, 8);
+    CHECK_EQUAL(record->registers.r11, 9);
+}
+
+static void handlers_are_checked(void)
+{
+    struct virtual_processor *record = fake_simple();
+    struct trap_handler *handlers = fake_guest(1, GUEST_DATA);
+
+    for (uint32_t vector = 0; vector < TRAP_VECTOR_LIMIT; vector++) {
+        handlers[vector] = (struct trap_handler){vector, vector % 4, GUEST_HANDLER + vector};
+    }
+    CHECK(fake_refused(record, ERROR_limit, HC_trap_handlers_set, GUEST_DATA, 33, 0, 0));
+    CHECK(fake_refused(record, ERROR_limit, HC_trap_handlers_set, GUEST_DATA, ~0ull, 0, 0));
+    handlers[31].vector = 32;
+    CHECK(fake_refused(record, ERROR_invalid_argument, HC_trap_handlers_set, GUEST_DATA, 32, 0, 0));
+    handlers[31].vector = 31;
+    handlers[31].flags = 4;
+    CHECK(fake_refused(record, ERROR_invalid_argument, HC_trap_handlers_set, GUEST_DATA, 32, 0, 0));
+    handlers[31].flags = 0;
+    handlers[31].address = NOT_CANONICAL;
+    CHECK(fake_refused(record, ERROR_invalid_argument, HC_trap_handlers_set, GUEST_DATA, 32, 0, 0));
+    handlers[31].address = MONITOR_SLOTS_ADDRESS;
+    CHECK(fake_refused(record, ERROR_invalid_argument, HC_trap_handlers_set, GUEST_DATA, 32, 0, 0));
+    handlers[31].address = 0xffff880000000000;
+    CHECK_EQUAL(fake_call(record, HC_trap_handlers_set, GUEST_DATA, 32, 0, 0), 0);
+    CHECK(memcmp(fake_partition(1)->trap_handlers, handlers, 32 * sizeof(*handlers)) == 0);
+    handlers[0] = (struct trap_handler){5, 0, 0};
+    CHECK_EQUAL(fake_call(record, HC_trap_handlers_set, GUEST_DATA, 1, 0, 0), 0);
+    CHECK_EQUAL(fake_partition(1)->trap_handlers[5].address, 0);
+    CHECK_EQUAL(fake_partition(1)->trap_handlers[4].address, GUEST_HANDLER + 4);
+}
+
+static void callbacks_and_stack_are_checked(void)
+{
+    struct virtual_processor *record = fake_simple();
+
+    CHECK_EQUAL(fake_call(record, HC_callback_set, CALLBACK_event, GUEST_HANDLER, 0, 0), 0);
+    CHECK_EQUAL(fake_call(record, HC_callback_set, CALLBACK_system_call, GUEST_HANDLER + 1, 0, 0), 0);
+    CHECK_EQUAL(record->callbacks[CALLBACK_event], GUEST_HANDLER);
+    CHECK_EQUAL(record->callbacks[CALLBACK_system_call], GUEST_HANDLER + 1);
+    CHECK(fake_refused(record, ERROR_invalid_argument, HC_callback_set, CALLBACK_COUNT, 0, 0, 0));
+    CHECK(fake_refused(record, ERROR_invalid_argument, HC_callback_set, 0, NOT_CANONICAL, 0, 0));
+    CHECK(fake_refused(record, ERROR_invalid_argument, HC_callback_set, 0, MONITOR_SLOTS_ADDRESS, 0, 0));
+    CHECK_EQUAL(fake_call(record, HC_callback_set, CALLBACK_event, 0, 0, 0), 0);
+    CHECK_EQUAL(record->callbacks[CALLBACK_event], 0);
+    CHECK_EQUAL(fake_call(record, HC_kernel_stack_set, 0x7ffffffffff0, 0, 0, 0), 0);
+    CHECK_EQUAL(record->kernel_stack_top, 0x7ffffffffff0);
+    CHECK(fake_refused(record, ERROR_invalid_argument, HC_kernel_stack_set, NOT_CANONICAL, 0, 0, 0));
+    CHECK(fake_refused(record, ERROR_invalid_argument, HC_kernel_stack_set, 0xffff87fffffffff0, 0, 0, 0));
+}
+
+static const struct test tests[] = {
+    {"kernel_exception_pushes_a_frame", kernel_exception_pushes_a_frame},
+    {"only_page_faults_have_an_address", only_page_faults_have_an_address},
+    {"user_exception_changes_mode", user_exception_changes_mode},
+    {"frame_is_written_through_the_kernel_root", frame_is_written_through_the_kernel_root},
+    {"unhandled_trap_stops_the_partition", unhandled_trap_stops_the_partition},
+    {"unwritable_stack_stops_the_partition", unwritable_stack_stops_the_partition},
+    {"first_reason_is_kept", first_reason_is_kept},
+    {"what_a_stopped_guest_did_is_not_handled", what_a_stopped_guest_did_is_not_handled},
+    {"system_call_of_user_mode", system_call_of_user_mode},
+    {"forbidden_instructions_go_back", forbidden_instructions_go_back},
+    {"vmcall_of_kernel_mode_is_a_hypercall", vmcall_of_kernel_mode_is_a_hypercall},
+    {"software_interrupts", software_interrupts},
+    {"int3_is_one_byte_and_int_3_two", int3_is_one_byte_and_int_3_two},
+    {"return_address_in_the_hole_is_a_fault", return_address_in_the_hole_is_a_fault},
+    {"entry_is_sanitised", entry_is_sanitised},
+    {"iret_restores_the_frame", iret_restores_the_frame},
+    {"iret_goes_to_user_mode", iret_goes_to_user_mode},
+    {"bad_return_stops_the_partition", bad_return_stops_the_partition},
+    {"frame_and_iret_are_a_round_trip", frame_and_iret_are_a_round_trip},
+    {"handlers_are_checked", handlers_are_checked},
+    {"callbacks_and_stack_are_checked", callbacks_and_stack_are_checked},
+    {0, 0},
+};
+
+const struct suite suite_traps = {"traps", tests};
