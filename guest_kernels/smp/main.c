@@ -19,6 +19,7 @@
 #define PORT_REPLY_FIRST 24 /* plus the worker's number: to processor 0 */
 #define ADDS_DEFAULT 2000
 #define ROUNDS_DEFAULT 50
+#define HOLD_INTERVAL 50 /* additions from one that holds the lock for long to the next */
 #define PATIENCE_YIELDS 100000
 #define SETTLED_YIELDS 20
 #define SECOND_LIFE_VALUE 0x5eed
@@ -28,7 +29,7 @@ IMAGE(4 * 1024 * 1024);
 static uint64_t adds;
 static uint64_t rounds;
 static uint64_t counter_atomic;
-static uint64_t counter_locked;
+static volatile uint64_t counter_locked;
 static struct lock counter_lock;
 static volatile uint64_t requests[PARTITION_PROCESSOR_LIMIT]; /* seen by the worker */
 static volatile uint64_t replies[PARTITION_PROCESSOR_LIMIT];  /* seen by processor 0 */
@@ -60,13 +61,25 @@ static void reply(uint32_t index)
     CALL(hypercall_event_send_processor(0, PORT_REPLY_FIRST + index));
 }
 
+/* Now and then the lock is held across a switch: without it, an addition would be lost. */
+static void add_locked(int hold)
+{
+    uint64_t value;
+
+    lock_take(&counter_lock);
+    value = counter_locked;
+    if (hold) {
+        (void)hypercall_yield();
+    }
+    counter_locked = value + 1;
+    lock_release(&counter_lock);
+}
+
 static void add(void)
 {
     for (uint64_t i = 0; i < adds; i++) {
         __atomic_fetch_add(&counter_atomic, 1u, __ATOMIC_RELAXED);
-        lock_take(&counter_lock);
-        counter_locked++;
-        lock_release(&counter_lock);
+        add_locked(i % HOLD_INTERVAL == 0);
     }
 }
 

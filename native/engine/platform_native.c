@@ -59,6 +59,7 @@ void host_translation_flush(struct machine *machine, uint32_t partition)
         struct engine *engine = machine->engines[first + index];
         if (engine != NULL) {
             engine->translation_stale = true;
+            engine->work_limit = 0;
         }
     }
 }
@@ -73,6 +74,7 @@ void host_code_changed(struct machine *machine, uint32_t partition)
         struct engine *engine = machine->engines[first + index];
         if (engine != NULL) {
             engine->code_stale = true;
+            engine->work_limit = 0;
         }
     }
 }

@@ -5,6 +5,7 @@
  * file plays the processor's part: traps and interrupts through the interrupt table and the
  * task state, `syscall` through its registers, and the machine's part behind the doorbell.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "entry/doorbell.h"
@@ -96,7 +97,10 @@ static void deliver(struct engine *engine, uint32_t vector, uint64_t error_code,
         (gate[0] & 0xffff) | (gate[0] >> 32 & 0xffff0000) | gate[1] << 32;
     uint64_t stack = environment->registers[ENV_RSP];
     if (in_monitor(engine) && vector < TRAP_VECTOR_LIMIT) {
-        host_panic(engine->machine, "the simulated monitor has trapped");
+        char text[PANIC_TEXT_LIMIT];
+        (void)snprintf(text, sizeof text, "trap %u inside the simulated monitor at %#llx, address %#llx",
+                       vector, (unsigned long long)rip, (unsigned long long)environment->cr[2]);
+        host_panic(engine->machine, text);
     }
     attribute_work(engine);
     log_trap(engine, vector, error_code);
@@ -218,7 +222,6 @@ static uint64_t answer(struct engine *engine, uint32_t number, const uint64_t ar
         return 0;
     case DOORBELL_CODE_CHANGED:
         host_code_changed(machine, subject);
-        engine_request_stop(engine, ENGINE_STOP_SWITCH); /* code can only be dropped at rest */
         return 0;
     case DOORBELL_CONSOLE_WRITE:
         host_console_write(machine, subject, arguments[1], (uint32_t)arguments[2]);
@@ -282,6 +285,10 @@ void simulated_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, vo
         return;
     }
     if (engine->work >= engine->work_limit) {
+        if (engine->code_stale || engine->translation_stale) {
+            engine_request_stop(engine, ENGINE_STOP_SWITCH); /* both are dropped at rest */
+            return;
+        }
         if (engine->was_in_monitor) {
             leave_monitor(engine);
         }
