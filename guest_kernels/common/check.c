@@ -40,7 +40,8 @@ int64_t check_result(const char *file, int line, const char *call, int64_t resul
     if (result >= 0) {
         return result;
     }
-    (void)format_text(reason, sizeof(reason), "%s:%d: %s: %s", file, line, error_name(result), call);
+    (void)format_text(reason, sizeof(reason), "%s:%d: %s: %s", file, line, error_name(result),
+                      call);
     print("%s\n", reason);
     guest_exit(1, reason);
 }

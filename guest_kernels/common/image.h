@@ -12,6 +12,9 @@
 #define IMAGE_TEXT_OF(value) #value
 #define IMAGE_TEXT(value) IMAGE_TEXT_OF(value)
 
+/* clang-format would fold the lines of assembler into one another. */
+/* clang-format off */
+
 /* The argument is a plain number or an expression of numbers, in bytes. */
 #define IMAGE(memory_size_bytes)                                                                   \
     __asm__(".pushsection .note.ultravisor, \"a\", @note\n"                                        \
@@ -22,5 +25,7 @@
             "3: .long " IMAGE_TEXT(ABI_VERSION) ", 8 * " IMAGE_TEXT(__SIZEOF_POINTER__) "\n"       \
             ".quad guest_entry, " IMAGE_TEXT(memory_size_bytes) "\n"                               \
             "4: .popsection\n")
+
+/* clang-format on */
 
 #endif

@@ -43,8 +43,7 @@ static int number_read(const char *digits, size_t length, uint64_t *number)
     uint64_t value = 0;
 
     for (size_t i = 0; i < length; i++) {
-        if (digits[i] < '0' || digits[i] > '9' ||
-            __builtin_mul_overflow(value, 10u, &value) ||
+        if (digits[i] < '0' || digits[i] > '9' || __builtin_mul_overflow(value, 10u, &value) ||
             __builtin_add_overflow(value, (uint64_t)(digits[i] - '0'), &value)) {
             return 0;
         }

@@ -34,7 +34,8 @@ static void regions_create(struct region *regions, const struct program_header *
 
 void process_create(struct process *process, uint32_t id, const char *name)
 {
-    const struct program_header *header = (const struct program_header *)(const void *)program_image;
+    const struct program_header *header =
+        (const struct program_header *)(const void *)program_image;
     struct trap_frame *frame = &process->trap_state.frame;
 
     CHECK(header->magic == PROGRAM_MAGIC);

@@ -153,6 +153,7 @@ struct engine_hooks {
 int engine_add_hooks(struct engine *engine, const struct engine_hooks *hooks);
 
 /* registers.c: between an engine's live state and a record's. */
+uint64_t engine_rflags(const struct engine *engine);
 void engine_save_registers(const struct engine *engine, struct registers *registers);
 /* General registers and rip; flags, segments and root are the caller's. */
 void engine_load_general(struct engine *engine, const struct registers *registers);

@@ -12,6 +12,13 @@
 #define MONITOR_DATA_FLAGS 0x00cf9300u
 #define NULL_SELECTOR_LIMIT 4u
 
+uint64_t engine_rflags(const struct engine *engine)
+{
+    uint32_t flags = 0;
+    (void)uc_reg_read(engine->uc, UC_X86_REG_EFLAGS, &flags); /* gathers the lazy ones */
+    return flags;
+}
+
 void engine_save_registers(const struct engine *engine, struct registers *to)
 {
     const struct environment *environment = engine->environment;
@@ -33,7 +40,7 @@ void engine_save_registers(const struct engine *engine, struct registers *to)
     to->r14 = from[ENV_R14];
     to->r15 = from[ENV_R15];
     to->rip = environment->rip;
-    (void)uc_reg_read(engine->uc, UC_X86_REG_EFLAGS, &to->rflags);
+    to->rflags = engine_rflags(engine);
     to->cs = environment->segments[ENV_CS].selector;
     to->ss = environment->segments[ENV_SS].selector;
 }

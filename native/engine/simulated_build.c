@@ -56,8 +56,7 @@ static void push_frame(struct engine *engine, uint64_t stack, uint64_t rip, bool
                        uint64_t error_code)
 {
     const struct environment *environment = engine->environment;
-    uint64_t rflags;
-    (void)uc_reg_read(engine->uc, UC_X86_REG_EFLAGS, &rflags);
+    uint64_t rflags = engine_rflags(engine);
     uint64_t frame[6] = {error_code, rip, environment->segments[ENV_CS].selector, rflags,
                          environment->registers[ENV_RSP], environment->segments[ENV_SS].selector};
     unsigned first = has_error_code ? 0 : 1;
@@ -160,11 +159,10 @@ static void on_syscall(uc_engine *uc, void *user_data)
 {
     struct engine *engine = user_data;
     struct environment *environment = engine->environment;
-    uint64_t rflags;
+    uint64_t rflags = engine_rflags(engine);
     (void)uc;
     attribute_work(engine);
     log_trap(engine, ENTRY_SYSCALL, 0);
-    (void)uc_reg_read(engine->uc, UC_X86_REG_EFLAGS, &rflags);
     environment->registers[ENV_RCX] = environment->rip + SYSCALL_SIZE_BYTES;
     environment->registers[ENV_R11] = rflags;
     uint64_t masked = rflags & ~environment->fmask;

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A child process that may die, and a parent that says why.
 
-Owns the fork, the two pipes with framed messages, and the reading of the child's last
-words. What the messages mean is the caller's: ultravisor.supervised_host runs a host
+Owns the fork, the two pipes with framed messages, the lifeline by which a child dies
+with its parent, and the reading of the child's last words. What the messages mean is the caller's: ultravisor.supervised_host runs a host
 in such a child. It must not know machines or configurations.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -84,16 +85,18 @@ class Child:
 
     def __init__(self, serve: Callable[[Channel], None]) -> None:
         """Fork; the child calls `serve` and ends with it, whatever happens there."""
-        to_child, to_parent = os.pipe(), os.pipe()
+        to_child, to_parent, lifeline = os.pipe(), os.pipe(), os.pipe()
         self._last_words = os.memfd_create("ultravisor-child-stderr")
         self._status: int | None = None
         sys.stdout.flush()
         sys.stderr.flush()
         self.process = os.fork()
         if self.process == 0:
-            _run_child(serve, to_child, to_parent, self._last_words)
+            _run_child(serve, to_child, to_parent, lifeline, self._last_words)
         os.close(to_child[0])
         os.close(to_parent[1])
+        os.close(lifeline[0])
+        self._lifeline = lifeline[1]
         self.channel = Channel(to_parent[0], to_child[1])
         Child._living.add(self)
 
@@ -111,16 +114,23 @@ class Child:
         """Close the channel, wait for the child's end, and pass on what it complained of."""
         if self._last_words < 0:
             return
-        self.channel.close()
+        self.release()
         self._wait()
         words = self._read_last_words()
         if words:
             sys.stderr.write(words)
         self._forget()
 
+    def release(self) -> None:
+        """Let go of the child: it ends at once, even in the middle of its work."""
+        self.channel.close()
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+
     def death(self) -> SupervisedFailure:
         """Return why the child died; call it when the channel is closed."""
-        self.channel.close()
+        self.release()
         status = self._wait()
         words = self._read_last_words().strip().splitlines()[-LAST_WORDS_LINES:]
         self._forget()
@@ -156,6 +166,7 @@ def _run_child(
     serve: Callable[[Channel], None],
     to_child: tuple[int, int],
     to_parent: tuple[int, int],
+    lifeline: tuple[int, int],
     last_words: int,
 ) -> NoReturn:
     """Serve, and leave without returning into the parent's code."""
@@ -163,9 +174,11 @@ def _run_child(
     try:
         os.close(to_child[1])
         os.close(to_parent[0])
-        # Another child's pipes, kept open here, would hide that child's end from its parent.
+        os.close(lifeline[1])
+        # Another child's pipes, kept open here, would hide its parent's end from it.
         for other in list(Child._living):
-            other.channel.close()
+            other.release()
+        _die_with_parent(lifeline[0])
         os.dup2(last_words, STDERR_NUMBER)
         # The terminal's Ctrl-C reaches the whole group; the parent decides what it means.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -178,6 +191,19 @@ def _run_child(
         _complain()
     finally:
         os._exit(status)
+
+
+def _die_with_parent(lifeline: int) -> None:
+    """Be killed when the lifeline's other end is closed, by whatever ends the parent.
+
+    The kernel sends SIGIO, whose default is death, also while C code runs that never
+    looks up; a parent that was killed itself cannot do that.
+    """
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([lifeline], [], [], 0)[0]:
+        raise ChannelClosed
 
 
 def _complain() -> None:

@@ -67,7 +67,8 @@ static void calls_test(uint64_t role)
     expect(system_call(SYSTEM_CALL_yield, 0, 0) == 0, "yield");
     expect(system_call(SYSTEM_CALL_COUNT, 0, 0) == SYSTEM_CALL_FAILED, "a call that is none");
     expect(system_call(SYSTEM_CALL_write, 0, 1) == SYSTEM_CALL_FAILED, "text at address 0");
-    expect(system_call(SYSTEM_CALL_write, ~(uint64_t)0, 8) == SYSTEM_CALL_FAILED, "text at the end");
+    expect(system_call(SYSTEM_CALL_write, ~(uint64_t)0, 8) == SYSTEM_CALL_FAILED,
+           "text at the end");
 }
 
 static void work(uint64_t role)
