@@ -76,5 +76,5 @@ $(COMMAND): $(READY) native/build_backend.py
 
 $(EXTENSION): $(COMMAND) $(C_SOURCES)
 	@if [ ! -e $@ ] || [ -n "$$(find $(C_SOURCES) -newer $@)" ]; then \
-		echo "Building the native extension ..."; $(RUN) native/build_backend.py --quiet; fi
+		echo "Building the native extension ..."; $(RUN) -W ignore native/build_backend.py --quiet >/dev/null; fi
 	@touch $@

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ultravisor.errors import ConfigurationError
 from ultravisor.machine.interface import ClockSource, MonitorBuild, TimingModel
 from ultravisor.machine.machine import Machine
 from ultravisor.machine.records import MachineOptions, PartitionOptions
 
 if TYPE_CHECKING:
-    from ultravisor.plan import HostPlan
+    from ultravisor.plan import HostPlan, PlannedPartition
 
 
 def make_machine(plan: HostPlan) -> Machine:
@@ -38,18 +39,7 @@ def populate(machine: Machine, plan: HostPlan) -> None:
     if plan.monitor is not None:
         machine.monitor_load(plan.monitor.data, plan.monitor.entry_address)
     for partition in plan.partitions:
-        machine.partition_add(
-            PartitionOptions(
-                name=partition.configuration.name,
-                command_line=partition.configuration.command_line,
-                memory_size_bytes=partition.memory_size_bytes,
-                entry_address=partition.image.entry_address,
-                segments=partition.image.segments,
-                width=partition.image.width,
-                rights=partition.rights,
-                processors=partition.processors,
-            )
-        )
+        _add(machine, partition)
     for slot in plan.slots:
         machine.slot_add(
             processor=slot.processor,
@@ -66,3 +56,24 @@ def populate(machine: Machine, plan: HostPlan) -> None:
             target_port=link.target_port,
             target_processor=link.target_processor,
         )
+
+
+def _add(machine: Machine, partition: PlannedPartition) -> None:
+    name = partition.configuration.name
+    options = PartitionOptions(
+        name=name,
+        command_line=partition.configuration.command_line,
+        memory_size_bytes=partition.memory_size_bytes,
+        entry_address=partition.image.entry_address,
+        segments=partition.image.segments,
+        width=partition.image.width,
+        rights=partition.rights,
+        processors=partition.processors,
+    )
+    try:
+        machine.partition_add(options)
+    except ConfigurationError as failure:
+        raise ConfigurationError(
+            f"partition `{name}` ({partition.image.path}): {failure.message}",
+            "change its memory or its image, or give the host more memory (host.memory_mib)",
+        ) from None

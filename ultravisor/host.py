@@ -130,7 +130,7 @@ class Host:
         The callbacks are called between slices, in the order in which things happened.
         """
         limit = INTEGER_MAXIMUM if cycles is None else self._position_cycles + cycles
-        if not 0 <= limit <= INTEGER_MAXIMUM:
+        if not self._position_cycles <= limit <= INTEGER_MAXIMUM:
             raise UsageError(f"cannot run for {cycles} cycles")
         timing = self.plan.configuration.host.timing
         step = SLICE_FUNCTIONAL_CYCLES if timing == "off" else SLICE_CYCLES

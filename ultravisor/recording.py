@@ -20,7 +20,8 @@ from ultravisor import __version__
 from ultravisor.configuration import Configuration
 from ultravisor.errors import ExitCode, NotFoundError, RecordError
 from ultravisor.machine.abi import ABI_VERSION
-from ultravisor.plan import HostPlan, make_plan
+from ultravisor.plan import HostPlan, PlannedPartition, make_plan
+from ultravisor.resolution import BUNDLED
 from ultravisor.results import ExitResult, HostResult, ProcessorResult
 
 if TYPE_CHECKING:
@@ -98,10 +99,14 @@ def make_record(
     failure: str | None = None,
 ) -> RunRecord:
     """Return the record of a run; pass `cycles` when the run did not come to its end."""
-    images = {partition.configuration.image: partition.image for partition in plan.partitions}
+    images = {_recorded_name(row): row.image for row in plan.partitions}
+    partitions = tuple(
+        msgspec.structs.replace(row.configuration, image=_recorded_name(row))
+        for row in plan.partitions
+    )
     return RunRecord(
         versions=versions(),
-        configuration=msgspec.structs.replace(plan.configuration, input=()),
+        configuration=msgspec.structs.replace(plan.configuration, partition=partitions, input=()),
         images=tuple(
             ImageRecord(name, str(Path(image.path).resolve()), image.sha256)
             for name, image in images.items()
@@ -113,6 +118,12 @@ def make_record(
         result=_result_record(result) if result is not None else None,
         failure=failure,
     )
+
+
+def _recorded_name(partition: PlannedPartition) -> str:
+    """Return how the record names an image: wherever the record is replayed, it is found."""
+    path = Path(partition.image.path).resolve()
+    return path.stem if path.parent == BUNDLED else str(path)
 
 
 def versions() -> dict[str, str]:

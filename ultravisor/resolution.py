@@ -106,7 +106,7 @@ def _resolve_one(argument: str) -> Configuration:
         return _of_image(argument, image)
     if path.suffix == ".toml":
         return load_configuration(path)
-    return _of_image(path.stem, str(path.resolve()))
+    return _of_image(path.stem, argument)
 
 
 def _of_image(stem: str, image: str) -> Configuration:

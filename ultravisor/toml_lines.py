@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 HEADER = re.compile(r"^\s*(\[\[?)\s*([\w.-]+)\s*\]\]?\s*(?:#.*)?$")
-KEY = re.compile(r"""^\s*["']?([\w-]+)["']?\s*=""")
+KEY = re.compile(r"""^\s*(?:([\w-]+)\s*\.\s*)?["']?([\w-]+)["']?\s*=""")
 
 
 class TomlLines:
@@ -32,7 +32,8 @@ class TomlLines:
                 continue
             key = KEY.match(line)
             if key is not None:
-                self._keys.setdefault((table, index, key.group(1)), number)
+                owner = (table, index) if key.group(1) is None else (key.group(1), 0)
+                self._keys.setdefault((*owner, key.group(2)), number)
 
     def find(self, table: str, index: int, key: str | None) -> int | None:
         """Return the line of a key, or of its table where the key is not written out."""

@@ -25,8 +25,8 @@ struct region {
 enum process_state { PROCESS_RUNNABLE = 0, PROCESS_EXITED = 1, PROCESS_KILLED = 2 };
 
 struct process {
-    struct trap_state trap_state; /* valid while it does not run, like the next two */
-    struct floating_state floating;
+    struct trap_state trap_state;   /* as at the beginning of its present or next turn */
+    struct floating_state floating; /* valid while it does not run */
     uint64_t fs_base;
     uint64_t root;  /* guest frame of its level-4 table */
     uint32_t id;    /* its role, too */

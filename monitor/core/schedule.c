@@ -9,6 +9,7 @@
 
 #include "event.h"
 #include "hypercall.h"
+#include "processor.h"
 #include "slots.h"
 #include "timer.h"
 
@@ -118,15 +119,19 @@ static void schedule_switch(struct processor *processor, const struct virtual_pr
     if (!record_is_idle(next)) {
         time_page_write(next, now);
     }
-    /* The exit path still saves into it and runs on its root: it is free at the next entry. */
+    /*
+     * The exit path still saves into it and runs on its root: it is free at the next entry, which
+     * this one is for whoever departed before.
+     */
     if (previous->state == VIRTUAL_PROCESSOR_STOPPED &&
         partition_of(previous)->state == PARTITION_RUNNING) {
+        processor_depart(processor);
         processor->departed = previous->id + 1;
     }
 }
 
 static void schedule_deadline(const struct processor *processor, const struct view_processor *map,
-                              uint64_t timer_cycles)
+                              uint64_t timer_cycles, uint64_t now)
 {
     const struct virtual_processor *current = record_get(processor->current);
     uint64_t deadline = record_is_idle(current) ? slots_next_use(processor, map)
@@ -135,6 +140,10 @@ static void schedule_deadline(const struct processor *processor, const struct vi
     if (timer_cycles < deadline) {
         deadline = timer_cycles;
     }
+    /* What has departed is let go at the next entry: at once, not when something else happens. */
+    if (processor->departed != 0) {
+        deadline = now;
+    }
     platform_deadline_set(processor->id, deadline);
 }
 
@@ -142,7 +151,7 @@ void schedule_deadline_update(const struct processor *processor)
 {
     const struct view_processor *map = schedule_map(processor);
 
-    schedule_deadline(processor, map, timers_next(map));
+    schedule_deadline(processor, map, timers_next(map), platform_time(processor->id));
 }
 
 static void schedule_wake_all(const struct view_processor *map)
@@ -169,12 +178,7 @@ void schedule_run(struct processor *processor, bool kicked)
         next = schedule_choose(processor, map, now);
     }
     schedule_switch(processor, previous, next, now);
-    if (processor->departed != 0) {
-        /* Enter again at once, not when something else happens. */
-        platform_deadline_set(processor->id, now);
-    } else {
-        schedule_deadline(processor, map, timer_cycles);
-    }
+    schedule_deadline(processor, map, timer_cycles, now);
 }
 
 void schedule_woken(const struct virtual_processor *record)

@@ -75,35 +75,27 @@ uint64_t slots_advance(struct processor *processor, const struct view_processor 
     return now;
 }
 
-static bool slots_any_runnable(const struct view_processor *map)
-{
-    for (uint32_t slot = 0; slot < map->slot_count; slot++) {
-        if (record_get(map->slots[slot].virtual_processor)->state == VIRTUAL_PROCESSOR_RUNNABLE) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* A slot of a record in debt counts too: that it is withheld has to be written down. */
 uint64_t slots_next_use(const struct processor *processor, const struct view_processor *map)
 {
     uint64_t start_cycles = processor->slot_end_cycles;
+    uint64_t use_cycles = TIME_NEVER;
     uint32_t slot = processor->slot;
+    bool any_runnable = false;
 
-    if (!slots_any_runnable(map)) {
-        return TIME_NEVER;
-    }
     for (uint32_t count = 0; count < map->slot_count; count++) {
         const struct view_slot *next;
+        bool runnable;
 
         slot = slot + 1 < map->slot_count ? slot + 1 : 0;
         next = &map->slots[slot];
-        if ((next->flags & SLOT_DONATES) != 0 ||
-            record_get(next->virtual_processor)->state == VIRTUAL_PROCESSOR_RUNNABLE) {
-            return start_cycles;
+        runnable = record_get(next->virtual_processor)->state == VIRTUAL_PROCESSOR_RUNNABLE;
+        any_runnable |= runnable;
+        /* Whoever is runnable may use a slot that donates. */
+        if (use_cycles == TIME_NEVER && (runnable || (next->flags & SLOT_DONATES) != 0)) {
+            use_cycles = start_cycles;
         }
         start_cycles += next->quantum_cycles;
     }
-    return TIME_NEVER;
+    return any_runnable ? use_cycles : TIME_NEVER;
 }

@@ -17,7 +17,7 @@
 
 #define INT3_OPCODE 0xcc
 
-_Static_assert(HYPERCALL_COUNT * HYPERCALL_STUB_SIZE_BYTES <= PAGE_SIZE_BYTES,
+_Static_assert(HYPERCALL_COUNT *HYPERCALL_STUB_SIZE_BYTES <= PAGE_SIZE_BYTES,
                "the hypercall page is one page");
 
 void start_refuse(uint32_t partition, uint32_t level, uint64_t address, enum error error)
@@ -220,8 +220,7 @@ static bool start_first_processor(const struct view_partition *view, uint32_t id
         return false;
     }
     record->kernel_root_frame = view->kernel_root_frame;
-    processor_reset(record, view->entry_address, view->stack_top_address,
-                    view->start_page_address);
+    processor_reset(record, view->entry_address, view->stack_top_address, view->start_page_address);
     record->state = VIRTUAL_PROCESSOR_RUNNABLE;
     return true;
 }

@@ -29,7 +29,8 @@ static inline struct virtual_processor *record_get(uint32_t id)
 {
     struct monitor *monitor = monitor_state();
 
-    return id < IDLE_ID_FIRST ? &monitor->virtual_processors[id] : &monitor->idle[id - IDLE_ID_FIRST];
+    return id < IDLE_ID_FIRST ? &monitor->virtual_processors[id]
+                              : &monitor->idle[id - IDLE_ID_FIRST];
 }
 
 static inline bool record_is_idle(const struct virtual_processor *record)

@@ -109,7 +109,8 @@ static uint64_t *mapping_entry(uint64_t root_frame, uint64_t address, bool *shar
     uint64_t entry;
 
     for (uint32_t level = 4; level > 1; level--) {
-        entry = table_entries(frame)[(address >> (PAGE_SHIFT + 9 * (level - 1))) % TABLE_ENTRY_COUNT];
+        entry =
+            table_entries(frame)[(address >> (PAGE_SHIFT + 9 * (level - 1))) % TABLE_ENTRY_COUNT];
         if ((entry & ENTRY_PRESENT) == 0) {
             return NULL;
         }

@@ -5,7 +5,7 @@
 
 #include "state.h"
 
-/* Fires what is due on the processor with that map; returns the earliest deadline left, or TIME_NEVER. */
+/* Fires what is due on the processor with that map; returns the earliest deadline that is left. */
 uint64_t timers_expire(const struct view_processor *map, uint64_t now);
 
 /* The earliest deadline, which may have passed; fires nothing. */

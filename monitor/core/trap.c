@@ -15,8 +15,8 @@
 #include "schedule.h"
 
 #define STACK_ALIGNMENT_BYTES 16
-#define INT3_OPCODE 0xcc
 #define SYSCALL_SIZE_BYTES 2
+#define SOFTWARE_INTERRUPT_SIZE_BYTES 2
 #define VMCALL_SIZE_BYTES 3
 /* Of an error code: the fault came of a gate of the interrupt table. */
 #define ERROR_CODE_GATE 0x2
@@ -58,8 +58,8 @@ bool trap_deliver(struct virtual_processor *record, const struct trap *trap)
 {
     struct registers *registers = &record->registers;
     uint64_t stack = record->user_mode != 0 ? record->kernel_stack_top : registers->rsp;
-    uint64_t address = stack / STACK_ALIGNMENT_BYTES * STACK_ALIGNMENT_BYTES -
-                       sizeof(struct trap_frame);
+    uint64_t address =
+        stack / STACK_ALIGNMENT_BYTES * STACK_ALIGNMENT_BYTES - sizeof(struct trap_frame);
     struct trap_frame frame;
 
     trap_sanitise(registers);
@@ -159,20 +159,6 @@ static void trap_system_call(struct virtual_processor *current)
     trap_raise(current, &trap);
 }
 
-/* int3 is one byte long, int n two: the byte 0xcc before rip can only be int3. */
-static uint64_t software_interrupt_size(const struct virtual_processor *current, uint64_t vector)
-{
-    uint64_t root =
-        current->user_mode != 0 ? current->user_root_frame : current->kernel_root_frame;
-    uint8_t opcode = 0;
-
-    if (vector == 3 && guest_memory_peek(root, current->registers.rip - 1, &opcode, 1) ==
-                           ERROR_none && opcode == INT3_OPCODE) {
-        return 1;
-    }
-    return 2;
-}
-
 static void trap_software_interrupt(struct virtual_processor *current, uint64_t vector)
 {
     if (vector < TRAP_VECTOR_LIMIT) {
@@ -184,7 +170,7 @@ static void trap_software_interrupt(struct virtual_processor *current, uint64_t 
             return;
         }
     }
-    trap_undo(current, software_interrupt_size(current, vector), TRAP_GENERAL_PROTECTION,
+    trap_undo(current, SOFTWARE_INTERRUPT_SIZE_BYTES, TRAP_GENERAL_PROTECTION,
               vector * 8 + ERROR_CODE_GATE);
 }
 
@@ -202,15 +188,19 @@ static bool trap_is_vmcall(const struct virtual_processor *current)
 
 static void trap_guest(struct virtual_processor *current, uint64_t vector)
 {
-    if (vector == TRAP_INVALID_OPCODE && trap_is_vmcall(current)) {
+    bool vmcall = vector == TRAP_INVALID_OPCODE && trap_is_vmcall(current);
+
+    if (vmcall) {
         current->registers.rip += VMCALL_SIZE_BYTES;
-        hypercall_run(current);
-    } else if (vector < TRAP_VECTOR_LIMIT) {
+    }
+    if (vector < TRAP_VECTOR_LIMIT && !vmcall) {
         trap_exception(current, vector, current->registers.error_code,
                        vector == TRAP_PAGE_FAULT ? current->fault_address : 0);
     } else if (!address_is_canonical(current->registers.rip)) {
-        /* The instruction that trapped was the last below the hole: no processor can return there. */
+        /* The instruction was the last one below the hole: no processor can return there. */
         trap_exception(current, TRAP_GENERAL_PROTECTION, 0, 0);
+    } else if (vmcall) {
+        hypercall_run(current);
     } else if (vector == ENTRY_SYSCALL) {
         trap_system_call(current);
     } else {
@@ -237,7 +227,9 @@ void trap_handle(struct virtual_processor *current)
     uint64_t vector = current->registers.vector;
     bool scheduling = vector == ENTRY_TIMER || vector == ENTRY_KICK;
 
-    if (!record_is_idle(current)) {
+    MONITOR_ASSERT(scheduling || !record_is_idle(current));
+    /* What it did when it was stopped meanwhile is nobody's any more. */
+    if (!record_is_idle(current) && current->state == VIRTUAL_PROCESSOR_RUNNABLE) {
         trap_sanitise(&current->registers);
         if (!scheduling || !address_is_canonical(current->registers.rip)) {
             trap_guest(current, vector);
@@ -249,7 +241,5 @@ void trap_handle(struct virtual_processor *current)
     if (scheduling) {
         processor_depart(processor_of(current));
         schedule_run(processor_of(current), vector == ENTRY_KICK);
-    } else {
-        MONITOR_ASSERT(!record_is_idle(current));
     }
 }

@@ -85,8 +85,7 @@ int64_t hc_trap_handlers_set(struct virtual_processor *caller)
             return -ERROR_invalid_argument;
         }
     }
-    guest_memory_touch(caller->kernel_root_frame, argument(caller, 0),
-                       count * sizeof(handlers[0]));
+    guest_memory_touch(caller->kernel_root_frame, argument(caller, 0), count * sizeof(handlers[0]));
     for (uint64_t index = 0; index < count; index++) {
         partition_of(caller)->trap_handlers[handlers[index].vector] = handlers[index];
     }

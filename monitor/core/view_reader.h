@@ -15,7 +15,7 @@ static inline uint64_t view_generation(void)
     return *(const volatile uint64_t *)&view_region()->generation;
 }
 
-/* The body of the generation that the processor acknowledged at this entry: one for the whole entry. */
+/* The body of the generation that the processor acknowledged: one for the whole entry. */
 static inline const struct view_body *view_body(const struct processor *processor)
 {
     return &view_region()->bodies[processor->acknowledged_generation % VIEW_BODY_COUNT];

@@ -116,8 +116,17 @@ uint32_t block_count(struct block_cache *cache, const struct machine_memory *mem
 static bool is_legacy_prefix(uint8_t byte)
 {
     switch (byte) {
-    case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: case 0x66: case 0x67:
-    case 0xf0: case 0xf2: case 0xf3:
+    case 0x26:
+    case 0x2e:
+    case 0x36:
+    case 0x3e:
+    case 0x64:
+    case 0x65:
+    case 0x66:
+    case 0x67:
+    case 0xf0:
+    case 0xf2:
+    case 0xf3:
         return true;
     default:
         return byte >= 0x40 && byte <= 0x4f; /* REX */
@@ -142,11 +151,22 @@ static bool is_vector_extension(const uint8_t *bytes, uint32_t size_bytes)
 static enum unsupported classify(const cs_insn *instruction)
 {
     switch (instruction->id) {
-    case X86_INS_LCALL: case X86_INS_RETF: case X86_INS_RETFQ:
-    case X86_INS_IRET: case X86_INS_IRETD: case X86_INS_IRETQ:
-    case X86_INS_IN: case X86_INS_OUT: case X86_INS_SYSENTER: case X86_INS_SYSEXIT:
-    case X86_INS_INSB: case X86_INS_INSW: case X86_INS_INSD:
-    case X86_INS_OUTSB: case X86_INS_OUTSW: case X86_INS_OUTSD:
+    case X86_INS_LCALL:
+    case X86_INS_RETF:
+    case X86_INS_RETFQ:
+    case X86_INS_IRET:
+    case X86_INS_IRETD:
+    case X86_INS_IRETQ:
+    case X86_INS_IN:
+    case X86_INS_OUT:
+    case X86_INS_SYSENTER:
+    case X86_INS_SYSEXIT:
+    case X86_INS_INSB:
+    case X86_INS_INSW:
+    case X86_INS_INSD:
+    case X86_INS_OUTSB:
+    case X86_INS_OUTSW:
+    case X86_INS_OUTSD:
         return UNSUPPORTED_PROTECTION;
     default:
         return is_vector_extension(instruction->bytes, instruction->size) ? UNSUPPORTED_UNDEFINED

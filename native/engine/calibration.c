@@ -218,8 +218,9 @@ static void write_tables(uc_engine *engine)
 /* Fields that only an exception shows: a write to an unmapped page, then `int 0x42`. */
 static const char *check_hidden_fields(uc_engine *engine)
 {
-    static const uint8_t code[] = {0x48, 0x89, 0x04, 0x25, 0x00, 0x00, 0x70, 0x00, /* mov %rax,0x700000 */
-                                   0xcd, 0x42};                                  /* int $0x42 */
+    static const uint8_t code[] = {0x48, 0x89, 0x04, 0x25,
+                                   0x00, 0x00, 0x70, 0x00, /* mov %rax,0x700000 */
+                                   0xcd, 0x42};            /* int $0x42 */
     struct exception_seen seen = {0};
     uc_hook hook;
     (void)uc_ctl_exits_enable(engine);
@@ -291,9 +292,8 @@ int engine_calibrate(struct engine_report *report)
     report->version_patch = version >> 8 & 0xff;
     uc_engine *engine = open_scratch();
     uc_engine *second = open_scratch();
-    int result = engine == NULL || second == NULL
-                     ? refuse(report, "the engine does not open")
-                     : calibrate_with(engine, second, report);
+    int result = engine == NULL || second == NULL ? refuse(report, "the engine does not open")
+                                                  : calibrate_with(engine, second, report);
     if (engine != NULL) {
         (void)uc_close(engine);
     }

@@ -10,6 +10,7 @@
 #include "machine.h"
 
 #define TRANSLATION_BUFFER_BYTES (32u << 20)
+#define BUDGET_LIMIT_CYCLES (1ull << 62)
 
 static uint64_t smaller(uint64_t left, uint64_t right)
 {
@@ -33,12 +34,19 @@ static int map_memory(struct machine *machine, uc_engine *uc)
 /* Long mode with paging, write protection, NX and `syscall`; the root comes later. */
 static void set_control_registers(uc_engine *uc)
 {
-    uint64_t cr4 = 0x620; /* PAE, OSFXSR, OSXMMEXCPT */
-    uint64_t cr0 = 0x80010033; /* PG, WP, NE, ET, MP, PE */
+    uint64_t cr4 = 0x620;                  /* PAE, OSFXSR, OSXMMEXCPT */
+    uint64_t cr0 = 0x80010033;             /* PG, WP, NE, ET, MP, PE */
     uc_x86_msr efer = {0xc0000080, 0xd01}; /* NXE, LMA, LME, SCE */
     (void)uc_reg_write(uc, UC_X86_REG_CR4, &cr4);
     (void)uc_reg_write(uc, UC_X86_REG_MSR, &efer);
     (void)uc_reg_write(uc, UC_X86_REG_CR0, &cr0);
+}
+
+void engine_set_work(struct engine *engine, uint64_t work)
+{
+    engine->budget = 0;
+    engine->work_at_zero = work;
+    engine->settled_work = work;
 }
 
 int engine_open(struct machine *machine, struct engine **result)
@@ -79,9 +87,10 @@ void engine_close(struct engine *engine)
 void engine_settle(struct engine *engine)
 {
     struct physical_processor *processor = engine->processor;
-    uint64_t guest = engine->work - engine->settled_work;
+    uint64_t work = engine_work(engine);
+    uint64_t guest = work - engine->settled_work;
     uint64_t monitor = engine->monitor_work - engine->settled_monitor_work;
-    engine->settled_work = engine->work;
+    engine->settled_work = work;
     engine->settled_monitor_work = engine->monitor_work;
     processor->guest_cycles += guest;
     processor->machine_cycles += guest + monitor;
@@ -91,7 +100,7 @@ void engine_settle(struct engine *engine)
     }
 }
 
-void engine_limit(struct engine *engine)
+void engine_budget(struct engine *engine)
 {
     const struct physical_processor *processor = engine->processor;
     uint64_t end = smaller(processor->deadline, processor->horizon);
@@ -99,7 +108,9 @@ void engine_limit(struct engine *engine)
     if (processor->kicked || engine->unchecked) {
         left = 0;
     }
-    engine->work_limit = left > UINT64_MAX - engine->work ? UINT64_MAX : engine->work + left;
+    uint64_t work = engine_work(engine);
+    engine->budget = (int64_t)smaller(left, BUDGET_LIMIT_CYCLES);
+    engine->work_at_zero = work + (uint64_t)engine->budget;
 }
 
 void engine_request_stop(struct engine *engine, enum engine_stop stop)
@@ -125,12 +136,16 @@ bool engine_block_boundary(struct engine *engine, uint64_t address, uint32_t siz
             return false;
         }
     }
+    if ((processor->kicked || processor->clock >= processor->deadline) &&
+        !machine_build(engine->machine)->take_interrupt(engine)) {
+        return false;
+    }
     if (processor->kicked || processor->clock >= processor->deadline ||
         processor->clock >= processor->horizon) {
         engine_request_stop(engine, ENGINE_STOP_BOUNDARY);
         return false;
     }
-    engine_limit(engine);
+    engine_budget(engine);
     return true;
 }
 
@@ -138,40 +153,36 @@ static void on_block_off(uc_engine *uc, uint64_t address, uint32_t size_bytes, v
 {
     struct engine *engine = user_data;
     (void)uc;
-    if (__builtin_expect(engine->work >= engine->work_limit, 0) &&
+    if (__builtin_expect(engine->budget <= 0, 0) &&
         !engine_block_boundary(engine, address, size_bytes)) {
         return; /* not charged: the same block arrives again on resuming */
     }
-    engine->work += size_bytes;
-    engine->block_address = address;
-    engine->block_end = address + size_bytes;
+    engine->budget -= size_bytes;
+    engine->block = address << 16 | size_bytes;
 }
 
 static void on_block_timed(uc_engine *uc, uint64_t address, uint32_t size_bytes, void *user_data)
 {
     struct engine *engine = user_data;
     (void)uc;
-    if (engine->work >= engine->work_limit && !engine_block_boundary(engine, address, size_bytes)) {
+    if (engine->budget <= 0 && !engine_block_boundary(engine, address, size_bytes)) {
         return;
     }
-    engine_charge_block(engine, &engine->work, address, size_bytes);
+    engine->budget -= (int64_t)engine_begin_block(engine, address, size_bytes);
 }
 
-void engine_charge_block(struct engine *engine, uint64_t *work, uint64_t address,
-                         uint32_t size_bytes)
+uint64_t engine_begin_block(struct engine *engine, uint64_t address, uint32_t size_bytes)
 {
     const struct timing_operations *timing = engine->machine->timing;
-    uint64_t cycles = size_bytes;
-    if (timing->needs_blocks) {
-        uint64_t root = address_is_monitor(address) ? 0 : engine->environment->cr[3];
-        engine->block =
-            block_lookup(engine->blocks, &engine->machine->memory, root, address, size_bytes);
-        /* The engine has just fetched these bytes through the same tables. */
-        cycles = engine->block == NULL ? 1 : timing->block_cycles(NULL, &engine->block->timing);
+    engine->block = address << 16 | size_bytes;
+    if (!timing->needs_blocks) {
+        return size_bytes;
     }
-    *work += cycles;
-    engine->block_address = address;
-    engine->block_end = address + size_bytes;
+    uint64_t root = address_is_monitor(address) ? 0 : engine->environment->cr[3];
+    engine->decoded =
+        block_lookup(engine->blocks, &engine->machine->memory, root, address, size_bytes);
+    /* Never NULL: the engine has just fetched these bytes through the same tables. */
+    return engine->decoded == NULL ? 1 : timing->block_cycles(NULL, &engine->decoded->timing);
 }
 
 static void on_edge(uc_engine *uc, uc_tb *current, uc_tb *previous, void *user_data)
@@ -181,7 +192,7 @@ static void on_edge(uc_engine *uc, uc_tb *current, uc_tb *previous, void *user_d
     (void)current;
     (void)previous;
     engine->unchecked = true;
-    engine->work_limit = 0; /* the block's own hook comes next and takes the slow path */
+    engine_attend(engine); /* the block's own hook comes next and takes the slow path */
 }
 
 static bool add_block_hooks(struct engine *engine)
@@ -200,24 +211,25 @@ static bool add_block_hooks(struct engine *engine)
 /* Of the current block, what lies at and after rip has been charged but not executed. */
 static uint64_t unexecuted_cycles(struct engine *engine, uint64_t rip)
 {
-    if (rip < engine->block_address || rip >= engine->block_end) {
+    uint64_t address = (uint64_t)((int64_t)engine->block >> 16);
+    uint64_t size_bytes = engine->block & 0xffff;
+    if (rip - address >= size_bytes) {
         return 0;
     }
     const struct timing_operations *timing = engine->machine->timing;
-    if (!timing->needs_blocks || engine->block == NULL) {
-        return engine->block_end - rip;
+    if (!timing->needs_blocks || engine->decoded == NULL) {
+        return address + size_bytes - rip;
     }
     uint64_t root = address_is_monitor(rip) ? 0 : engine->environment->cr[3];
-    uint32_t executed = block_count(engine->blocks, &engine->machine->memory, root,
-                                    engine->block_address, rip);
-    return timing->block_cycles(NULL, &engine->block->timing) -
-           timing->partial_cycles(NULL, &engine->block->timing, executed);
+    uint32_t executed = block_count(engine->blocks, &engine->machine->memory, root, address, rip);
+    return timing->block_cycles(NULL, &engine->decoded->timing) -
+           timing->partial_cycles(NULL, &engine->decoded->timing, executed);
 }
 
 void engine_charge_partial(struct engine *engine, uint64_t rip)
 {
-    engine->work -= unexecuted_cycles(engine, rip);
-    engine->block_end = rip;
+    engine->budget += (int64_t)unexecuted_cycles(engine, rip);
+    engine->block = 0; /* charged as it ran: never again */
 }
 
 /* The schedule's clock, settled to the instruction, in EDX:EAX. */
@@ -258,8 +270,8 @@ int engine_add_hooks(struct engine *engine, const struct engine_hooks *hooks)
     if (!add_block_hooks(engine) ||
         uc_hook_add(engine->uc, &hook, UC_HOOK_INTR, (void *)hooks->on_interrupt, engine, 1, 0) !=
             UC_ERR_OK ||
-        uc_hook_add(engine->uc, &hook, UC_HOOK_INSN_INVALID,
-                    (void *)hooks->on_invalid_instruction, engine, 1, 0) != UC_ERR_OK ||
+        uc_hook_add(engine->uc, &hook, UC_HOOK_INSN_INVALID, (void *)hooks->on_invalid_instruction,
+                    engine, 1, 0) != UC_ERR_OK ||
         !add_instruction_hook(engine, (void *)hooks->on_syscall, UC_X86_INS_SYSCALL) ||
         !add_instruction_hook(engine, (void *)on_time_stamp, UC_X86_INS_RDTSC) ||
         !add_instruction_hook(engine, (void *)on_time_stamp_and_processor, UC_X86_INS_RDTSCP)) {
@@ -312,7 +324,7 @@ int engine_run(struct engine *engine, uint64_t rip)
     }
     engine->stop = ENGINE_STOP_NONE;
     engine->environment->old_exception = -1;
-    engine_limit(engine);
+    engine_budget(engine);
     uc_err error = uc_emu_start(engine->uc, rip, 0, 0, 0);
     engine_settle(engine);
     if (refusing) {

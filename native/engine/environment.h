@@ -14,8 +14,22 @@
 
 /* In the engine's order, which is the instruction encoding's. */
 enum environment_register {
-    ENV_RAX, ENV_RCX, ENV_RDX, ENV_RBX, ENV_RSP, ENV_RBP, ENV_RSI, ENV_RDI,
-    ENV_R8, ENV_R9, ENV_R10, ENV_R11, ENV_R12, ENV_R13, ENV_R14, ENV_R15
+    ENV_RAX,
+    ENV_RCX,
+    ENV_RDX,
+    ENV_RBX,
+    ENV_RSP,
+    ENV_RBP,
+    ENV_RSI,
+    ENV_RDI,
+    ENV_R8,
+    ENV_R9,
+    ENV_R10,
+    ENV_R11,
+    ENV_R12,
+    ENV_R13,
+    ENV_R14,
+    ENV_R15
 };
 
 enum environment_segment { ENV_ES, ENV_CS, ENV_SS, ENV_DS, ENV_FS, ENV_GS };
@@ -50,7 +64,8 @@ struct environment {
     uint64_t exception_next_rip;
     uint64_t dr[8];
     uint64_t breakpoints[4];
-    int32_t old_exception; /* -1: no exception in flight; else the next one becomes a double fault */
+    int32_t
+        old_exception; /* -1: no exception in flight; else the next one becomes a double fault */
 };
 
 _Static_assert(__builtin_offsetof(struct environment, hflags) == 176, "as measured");

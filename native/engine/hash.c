@@ -77,8 +77,8 @@ static uint64_t hash_memory(const struct machine *machine, const struct view_par
         uint64_t end = extent->machine_frame + extent->frame_count;
         while (last < end && memory_next_run(&machine->memory, &first, &last)) {
             for (uint64_t frame = first; frame < last && frame < end; frame++) {
-                sum += hash_frame(machine, frame,
-                                  extent->guest_frame + frame - extent->machine_frame);
+                sum +=
+                    hash_frame(machine, frame, extent->guest_frame + frame - extent->machine_frame);
             }
         }
     }

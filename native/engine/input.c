@@ -16,7 +16,8 @@ int machine_input(struct machine *machine, uint32_t partition, uint64_t at_cycle
 {
     if (partition == 0 || partition > machine->partition_count ||
         size_bytes > PENDING_INPUT_LIMIT_BYTES) {
-        return machine_fail(machine, NATIVE_INVALID, "no such partition, or too much input at once");
+        return machine_fail(machine, NATIVE_INVALID,
+                            "no such partition, or too much input at once");
     }
     struct input *input = calloc(1, sizeof *input);
     uint8_t *copy = malloc(size_bytes == 0 ? 1 : size_bytes);
@@ -63,7 +64,8 @@ static void raise_event(struct machine *machine, uint32_t partition)
         return;
     }
     struct shared_page *shared =
-        (struct shared_page *)(void *)(machine->memory.base + record->shared_frame * PAGE_SIZE_BYTES);
+        (struct shared_page *)(void *)(machine->memory.base +
+                                       record->shared_frame * PAGE_SIZE_BYTES);
     shared->events_pending |= 1ull << PORT_CONSOLE;
     host_kick(machine, record->processor);
 }

@@ -26,7 +26,7 @@
 enum engine_stop {
     ENGINE_STOP_NONE = 0,
     ENGINE_STOP_BOUNDARY, /* before a block: deadline, kick or horizon */
-    ENGINE_STOP_SWITCH,   /* the monitor chose another virtual processor, or wants a clean restart */
+    ENGINE_STOP_SWITCH, /* the monitor chose another virtual processor, or wants a clean restart */
     ENGINE_STOP_UNSUPPORTED, /* before a block with an instruction that must not run */
     ENGINE_STOP_REFUSED      /* before that very instruction */
 };
@@ -39,44 +39,43 @@ struct physical_processor;
  * (simulated build). The block hook touches the first cache line only.
  */
 struct engine {
-    uint64_t work;       /* guest cycles so far, the block being executed included */
-    uint64_t work_limit; /* the block hook leaves its fast path when work reaches it */
-    uint64_t block_address;
-    uint64_t block_end;
+    int64_t budget;        /* cycles left; at 0 or below the block hook leaves its fast path */
+    uint64_t block;        /* the block being executed: its address << 16 | its size in bytes */
+    uint64_t work_at_zero; /* guest cycles executed when the budget is used up exactly */
     uint64_t monitor_work; /* simulated build: the monitor's own cycles so far */
     struct environment *environment;
     uc_engine *uc;
     struct machine *machine;
     struct physical_processor *processor;
     struct virtual_processor *record; /* native build: whose engine this is */
-    const struct block *block;        /* timed models: the block being executed */
+    const struct block *decoded;      /* timed models: the block being executed */
     struct block_cache *blocks;
-    uint64_t settled_work;         /* work and monitor_work as last added to the clocks */
+    uint64_t settled_work; /* work and monitor_work as last added to the clocks */
     uint64_t settled_monitor_work;
-    uint64_t loaded_root;          /* native: CR3 and RFLAGS as we last wrote or read them */
+    uint64_t loaded_root; /* native: CR3 and RFLAGS as we last wrote or read them */
     uint64_t saved_rflags;
-    uint64_t attributed_work; /* simulated: work up to here belongs to a record already */
-    uint32_t last_record;     /* simulated: whose floating-point state was last completed */
-    uint64_t unsupported_address;  /* the next run ends here, where an instruction is refused */
+    uint64_t attributed_work;     /* simulated: work up to here belongs to a record already */
+    uint32_t last_record;         /* simulated: whose floating-point state was last completed */
+    uint64_t unsupported_address; /* the next run ends here, where an instruction is refused */
     uint64_t unsupported_block, unsupported_end; /* the block that holds it */
     enum engine_stop stop;
     enum unsupported unsupported; /* what unsupported_address holds */
-    bool unchecked;         /* a block was translated that has not been looked at yet */
-    bool code_stale;        /* translated code must be dropped before anything runs */
-    bool translation_stale; /* translations must be dropped before anything runs */
-    bool was_in_monitor;    /* simulated: the last block was the monitor's */
-    bool refusing;          /* the next run ends at unsupported_address */
+    bool unchecked;               /* a block was translated that has not been looked at yet */
+    bool code_stale;              /* translated code must be dropped before anything runs */
+    bool translation_stale;       /* translations must be dropped before anything runs */
+    bool was_in_monitor;          /* simulated: the last block was the monitor's */
+    bool refusing;                /* the next run ends at unsupported_address */
 };
 
 struct physical_processor {
     struct machine *machine;
     uint32_t id;
     bool kicked;
-    bool halted;         /* simulated build: in the idle loop */
-    bool limit_stale;    /* the monitor moved the deadline or the clock */
-    uint64_t clock;      /* position in the schedule, as last settled */
-    uint64_t deadline;   /* the monitor's: ENTRY_TIMER is due; TIME_NEVER: none */
-    uint64_t horizon;    /* the run loop's: give the next processor its turn */
+    bool halted;       /* simulated build: in the idle loop */
+    bool budget_stale; /* the monitor moved the deadline or the clock */
+    uint64_t clock;    /* position in the schedule, as last settled */
+    uint64_t deadline; /* the monitor's: ENTRY_TIMER is due; TIME_NEVER: none */
+    uint64_t horizon;  /* the run loop's: give the next processor its turn */
     uint64_t guest_cycles;
     uint64_t machine_cycles;
     uint64_t idle_cycles;
@@ -103,8 +102,10 @@ struct machine {
     struct monitor *monitor; /* in machine memory */
     const struct timing_operations *timing;
     struct physical_processor processors[PROCESSOR_LIMIT];
-    struct engine *engines[VIRTUAL_PROCESSOR_LIMIT]; /* native: a virtual processor each; simulated: a processor each */
-    uint64_t virtual_processor_work[VIRTUAL_PROCESSOR_LIMIT]; /* simulated; native: in the engines */
+    struct engine *engines
+        [VIRTUAL_PROCESSOR_LIMIT]; /* native: a virtual processor each; simulated: a processor each */
+    uint64_t
+        virtual_processor_work[VIRTUAL_PROCESSOR_LIMIT]; /* simulated; native: in the engines */
     uint64_t next_free_frame;
     uint64_t guest_first_frame;
     uint64_t round_start;
@@ -114,13 +115,13 @@ struct machine {
     uint64_t monitor_entry; /* simulated: address of the image's entry */
     bool booted;
     bool failed;
-    uint32_t failure; /* enum exit_reason once failed */
-    jmp_buf panic;    /* out of the monitor, native build */
+    uint32_t failure;     /* enum exit_reason once failed */
+    jmp_buf panic;        /* out of the monitor, native build */
     struct input *inputs; /* by time */
     struct console consoles[PARTITION_LIMIT];
     struct queue console_queue, log_queue, mark_queue;
     struct log_record pending_log[PROCESSOR_LIMIT]; /* category 0: none */
-    struct view_body *view; /* the body in force, through the writer's alias */
+    struct view_body *view;           /* the body in force, through the writer's alias */
     struct machine_snapshot *tracked; /* whose restore needs only what is dirty */
     char error[512];
 };
@@ -132,17 +133,32 @@ extern _Thread_local struct machine *current_machine;
 int machine_fail(struct machine *machine, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Guest cycles so far, the block being executed included. */
+static inline uint64_t engine_work(const struct engine *engine)
+{
+    return engine->work_at_zero - (uint64_t)engine->budget;
+}
+
+/* The next block of this engine takes the slow path. */
+static inline void engine_attend(struct engine *engine)
+{
+    engine->work_at_zero = engine_work(engine);
+    engine->budget = 0;
+}
+
 /* engine.c */
 int engine_open(struct machine *machine, struct engine **engine);
 void engine_close(struct engine *engine);
 /* Adds what the engine has executed since the last time to its processor's clocks. */
 void engine_settle(struct engine *engine);
-/* Sets the block hook's limit from the processor's deadline, horizon and pending kicks. */
-void engine_limit(struct engine *engine);
+/* Sets the block hook's budget from the processor's deadline, horizon and pending kicks. */
+void engine_budget(struct engine *engine);
+/* As if this much had been executed; the clocks do not move. */
+void engine_set_work(struct engine *engine, uint64_t work);
 /* Takes back what was charged for the current block at and after rip: it did not run. */
 void engine_charge_partial(struct engine *engine, uint64_t rip);
-void engine_charge_block(struct engine *engine, uint64_t *work, uint64_t address,
-                         uint32_t size_bytes);
+/* Cycles of a block that is about to run, which becomes the current one. */
+uint64_t engine_begin_block(struct engine *engine, uint64_t address, uint32_t size_bytes);
 /* How a build takes what leaves the guest's own code. */
 struct engine_hooks {
     void (*on_interrupt)(uc_engine *uc, uint32_t number, void *engine);
@@ -168,7 +184,7 @@ void processor_idle(struct physical_processor *processor);
 /* Runs from rip until something stops it; drops stale code and translations first. */
 int engine_run(struct engine *engine, uint64_t rip);
 void engine_request_stop(struct engine *engine, enum engine_stop stop);
-/* Called by either build's block hook when work has reached the limit: true to go on. */
+/* Called by either build's block hook when the budget is used up: true to go on. */
 bool engine_block_boundary(struct engine *engine, uint64_t address, uint32_t size_bytes);
 
 /* native_build.c, simulated_build.c: what differs between the two builds, as one table. */
@@ -177,6 +193,8 @@ struct build_operations {
     int (*boot)(struct machine *machine);
     /* Runs one processor to its horizon. */
     int (*run_processor)(struct physical_processor *processor);
+    /* Before a block: a deadline has passed or a kick is pending. True: taken, go on with the block. */
+    bool (*take_interrupt)(struct engine *engine);
     /* Nothing runs on this processor and nothing is due but by its deadline. */
     bool (*is_idle)(const struct physical_processor *processor);
     /* Brings registers and floating-point state of all records up to date in machine memory. */
@@ -209,7 +227,8 @@ void record_console(struct machine *machine, uint32_t partition, const uint8_t *
 void record_mark(struct machine *machine, uint32_t virtual_processor, uint64_t id, uint64_t value);
 /* Around a monitor entry, when any category is switched on. */
 void log_entry(struct machine *machine, struct physical_processor *processor,
-               const struct virtual_processor *record, const struct registers *registers);
+               const struct virtual_processor *record, const struct registers *registers,
+               uint64_t fault_address);
 void log_return(struct machine *machine, struct physical_processor *processor,
                 const struct virtual_processor *next);
 /* Guest cycles of a virtual processor so far. */

@@ -14,8 +14,8 @@ struct machine_memory {
     uint8_t *base;
     uint8_t *view_alias; /* writable window onto the view region */
     uint64_t size_bytes;
-    int descriptor;      /* the memory file */
-    uint8_t *dirty;      /* a bit a frame; NULL while nobody tracks */
+    int descriptor; /* the memory file */
+    uint8_t *dirty; /* a bit a frame; NULL while nobody tracks */
 };
 
 int memory_create(struct machine_memory *memory, uint64_t size_bytes);

@@ -66,7 +66,8 @@ static int prepare(struct machine *machine)
     }
     const struct machine_options *options = &machine->options;
     if (memory_create(&machine->memory, options->memory_size_bytes) != NATIVE_OK) {
-        return machine_fail(machine, NATIVE_NO_MEMORY, "no host memory for %llu MiB of machine memory",
+        return machine_fail(machine, NATIVE_NO_MEMORY,
+                            "no host memory for %llu MiB of machine memory",
                             (unsigned long long)(options->memory_size_bytes / MEBIBYTE));
     }
     machine->monitor = (struct monitor *)(void *)(machine->memory.base + MONITOR_STATE_ADDRESS);
@@ -300,7 +301,7 @@ uint64_t machine_work(const struct machine *machine, uint32_t virtual_processor)
 {
     if (machine->options.monitor_build == MONITOR_NATIVE) {
         const struct engine *engine = machine->engines[virtual_processor];
-        return engine == NULL ? 0 : engine->work;
+        return engine == NULL ? 0 : engine_work(engine);
     }
     return machine->virtual_processor_work[virtual_processor];
 }

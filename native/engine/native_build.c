@@ -67,7 +67,7 @@ static struct virtual_processor *enter(struct physical_processor *processor,
     if (machine->log_categories == 0) {
         return monitor_enter(record);
     }
-    log_entry(machine, processor, record, &record->registers);
+    log_entry(machine, processor, record, &record->registers, record->fault_address);
     struct virtual_processor *next = monitor_enter(record);
     log_return(machine, processor, next);
     return next;
@@ -84,10 +84,10 @@ static void enter_from_hook(struct engine *engine)
         return;
     }
     load_registers(engine);
-    if (processor->limit_stale) {
-        processor->limit_stale = false;
+    if (processor->budget_stale) {
+        processor->budget_stale = false;
         engine_settle(engine);
-        engine_limit(engine);
+        engine_budget(engine);
     }
 }
 
@@ -195,7 +195,7 @@ static int run_engine(struct physical_processor *processor)
 {
     struct engine *engine = processor->machine->engines[processor->record->id];
     processor->engine = engine;
-    processor->limit_stale = false;
+    processor->budget_stale = false;
     load_registers(engine);
     int result = engine_run(engine, engine->environment->rip);
     if (result != NATIVE_OK) {
@@ -237,6 +237,33 @@ static int native_run_processor(struct physical_processor *processor)
         }
     }
     return NATIVE_OK;
+}
+
+/*
+ * In the block hook, without leaving the engine: most ticks end with the same record going
+ * on where it was. Anything else is loaded by a clean start.
+ */
+static bool native_take_interrupt(struct engine *engine)
+{
+    struct physical_processor *processor = engine->processor;
+    struct virtual_processor *record = engine->record;
+    uint32_t user_mode = record->user_mode;
+    save_registers(engine);
+    record->registers.vector = processor->kicked ? ENTRY_KICK : ENTRY_TIMER;
+    record->registers.error_code = 0;
+    processor->kicked = false;
+    processor->record = enter(processor, record);
+    const struct environment *environment = engine->environment;
+    /* An event that was delivered has moved rsp; rip may be the same, of the same handler. */
+    bool untouched = record->registers.rip == environment->rip &&
+                     record->registers.rsp == environment->registers[ENV_RSP] &&
+                     record->user_mode == user_mode;
+    if (processor->record == record && untouched && !engine->code_stale &&
+        !engine->translation_stale) {
+        return true;
+    }
+    engine_request_stop(engine, ENGINE_STOP_SWITCH);
+    return false;
 }
 
 static bool native_is_idle(const struct physical_processor *processor)
@@ -289,12 +316,12 @@ static void native_set_work(struct machine *machine, uint32_t virtual_processor,
 {
     struct engine *engine = machine->engines[virtual_processor];
     if (engine != NULL) {
-        engine->work = work;
-        engine->settled_work = work;
+        engine_set_work(engine, work);
     }
 }
 
 const struct build_operations native_build = {
-    native_boot,   native_run_processor,  native_is_idle,        native_synchronise,
-    native_reload, native_save_processor, native_load_processor, native_set_work,
+    native_boot,           native_run_processor,  native_take_interrupt,
+    native_is_idle,        native_synchronise,    native_reload,
+    native_save_processor, native_load_processor, native_set_work,
 };

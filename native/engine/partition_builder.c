@@ -76,7 +76,8 @@ static int check_segment(struct builder *builder, const struct image_segment *se
     if (segment->size_bytes == 0 || segment->address % PAGE_SIZE_BYTES != 0 || !canonical ||
         end < segment->address || segment->data_size_bytes > segment->size_bytes ||
         (segment->writable != 0 && segment->executable != 0)) {
-        return machine_fail(builder->machine, NATIVE_INVALID, "segment at %#llx of %s is not lawful",
+        return machine_fail(builder->machine, NATIVE_INVALID,
+                            "segment at %#llx of %s is not lawful",
                             (unsigned long long)segment->address, builder->options->name);
     }
     for (uint64_t at = segment->address >> 39; at <= end >> 39; at++) {
@@ -88,8 +89,8 @@ static int check_segment(struct builder *builder, const struct image_segment *se
         }
     }
     if (frames > builder->frame_count - builder->used) {
-        return machine_fail(builder->machine, NATIVE_NO_MEMORY,
-                            "%s needs more than its %llu MiB", builder->options->name,
+        return machine_fail(builder->machine, NATIVE_NO_MEMORY, "%s needs more than its %llu MiB",
+                            builder->options->name,
                             (unsigned long long)(builder->options->memory_size_bytes >> 20));
     }
     return NATIVE_OK;
@@ -127,7 +128,8 @@ static void add_boot_area(struct builder *builder)
                           ->guest_frame;
     builder->tables = builder->used;
     /* All memory once more; what must not be written there is left out in fill_direct_map. */
-    struct range *direct = add_range(builder, DIRECT_MAP_ADDRESS, builder->frame_count, false, false);
+    struct range *direct =
+        add_range(builder, DIRECT_MAP_ADDRESS, builder->frame_count, false, false);
     direct->guest_frame = 0;
     builder->used = builder->tables;
 }
@@ -185,8 +187,8 @@ static int plan_tables(struct builder *builder)
         builder->used += builder->table_counts[level];
     }
     if (builder->prefixes[3] == NULL || builder->used > builder->frame_count) {
-        return machine_fail(builder->machine, NATIVE_NO_MEMORY,
-                            "%s needs more than its %llu MiB", builder->options->name,
+        return machine_fail(builder->machine, NATIVE_NO_MEMORY, "%s needs more than its %llu MiB",
+                            builder->options->name,
                             (unsigned long long)(builder->options->memory_size_bytes >> 20));
     }
     return NATIVE_OK;
@@ -271,7 +273,8 @@ static void write_start_page(struct builder *builder, uint32_t id, const struct 
     start->memory_size_bytes = builder->frame_count * PAGE_SIZE_BYTES;
     strncpy(start->name, options->name, NAME_LIMIT - 1);
     strncpy(start->command_line, options->command_line, COMMAND_LINE_LIMIT - 1);
-    start->random_seed = memory_hash(start->name, NAME_LIMIT, mix64(builder->machine->options.seed));
+    start->random_seed =
+        memory_hash(start->name, NAME_LIMIT, mix64(builder->machine->options.seed));
     start->clock_frequency_hz = builder->machine->options.clock_frequency_hz;
     start->direct_map_address = DIRECT_MAP_ADDRESS;
     start->hypercall_page_address = BOOT_AREA_ADDRESS + CALLS_OFFSET;
@@ -284,8 +287,8 @@ static void write_start_page(struct builder *builder, uint32_t id, const struct 
     start->image_address = UINT64_MAX;
     for (uint32_t index = 0; index < segment_count; index++) {
         uint64_t end = image[index].address + image[index].frame_count * PAGE_SIZE_BYTES;
-        start->image_address =
-            image[index].address < start->image_address ? image[index].address : start->image_address;
+        start->image_address = image[index].address < start->image_address ? image[index].address
+                                                                           : start->image_address;
         start->image_end_address = end > start->image_end_address ? end : start->image_end_address;
     }
 }
@@ -342,8 +345,9 @@ static int check_partition(struct machine *machine, const struct partition_optio
         options->virtual_processor_count > PARTITION_PROCESSOR_LIMIT ||
         machine->view->virtual_processor_count + options->virtual_processor_count >
             VIRTUAL_PROCESSOR_LIMIT) {
-        return machine_fail(machine, NATIVE_LIMIT, "%s: width must be 64, virtual processors 1 to %d",
-                            options->name, PARTITION_PROCESSOR_LIMIT);
+        return machine_fail(machine, NATIVE_LIMIT,
+                            "%s: width must be 64, virtual processors 1 to %d", options->name,
+                            PARTITION_PROCESSOR_LIMIT);
     }
     for (uint32_t index = 0; index < options->virtual_processor_count; index++) {
         if (options->processors[index] >= machine->options.processor_count) {

@@ -33,7 +33,7 @@ void host_deadline_set(struct machine *machine, uint32_t processor_id, uint64_t 
 {
     struct physical_processor *processor = &machine->processors[processor_id];
     processor->deadline = deadline_cycles;
-    processor->limit_stale = true;
+    processor->budget_stale = true;
 }
 
 void host_clock_rebate(struct machine *machine, uint32_t processor_id, uint64_t cycles)
@@ -41,7 +41,7 @@ void host_clock_rebate(struct machine *machine, uint32_t processor_id, uint64_t 
     struct physical_processor *processor = &machine->processors[processor_id];
     (void)host_time(machine, processor_id);
     processor->clock -= cycles;
-    processor->limit_stale = true;
+    processor->budget_stale = true;
 }
 
 void host_kick(struct machine *machine, uint32_t processor_id)
@@ -59,7 +59,7 @@ void host_translation_flush(struct machine *machine, uint32_t partition)
         struct engine *engine = machine->engines[first + index];
         if (engine != NULL) {
             engine->translation_stale = true;
-            engine->work_limit = 0;
+            engine_attend(engine);
         }
     }
 }
@@ -74,7 +74,7 @@ void host_code_changed(struct machine *machine, uint32_t partition)
         struct engine *engine = machine->engines[first + index];
         if (engine != NULL) {
             engine->code_stale = true;
-            engine->work_limit = 0;
+            engine_attend(engine);
         }
     }
 }
@@ -92,8 +92,8 @@ uint32_t host_console_read(struct machine *machine, uint32_t partition, uint64_t
                            uint32_t size_bytes)
 {
     struct console *console = &machine->consoles[partition];
-    uint32_t taken = size_bytes < console->input_size_bytes ? size_bytes
-                                                            : console->input_size_bytes;
+    uint32_t taken =
+        size_bytes < console->input_size_bytes ? size_bytes : console->input_size_bytes;
     if (machine_address >= machine->memory.size_bytes ||
         taken > machine->memory.size_bytes - machine_address) {
         return 0;

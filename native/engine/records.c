@@ -109,7 +109,8 @@ static uint32_t category_of(const struct virtual_processor *record, uint64_t vec
 }
 
 void log_entry(struct machine *machine, struct physical_processor *processor,
-               const struct virtual_processor *record, const struct registers *registers)
+               const struct virtual_processor *record, const struct registers *registers,
+               uint64_t fault_address)
 {
     struct log_record *log = &machine->pending_log[processor->id];
     memset(log, 0, sizeof *log);
@@ -126,7 +127,7 @@ void log_entry(struct machine *machine, struct physical_processor *processor,
         log->number = (uint32_t)registers->vector;
         log->arguments[0] = registers->error_code;
         log->arguments[1] = registers->rip;
-        log->arguments[2] = registers->vector == 14 ? record->fault_address : 0;
+        log->arguments[2] = registers->vector == 14 ? fault_address : 0;
     }
 }
 

@@ -46,9 +46,10 @@ static void attribute_work(struct engine *engine)
 {
     uint32_t id = current_id(engine->processor);
     if (id < IDLE_ID_FIRST) {
-        engine->machine->virtual_processor_work[id] += engine->work - engine->attributed_work;
+        engine->machine->virtual_processor_work[id] +=
+            engine_work(engine) - engine->attributed_work;
     }
-    engine->attributed_work = engine->work;
+    engine->attributed_work = engine_work(engine);
 }
 
 /* What the processor pushes, from high to low. */
@@ -57,8 +58,12 @@ static void push_frame(struct engine *engine, uint64_t stack, uint64_t rip, bool
 {
     const struct environment *environment = engine->environment;
     uint64_t rflags = engine_rflags(engine);
-    uint64_t frame[6] = {error_code, rip, environment->segments[ENV_CS].selector, rflags,
-                         environment->registers[ENV_RSP], environment->segments[ENV_SS].selector};
+    uint64_t frame[6] = {error_code,
+                         rip,
+                         environment->segments[ENV_CS].selector,
+                         rflags,
+                         environment->registers[ENV_RSP],
+                         environment->segments[ENV_SS].selector};
     unsigned first = has_error_code ? 0 : 1;
     uint64_t size_bytes = (6 - first) * sizeof(uint64_t);
     memcpy(monitor_words(engine->machine, stack - size_bytes), frame + first, size_bytes);
@@ -83,7 +88,9 @@ static void log_trap(struct engine *engine, uint64_t vector, uint64_t error_code
                        : vector == INTERRUPT_KICK ? (uint64_t)ENTRY_KICK
                                                   : vector;
     registers.error_code = error_code;
-    log_entry(machine, engine->processor, record, &registers);
+    registers.rip += vector == ENTRY_SYSCALL ? SYSCALL_SIZE_BYTES : 0;
+    log_return(machine, engine->processor, record); /* one that has not run a block since */
+    log_entry(machine, engine->processor, record, &registers, engine->environment->cr[2]);
 }
 
 /* Through the interrupt table to ring 0. The engine is in a hook, or at rest. */
@@ -92,13 +99,13 @@ static void deliver(struct engine *engine, uint32_t vector, uint64_t error_code,
 {
     struct environment *environment = engine->environment;
     const uint64_t *gate = monitor_words(engine->machine, environment->idt.base + vector * 16ull);
-    uint64_t handler =
-        (gate[0] & 0xffff) | (gate[0] >> 32 & 0xffff0000) | gate[1] << 32;
+    uint64_t handler = (gate[0] & 0xffff) | (gate[0] >> 32 & 0xffff0000) | gate[1] << 32;
     uint64_t stack = environment->registers[ENV_RSP];
     if (in_monitor(engine) && vector < TRAP_VECTOR_LIMIT) {
         char text[PANIC_TEXT_LIMIT];
-        (void)snprintf(text, sizeof text, "trap %u inside the simulated monitor at %#llx, address %#llx",
-                       vector, (unsigned long long)rip, (unsigned long long)environment->cr[2]);
+        (void)snprintf(text, sizeof text,
+                       "trap %u inside the simulated monitor at %#llx, address %#llx", vector,
+                       (unsigned long long)rip, (unsigned long long)environment->cr[2]);
         host_panic(engine->machine, text);
     }
     attribute_work(engine);
@@ -265,9 +272,9 @@ static void leave_monitor(struct engine *engine)
     restore_instruction_pointer(engine);
     if (machine->pending_log[engine->processor->id].category != 0) {
         uint32_t id = current_id(engine->processor);
-        const struct virtual_processor *next =
-            id >= IDLE_ID_FIRST ? &machine->monitor->idle[id - IDLE_ID_FIRST]
-                                : &machine->monitor->virtual_processors[id];
+        const struct virtual_processor *next = id >= IDLE_ID_FIRST
+                                                   ? &machine->monitor->idle[id - IDLE_ID_FIRST]
+                                                   : &machine->monitor->virtual_processors[id];
         log_return(machine, engine->processor, next);
     }
 }
@@ -278,11 +285,11 @@ void simulated_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, vo
     (void)uc;
     if (address_is_monitor(address)) {
         engine->was_in_monitor = true;
-        engine->work_limit = 0; /* the first guest block after it looks at everything anew */
-        engine_charge_block(engine, &engine->monitor_work, address, size_bytes);
+        engine_attend(engine); /* the first guest block after it looks at everything anew */
+        engine->monitor_work += engine_begin_block(engine, address, size_bytes);
         return;
     }
-    if (engine->work >= engine->work_limit) {
+    if (engine->budget <= 0) {
         if (engine->code_stale || engine->translation_stale) {
             engine_request_stop(engine, ENGINE_STOP_SWITCH); /* both are dropped at rest */
             return;
@@ -294,7 +301,7 @@ void simulated_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, vo
             return;
         }
     }
-    engine_charge_block(engine, &engine->work, address, size_bytes);
+    engine->budget -= (int64_t)engine_begin_block(engine, address, size_bytes);
 }
 
 static const struct engine_hooks hooks = {on_interrupt, on_invalid_instruction, on_syscall};
@@ -400,6 +407,13 @@ static int simulated_run_processor(struct physical_processor *processor)
     return NATIVE_OK;
 }
 
+/* Delivered at rest: the run loop does it. */
+static bool simulated_take_interrupt(struct engine *engine)
+{
+    engine_request_stop(engine, ENGINE_STOP_BOUNDARY);
+    return false;
+}
+
 static bool simulated_is_idle(const struct physical_processor *processor)
 {
     return processor->halted && !processor->kicked;
@@ -487,8 +501,8 @@ static void simulated_reload(struct machine *machine)
         engine->code_stale = true;
         engine->translation_stale = true;
         engine->last_record = UINT32_MAX;
-        engine->settled_work = engine->work;
-        engine->attributed_work = engine->work;
+        engine->settled_work = engine_work(engine);
+        engine->attributed_work = engine->settled_work;
         if (record < IDLE_ID_FIRST && !in_monitor(engine)) {
             floating_point_load(engine->uc,
                                 machine->monitor->virtual_processors[record].floating_point);
@@ -497,6 +511,7 @@ static void simulated_reload(struct machine *machine)
 }
 
 const struct build_operations simulated_build = {
-    simulated_boot,   simulated_run_processor,  simulated_is_idle,        simulated_synchronise,
-    simulated_reload, simulated_save_processor, simulated_load_processor, simulated_set_work,
+    simulated_boot,           simulated_run_processor,  simulated_take_interrupt,
+    simulated_is_idle,        simulated_synchronise,    simulated_reload,
+    simulated_save_processor, simulated_load_processor, simulated_set_work,
 };

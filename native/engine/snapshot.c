@@ -166,8 +166,9 @@ static int copy_inputs(struct input **to, const struct input *from)
 static int check_runnable(struct machine *machine)
 {
     if (!machine->booted || machine->failed) {
-        return machine_fail(machine, NATIVE_STATE, "only a booted machine that has not failed has "
-                                                   "snapshots");
+        return machine_fail(machine, NATIVE_STATE,
+                            "only a booted machine that has not failed has "
+                            "snapshots");
     }
     return NATIVE_OK;
 }

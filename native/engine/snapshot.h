@@ -32,8 +32,8 @@ struct saved_frame {
 
 struct machine_snapshot {
     struct machine_state state;
-    uint64_t frame_count;     /* of the machine */
-    uint64_t *offsets;        /* by frame: 1 + index into frames, 0: all zero */
+    uint64_t frame_count; /* of the machine */
+    uint64_t *offsets;    /* by frame: 1 + index into frames, 0: all zero */
     struct saved_frame *frames;
     uint64_t saved_count, capacity;
     struct console consoles[PARTITION_LIMIT];

@@ -153,9 +153,8 @@ static void map_all_memory(struct machine *machine, uint64_t *next_table)
 {
     const uint64_t large_size_bytes = 1ull << 21;
     for (uint64_t at = 0; at < machine->memory.size_bytes; at += large_size_bytes) {
-        uint64_t table =
-            table_below(machine, MONITOR_TABLES_ADDRESS, at >> 30 & (TABLE_ENTRY_COUNT - 1),
-                        next_table);
+        uint64_t table = table_below(machine, MONITOR_TABLES_ADDRESS,
+                                     at >> 30 & (TABLE_ENTRY_COUNT - 1), next_table);
         words_at(machine, table)[at >> 21 & (TABLE_ENTRY_COUNT - 1)] =
             at | ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_ACCESSED | ENTRY_DIRTY | ENTRY_LARGE |
             ENTRY_NO_EXECUTE;

@@ -21,6 +21,7 @@ uint32_t fake_console_output_size;
 jmp_buf *fake_panic_return;
 const char *fake_panic_text;
 struct virtual_processor *fake_next;
+struct fake_bases fake_bases[FAKE_PROCESSOR_COUNT];
 
 static struct fake_record log_records[LOG_LIMIT];
 static uint32_t log_size;
@@ -77,6 +78,29 @@ _Noreturn void platform_panic(const char *where)
 _Noreturn void fake_misuse(const char *what)
 {
     platform_panic(what);
+}
+
+void platform_bases_save(struct virtual_processor *current)
+{
+    current->fs_base = fake_bases[current->processor].fs;
+    current->gs_base = fake_bases[current->processor].gs;
+}
+
+void platform_bases_load(const struct virtual_processor *current)
+{
+    fake_bases[current->processor].fs = current->fs_base;
+    fake_bases[current->processor].gs = current->gs_base;
+}
+
+/* The exit path: who leaves is saved, who comes is loaded, and who stays is not touched. */
+static struct virtual_processor *switch_to(struct virtual_processor *from,
+                                           struct virtual_processor *to)
+{
+    if (from != to) {
+        platform_bases_save(from);
+        platform_bases_load(to);
+    }
+    return to;
 }
 
 void platform_deadline_set(uint32_t processor, uint64_t deadline_cycles)
@@ -164,6 +188,7 @@ void fake_reset(uint32_t processor_count)
     memset(fake_deadlines, 0, sizeof(fake_deadlines));
     fake_console_input_size = 0;
     fake_console_output_size = 0;
+    memset(fake_bases, 0, sizeof(fake_bases));
     fake_log_clear();
     region = machine_pointer(VIEW_REGION_ADDRESS);
     region->header.magic = PAGE_MAGIC_VIEW;
@@ -295,8 +320,8 @@ void fake_link_add(uint32_t partition, uint32_t port, uint32_t target_partition,
 {
     struct view_body *body = fake_view();
 
-    body->links[body->link_count++] = (struct view_link){
-        partition, port, target_partition, target_port, target_processor, 0};
+    body->links[body->link_count++] =
+        (struct view_link){partition, port, target_partition, target_port, target_processor, 0};
 }
 
 struct virtual_processor *fake_simple(void)
@@ -311,7 +336,7 @@ struct virtual_processor *fake_simple(void)
     fake_link_add(1, 8, 2, 9, 0);
     fake_link_add(2, 8, 1, 10, 0);
     monitor_start();
-    fake_next = monitor_first(0);
+    fake_next = fake_first(0);
     fake_log_clear();
     return fake_next;
 }
@@ -327,10 +352,21 @@ struct virtual_processor *fake_smp(uint32_t count)
     }
     monitor_start();
     for (uint32_t processor = count; processor-- > 0;) {
-        fake_next = monitor_first(processor);
+        fake_next = fake_first(processor);
     }
     fake_log_clear();
     return fake_next;
+}
+
+struct virtual_processor *fake_first(uint32_t processor)
+{
+    return switch_to(record_get(IDLE_ID_FIRST + processor), monitor_first(processor));
+}
+
+void fake_stop(struct virtual_processor *running, uint32_t partition)
+{
+    monitor_state()->stop_request = partition;
+    (void)fake_enter(running, ENTRY_KICK, 0);
 }
 
 struct virtual_processor *fake_enter(struct virtual_processor *record, uint64_t vector,
@@ -338,7 +374,7 @@ struct virtual_processor *fake_enter(struct virtual_processor *record, uint64_t 
 {
     record->registers.vector = vector;
     record->registers.error_code = error_code;
-    fake_next = monitor_enter(record);
+    fake_next = switch_to(record, monitor_enter(record));
     return fake_next;
 }
 
@@ -363,7 +399,7 @@ int64_t fake_call(struct virtual_processor *record, uint64_t number, uint64_t ar
     const uint64_t arguments[4] = {argument0, argument1, argument2, argument3};
 
     call_prepare(record, number, arguments);
-    fake_next = monitor_enter(record);
+    fake_next = switch_to(record, monitor_enter(record));
     return (int64_t)record->registers.rax;
 }
 
@@ -377,7 +413,7 @@ bool fake_refused(struct virtual_processor *record, enum error error, uint64_t n
     call_prepare(record, number, arguments);
     memcpy(memory_before, fake_memory, size_bytes);
     fake_log_clear();
-    fake_next = monitor_enter(record);
+    fake_next = switch_to(record, monitor_enter(record));
     result = (int64_t)record->registers.rax;
     /* What may differ: the result, and the counter of calls. */
     record->registers.rax = number;

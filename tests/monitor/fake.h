@@ -107,6 +107,19 @@ struct virtual_processor *fake_simple(void);
 /* One partition with `count` virtual processors on as many processors; the first runs. */
 struct virtual_processor *fake_smp(uint32_t count);
 
+/* What the processor has in force: FS base, and the GS base of the active mode. */
+struct fake_bases {
+    uint64_t fs;
+    uint64_t gs;
+};
+extern struct fake_bases fake_bases[FAKE_PROCESSOR_COUNT];
+
+/* The first entry of a processor, and every other: with the switch that the exit path does. */
+struct virtual_processor *fake_first(uint32_t processor);
+
+/* An operator's order, taken by the processor that is kicked. */
+void fake_stop(struct virtual_processor *running, uint32_t partition);
+
 /* Enters as the running record; returns what runs next. */
 struct virtual_processor *fake_enter(struct virtual_processor *record, uint64_t vector,
                                      uint64_t error_code);

@@ -12,8 +12,14 @@
 #define FAKE_FRAME_COUNT 4096u
 #define FAKE_PROCESSOR_COUNT 8u
 
+struct virtual_processor;
+
 extern uint8_t *fake_memory;
 extern uint64_t fake_times[FAKE_PROCESSOR_COUNT];
+
+/* The bases of a running record are the processor's: what the record says is old. */
+void platform_bases_save(struct virtual_processor *current);
+void platform_bases_load(const struct virtual_processor *current);
 
 _Noreturn void fake_misuse(const char *what);
 

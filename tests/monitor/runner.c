@@ -10,11 +10,11 @@
 #include "check.h"
 
 extern const struct suite suite_start, suite_memory, suite_tables, suite_frames, suite_traps,
-    suite_events, suite_schedule, suite_processors, suite_calls;
+    suite_returns, suite_events, suite_schedule, suite_processors, suite_calls;
 
 static const struct suite *const suites[] = {
-    &suite_start,  &suite_memory,   &suite_tables,     &suite_frames, &suite_traps,
-    &suite_events, &suite_schedule, &suite_processors, &suite_calls,
+    &suite_start,   &suite_memory, &suite_tables,   &suite_frames,     &suite_traps,
+    &suite_returns, &suite_events, &suite_schedule, &suite_processors, &suite_calls,
 };
 #define SUITE_COUNT (sizeof(suites) / sizeof(suites[0]))
 
@@ -35,8 +35,8 @@ void check_equal(uint64_t actual, uint64_t expected, const char *text, const cha
     check_count++;
     if (actual != expected) {
         failure_count++;
-        fprintf(stderr, "  %s:%d: %s is %#" PRIx64 ", not %#" PRIx64 "\n", file, line, text,
-                actual, expected);
+        fprintf(stderr, "  %s:%d: %s is %#" PRIx64 ", not %#" PRIx64 "\n", file, line, text, actual,
+                expected);
     }
 }
 

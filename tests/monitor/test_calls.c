@@ -90,7 +90,8 @@ static void exit_keeps_code_and_reason(void)
 
     memset(text, 'x', 200);
     memcpy(text, "a\nb\x1b[31m\x7f\xff~ ", 12);
-    CHECK(fake_refused(record, ERROR_limit, HC_partition_exit, 7, GUEST_DATA, EXIT_REASON_LIMIT, 0));
+    CHECK(
+        fake_refused(record, ERROR_limit, HC_partition_exit, 7, GUEST_DATA, EXIT_REASON_LIMIT, 0));
     CHECK(fake_refused(record, ERROR_limit, HC_partition_exit, 7, GUEST_DATA, ~0ull, 0));
     CHECK(fake_refused(record, ERROR_fault, HC_partition_exit, 7, GUEST_HOLE, 1, 0));
     (void)fake_call(record, HC_partition_exit, 0x123456789, GUEST_DATA, EXIT_REASON_LIMIT - 1, 0);
@@ -110,18 +111,26 @@ static void bases_are_set_and_read(void)
     CHECK_EQUAL(fake_call(record, HC_base_set, BASE_fs, 0x1000, 0, 0), 0);
     CHECK_EQUAL(fake_call(record, HC_base_set, BASE_gs_kernel, 0xffff888000000000, 0, 0), 0);
     CHECK_EQUAL(fake_call(record, HC_base_set, BASE_gs_user, 0x7fffffffffff, 0, 0), 0);
-    CHECK_EQUAL(record->fs_base, 0x1000);
-    CHECK_EQUAL(record->gs_base, 0xffff888000000000);
+    CHECK_EQUAL(fake_bases[0].fs, 0x1000);
+    CHECK_EQUAL(fake_bases[0].gs, 0xffff888000000000);
     CHECK_EQUAL(record->gs_base_other, 0x7fffffffffff);
+    /* Changed by the guest's own instructions: what the record says is old. */
+    fake_bases[0] = (struct fake_bases){0x3000, 0x4000};
+    CHECK_EQUAL(fake_call(record, HC_base_get, BASE_fs, 0, 0, 0), 0x3000);
+    CHECK_EQUAL(fake_call(record, HC_base_get, BASE_gs_kernel, 0, 0, 0), 0x4000);
+    CHECK_EQUAL(fake_call(record, HC_base_set, BASE_fs, 0x1000, 0, 0), 0);
+    CHECK_EQUAL(fake_bases[0].gs, 0x4000);
+    CHECK_EQUAL(fake_call(record, HC_base_set, BASE_gs_kernel, 0xffff888000000000, 0, 0), 0);
     CHECK_EQUAL(fake_call(record, HC_base_get, BASE_fs, 0, 0, 0), 0x1000);
     CHECK_EQUAL(fake_call(record, HC_base_get, BASE_gs_kernel, 0, 0, 0), 0xffff888000000000);
     CHECK_EQUAL(fake_call(record, HC_base_get, BASE_gs_user, 0, 0, 0), 0x7fffffffffff);
     CHECK(fake_refused(record, ERROR_invalid_argument, HC_base_get, BASE_COUNT, 0, 0, 0));
     CHECK(fake_refused(record, ERROR_invalid_argument, HC_base_set, BASE_COUNT, 0, 0, 0));
     CHECK(fake_refused(record, ERROR_invalid_argument, HC_base_set, BASE_fs, NOT_CANONICAL, 0, 0));
-    CHECK(fake_refused(record, ERROR_invalid_argument, HC_base_set, BASE_fs, MONITOR_SLOTS_ADDRESS, 0,
+    CHECK(fake_refused(record, ERROR_invalid_argument, HC_base_set, BASE_fs, MONITOR_SLOTS_ADDRESS,
+                       0, 0));
+    CHECK(fake_refused(record, ERROR_invalid_argument, HC_base_set, BASE_fs, 0xffff87ffffffffff, 0,
                        0));
-    CHECK(fake_refused(record, ERROR_invalid_argument, HC_base_set, BASE_fs, 0xffff87ffffffffff, 0, 0));
 }
 
 static void view_is_shown_to_its_owner(void)
@@ -133,21 +142,27 @@ static void view_is_shown_to_its_owner(void)
     CHECK_EQUAL(fake_call(record, HC_view_get, VIEW_RECORD_partition, 0, GUEST_DATA,
                           sizeof(struct view_partition)),
                 sizeof(struct view_partition));
-    CHECK(memcmp(fake_guest(1, GUEST_DATA), &body->partitions[1], sizeof(struct view_partition)) == 0);
+    CHECK(memcmp(fake_guest(1, GUEST_DATA), &body->partitions[1], sizeof(struct view_partition)) ==
+          0);
     CHECK_EQUAL(fake_call(record, HC_view_get, VIEW_RECORD_link, 1, GUEST_DATA, 4096),
                 sizeof(struct view_link));
     CHECK(memcmp(fake_guest(1, GUEST_DATA), &body->links[2], sizeof(struct view_link)) == 0);
-    CHECK(fake_refused(record, ERROR_not_found, HC_view_get, VIEW_RECORD_partition, 1, GUEST_DATA, 4096));
-    CHECK(fake_refused(record, ERROR_not_found, HC_view_get, VIEW_RECORD_extent, 1, GUEST_DATA, 4096));
-    CHECK(fake_refused(record, ERROR_not_found, HC_view_get, VIEW_RECORD_link, 2, GUEST_DATA, 4096));
-    CHECK(fake_refused(record, ERROR_not_found, HC_view_get, VIEW_RECORD_link, ~0ull, GUEST_DATA, 4096));
-    CHECK(fake_refused(record, ERROR_invalid_argument, HC_view_get, VIEW_RECORD_COUNT, 0, GUEST_DATA,
+    CHECK(fake_refused(record, ERROR_not_found, HC_view_get, VIEW_RECORD_partition, 1, GUEST_DATA,
                        4096));
+    CHECK(fake_refused(record, ERROR_not_found, HC_view_get, VIEW_RECORD_extent, 1, GUEST_DATA,
+                       4096));
+    CHECK(
+        fake_refused(record, ERROR_not_found, HC_view_get, VIEW_RECORD_link, 2, GUEST_DATA, 4096));
+    CHECK(fake_refused(record, ERROR_not_found, HC_view_get, VIEW_RECORD_link, ~0ull, GUEST_DATA,
+                       4096));
+    CHECK(fake_refused(record, ERROR_invalid_argument, HC_view_get, VIEW_RECORD_COUNT, 0,
+                       GUEST_DATA, 4096));
     CHECK(fake_refused(record, ERROR_limit, HC_view_get, VIEW_RECORD_extent, 0, GUEST_DATA,
                        sizeof(struct view_extent) - 1));
     CHECK(fake_refused(record, ERROR_fault, HC_view_get, VIEW_RECORD_extent, 0, GUEST_HOLE, 4096));
     /* Code is mapped, but not for writing. */
-    CHECK(fake_refused(record, ERROR_fault, HC_view_get, VIEW_RECORD_extent, 0, GUEST_HANDLER, 4096));
+    CHECK(
+        fake_refused(record, ERROR_fault, HC_view_get, VIEW_RECORD_extent, 0, GUEST_HANDLER, 4096));
 }
 
 static void marks_and_tracing(void)
@@ -165,7 +180,7 @@ static void marks_and_tracing(void)
     CHECK_EQUAL(fake_partition(1)->trace_enabled, 0);
 }
 
-/* Random calls of a hostile guest: another partition's memory and the monitor's books stay sound. */
+/* Random calls of a hostile guest: others' memory and the monitor's books stay sound. */
 static void random_calls_hurt_nobody_else(void)
 {
     static uint8_t before[PARTITION_FRAME_COUNT * PAGE_SIZE_BYTES];
@@ -174,13 +189,28 @@ static void random_calls_hurt_nobody_else(void)
     uint32_t calls = 0;
 
     memcpy(before, fake_words(2, 0), sizeof(before));
-    for (uint32_t count = 0; count < 20000 && fake_partition(1)->state == PARTITION_RUNNING; count++) {
+    for (uint32_t count = 0; count < 20000 && fake_partition(1)->state == PARTITION_RUNNING;
+         count++) {
         uint64_t values[5];
 
         for (uint32_t index = 0; index < 5; index++) {
-            static const uint64_t interesting[] = {
-                0, 1, 2, 3, 4, 8, 63, 64, 128, GUEST_DATA, GUEST_HOLE, GUEST_HANDLER, ~0ull,
-                NOT_CANONICAL, MONITOR_SLOTS_ADDRESS, ENTRY_CODE, ENTRY_READ};
+            static const uint64_t interesting[] = {0,
+                                                   1,
+                                                   2,
+                                                   3,
+                                                   4,
+                                                   8,
+                                                   63,
+                                                   64,
+                                                   128,
+                                                   GUEST_DATA,
+                                                   GUEST_HOLE,
+                                                   GUEST_HANDLER,
+                                                   ~0ull,
+                                                   NOT_CANONICAL,
+                                                   MONITOR_SLOTS_ADDRESS,
+                                                   ENTRY_CODE,
+                                                   ENTRY_READ};
 
             random = random * 6364136223846793005ull + 1442695040888963407ull;
             values[index] = interesting[(random >> 33) % 17];

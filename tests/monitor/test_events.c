@@ -43,6 +43,30 @@ static void pending_event_is_delivered_on_the_way_out(void)
     CHECK_EQUAL(fake_log_total(), 0);
 }
 
+/* Flags that the shortest path lets pass do not get into a frame. */
+static void frame_of_an_event_is_sanitised(void)
+{
+    struct virtual_processor *record = listener();
+    const struct trap_frame *frame = fake_guest(1, GUEST_STACK_TOP - 96);
+
+    fake_shared(1, 0)->events_pending = 2;
+    record->registers.rflags = 0x4202;
+    (void)fake_call(record, HC_version, 0, 0, 0, 0);
+    CHECK_EQUAL(frame->rflags, 0x202);
+}
+
+/* A stopped virtual processor keeps what is sent, and stays stopped. */
+static void event_does_not_start_a_stopped_record(void)
+{
+    struct virtual_processor *record = fake_smp(2);
+
+    CHECK_EQUAL(fake_call(record, HC_event_send_processor, 1, 9, 0, 0), 0);
+    CHECK_EQUAL(record_get(1)->state, VIRTUAL_PROCESSOR_STOPPED);
+    CHECK_EQUAL(fake_enter(record_get(IDLE_ID_FIRST + 1), ENTRY_KICK, 0)->id, IDLE_ID_FIRST + 1);
+    CHECK_EQUAL(record_get(1)->state, VIRTUAL_PROCESSOR_STOPPED);
+    CHECK_EQUAL(fake_shared(1, 1)->events_pending, 1ull << 9);
+}
+
 static void masked_disabled_or_unregistered_is_not_delivered(void)
 {
     struct virtual_processor *record = listener();
@@ -90,7 +114,11 @@ static void event_interrupts_user_mode(void)
     fake_user_mode_enter(record, GUEST_HANDLER + 0x80, GUEST_DATA + 0x1000);
     CHECK_EQUAL(record->user_mode, 1);
     fake_shared(1, 0)->events_pending = 2;
+    record->gs_base_other = 0x7000;
+    fake_bases[0].gs = 0x8000;
     CHECK(fake_enter(record, ENTRY_KICK, 0) == record);
+    CHECK_EQUAL(fake_bases[0].gs, 0x7000);
+    CHECK_EQUAL(record->gs_base_other, 0x8000);
     CHECK_EQUAL(record->user_mode, 0);
     CHECK_EQUAL(frame->state, FRAME_STATE_USER);
     CHECK_EQUAL(frame->rip, GUEST_HANDLER + 0x80);
@@ -204,7 +232,7 @@ static void send_refuses(void)
     link->target_partition = 2;
     CHECK_EQUAL(fake_call(record, HC_event_send, 8, 0, 0, 0), 0);
     CHECK_EQUAL(fake_shared(2, 0)->events_pending, 1ull << 63);
-    monitor_stop_partition(2, STOP_operator, 0);
+    fake_stop(record, 2);
     CHECK(fake_refused(record, ERROR_wrong_state, HC_event_send, 8, 0, 0, 0));
 }
 
@@ -304,8 +332,21 @@ static void timer_wakes_a_blocked_record(void)
     CHECK_EQUAL(fake_deadlines[0], 1000);
 }
 
+static void timer_of_a_stopped_partition_wakes_nobody(void)
+{
+    struct virtual_processor *first = listener();
+
+    (void)fake_call(first, HC_timer_set, 250, 0, 0, 0);
+    fake_stop(first, 1);
+    CHECK_EQUAL(fake_next->id, IDLE_ID_FIRST);
+    CHECK_EQUAL(fake_deadlines[0], 1000);
+    CHECK_EQUAL(first->timer_deadline_cycles, 0);
+}
+
 static const struct test tests[] = {
     {"pending_event_is_delivered_on_the_way_out", pending_event_is_delivered_on_the_way_out},
+    {"frame_of_an_event_is_sanitised", frame_of_an_event_is_sanitised},
+    {"event_does_not_start_a_stopped_record", event_does_not_start_a_stopped_record},
     {"masked_disabled_or_unregistered_is_not_delivered",
      masked_disabled_or_unregistered_is_not_delivered},
     {"iret_that_unmasks_delivers_at_once", iret_that_unmasks_delivers_at_once},
@@ -324,6 +365,7 @@ static const struct test tests[] = {
     {"timer_is_disarmed_or_fires_at_once", timer_is_disarmed_or_fires_at_once},
     {"clock_of_a_guest_stops_at_its_slot_end", clock_of_a_guest_stops_at_its_slot_end},
     {"timer_wakes_a_blocked_record", timer_wakes_a_blocked_record},
+    {"timer_of_a_stopped_partition_wakes_nobody", timer_of_a_stopped_partition_wakes_nobody},
     {0, 0},
 };
 

@@ -31,8 +31,8 @@ static void released_frames_are_scrubbed(void)
     CHECK_EQUAL(frame_get(fake_frame(1, OFFSET_FREE + 1))->owner, FRAME_OWNER_FREE);
     CHECK_EQUAL(frame_get(fake_frame(1, OFFSET_FREE + 2))->owner, FRAME_OWNER_FREE);
     CHECK_EQUAL(frame_get(fake_frame(1, OFFSET_FREE + 3))->owner, 1);
-    CHECK(fake_refused(record, ERROR_not_owner, HC_frames_release, fake_frame(1, OFFSET_FREE + 1), 1,
-                       0, 0));
+    CHECK(fake_refused(record, ERROR_not_owner, HC_frames_release, fake_frame(1, OFFSET_FREE + 1),
+                       1, 0, 0));
     CHECK(fake_refused(record, ERROR_not_owner, HC_mapping_update, GUEST_HOLE,
                        ENTRY_OF(fake_frame(1, OFFSET_FREE + 1), ENTRY_READ), 0, 0));
     CHECK(fake_refused(record, ERROR_not_owner, HC_table_pin, fake_frame(1, OFFSET_FREE + 1), 1, 0,
@@ -73,7 +73,8 @@ static void frames_in_use_are_busy(void)
     CHECK_EQUAL(fake_call(record, HC_frames_release, fake_frame(1, OFFSET_FREE), 7, 0, 0), 0);
     /* The monitor's own use of the shared page lasts when the guest's mapping is gone. */
     (void)fake_call(record, HC_mapping_update, GUEST_BASE + OFFSET_SHARED * 0x1000, 0, 0, 0);
-    CHECK(fake_refused(record, ERROR_busy, HC_frames_release, fake_frame(1, OFFSET_SHARED), 1, 0, 0));
+    CHECK(
+        fake_refused(record, ERROR_busy, HC_frames_release, fake_frame(1, OFFSET_SHARED), 1, 0, 0));
 }
 
 static void ranges_are_checked(void)
@@ -81,7 +82,8 @@ static void ranges_are_checked(void)
     struct virtual_processor *record = fake_simple();
     uint64_t last = fake_frame(1, PARTITION_FRAME_COUNT - 1);
 
-    CHECK(fake_refused(record, ERROR_limit, HC_frames_release, last, FRAMES_RELEASE_LIMIT + 1, 0, 0));
+    CHECK(
+        fake_refused(record, ERROR_limit, HC_frames_release, last, FRAMES_RELEASE_LIMIT + 1, 0, 0));
     CHECK(fake_refused(record, ERROR_limit, HC_frames_release, last, ~0ull, 0, 0));
     CHECK(fake_refused(record, ERROR_not_owner, HC_frames_release, last, 2, 0, 0));
     CHECK(fake_refused(record, ERROR_not_owner, HC_frames_release, 0, 1, 0, 0));
@@ -101,11 +103,11 @@ static void largest_release_is_accepted(void)
     fake_reset(1);
     (void)fake_partition_add(RIGHT_ALL, 1, processors);
     fake_slot_add(0, 0, 1000, 0);
-    fake_view()->extents[1] = (struct view_extent){.partition = 1, .machine_frame = first,
-                                                   .frame_count = FRAMES_RELEASE_LIMIT};
+    fake_view()->extents[1] = (struct view_extent){
+        .partition = 1, .machine_frame = first, .frame_count = FRAMES_RELEASE_LIMIT};
     fake_view()->extent_count = 2;
     monitor_start();
-    record = monitor_first(0);
+    record = fake_first(0);
     CHECK_EQUAL(fake_call(record, HC_frames_release, first, FRAMES_RELEASE_LIMIT, 0, 0), 0);
     CHECK_EQUAL(frame_get(first)->owner, FRAME_OWNER_FREE);
     CHECK_EQUAL(frame_get(first + FRAMES_RELEASE_LIMIT - 1)->owner, FRAME_OWNER_FREE);

@@ -53,6 +53,7 @@ static void start_begins_a_sibling(void)
     CHECK_EQUAL(target->started, 1);
     CHECK_EQUAL(fake_shared(1, 1)->events_masked, 1);
     CHECK_EQUAL(root_count(), 3);
+    CHECK_EQUAL(*fake_entry(1, OFFSET_DATA) & (ENTRY_ACCESSED | ENTRY_DIRTY), ENTRY_ACCESSED);
     CHECK_EQUAL(fake_log_count(FAKE_CONTEXT_RESET), 1);
     CHECK_EQUAL(fake_log_get(FAKE_CONTEXT_RESET, 0).values[0], 1);
     CHECK_EQUAL(fake_log_get(FAKE_KICK, 0).values[0], 1);
@@ -190,7 +191,7 @@ static void sibling_on_the_same_processor(void)
     fake_slot_add(0, 1, 100, SLOT_DONATES);
     fake_slot_add(0, 0, 100, 0);
     monitor_start();
-    caller = monitor_first(0);
+    caller = fake_first(0);
     CHECK_EQUAL(caller->id, 0); /* in the slot of the other, which is stopped */
     fake_log_clear();
     (void)context();
@@ -214,7 +215,7 @@ static void departed_record_is_let_go_by_a_call_that_leaves_again(void)
     fake_slot_add(0, 1, 100, SLOT_DONATES);
     fake_slot_add(0, 2, 100, SLOT_DONATES);
     monitor_start();
-    fake_next = monitor_first(0);
+    fake_next = fake_first(0);
     (void)context();
     (void)fake_call(record_get(0), HC_processor_start, 1, CONTEXT, 0, 0);
     (void)fake_call(record_get(0), HC_processor_start, 2, CONTEXT, 0, 0);

@@ -23,7 +23,7 @@ static struct virtual_processor *three(uint32_t flags0, uint32_t flags1, uint32_
     fake_slot_add(0, 1, 200, flags1);
     fake_slot_add(0, 2, 300, flags2);
     monitor_start();
-    fake_next = monitor_first(0);
+    fake_next = fake_first(0);
     fake_log_clear();
     return fake_next;
 }
@@ -174,7 +174,7 @@ static void alone_in_the_map_a_yield_idles_until_the_next_instance(void)
     (void)fake_partition_add(RIGHT_ALL, 1, processors);
     fake_slot_add(0, 0, 100, 0);
     monitor_start();
-    record = monitor_first(0);
+    record = fake_first(0);
     fake_times[0] = 10;
     (void)fake_call(record, HC_yield, 0, 0, 0, 0);
     check_runs(idle(), 100);
@@ -204,8 +204,8 @@ static void idle_sleeps_over_slots_that_nobody_uses(void)
 {
     struct virtual_processor *first = three(0, 0, 0);
 
-    monitor_stop_partition(2, STOP_operator, 0);
-    monitor_stop_partition(3, STOP_operator, 0);
+    fake_stop(fake_next, 2);
+    fake_stop(fake_next, 3);
     (void)timer_at(100);
     check_runs(idle(), 600);
     (void)timer_at(600);
@@ -220,6 +220,14 @@ static void idle_sleeps_over_slots_that_nobody_uses(void)
     (void)timer_at(600 * 700001ull);
     check_runs(first, 600 * 700001ull + 100);
     CHECK_EQUAL(fake_log_count(FAKE_REBATE), 0);
+    /* Exactly where a slot begins that is not the next one. */
+    (void)fake_call(first, HC_block, 0, 0, 0, 0);
+    fake_shared(1, 0)->events_pending = 0;
+    (void)fake_call(first, HC_block, 0, 0, 0, 0);
+    (void)timer_at(600 * 800000ull + 300);
+    CHECK_EQUAL(monitor_state()->processors[0].slot, 2);
+    CHECK_EQUAL(monitor_state()->processors[0].slot_start_cycles, 600 * 800000ull + 300);
+    CHECK_EQUAL(monitor_state()->processors[0].slot_end_cycles, 600 * 800001ull);
 }
 
 static void all_blocked_is_idle_for_ever(void)
@@ -243,12 +251,12 @@ static void empty_map_idles_for_ever(void)
 {
     fake_reset(2);
     monitor_start();
-    fake_next = monitor_first(0);
+    fake_next = fake_first(0);
     check_runs(idle(), TIME_NEVER);
     (void)timer_at(1000000);
     check_runs(idle(), TIME_NEVER);
     CHECK_EQUAL(monitor_state()->processors[0].switches, 0);
-    CHECK_EQUAL(monitor_first(1)->id, IDLE_ID_FIRST + 1);
+    CHECK_EQUAL(fake_first(1)->id, IDLE_ID_FIRST + 1);
 }
 
 static void event_in_its_own_slot_runs_at_once(void)
@@ -295,7 +303,7 @@ static void search_for_a_donee_is_cyclic(void)
 {
     struct virtual_processor *first = three(0, 0, SLOT_DONATES);
 
-    monitor_stop_partition(3, STOP_operator, 0);
+    fake_stop(fake_next, 3);
     (void)timer_at(100);
     (void)timer_at(300);
     check_runs(first, 600);
@@ -349,8 +357,8 @@ static void idle_wakes_for_a_donating_slot(void)
 {
     struct virtual_processor *first = three(0, 0, SLOT_DONATES);
 
-    monitor_stop_partition(2, STOP_operator, 0);
-    monitor_stop_partition(3, STOP_operator, 0);
+    fake_stop(fake_next, 2);
+    fake_stop(fake_next, 3);
     (void)timer_at(100);
     check_runs(idle(), 300); /* the third's slot, which the first may use */
     (void)timer_at(300);
@@ -368,7 +376,7 @@ static void record_with_two_slots_has_debts_in_both(void)
     fake_slot_add(0, 0, 100, 0);
     fake_slot_add(0, 1, 100, 0);
     monitor_start();
-    fake_next = monitor_first(0);
+    fake_next = fake_first(0);
     check_runs(record_get(0), 100);
     (void)timer_at(110);
     check_runs(record_get(0), 190); /* at 100 again, and ten less */
@@ -410,9 +418,9 @@ static void processors_are_independent(void)
     fake_slot_add(0, 0, 100, 0);
     fake_slot_add(1, 1, 50, 0);
     monitor_start();
-    left = monitor_first(0);
+    left = fake_first(0);
     record_get(1)->state = VIRTUAL_PROCESSOR_RUNNABLE;
-    right = monitor_first(1);
+    right = fake_first(1);
     CHECK_EQUAL(left->id, 0);
     CHECK_EQUAL(right->id, 1);
     CHECK_EQUAL(fake_deadlines[0], 100);
@@ -484,7 +492,8 @@ static void overshoots_never_move_others(void)
                 (void)fake_enter(fake_next, ENTRY_TIMER, 0);
             }
             if (fake_next == victim && monitor_state()->processors[0].slot != 2) {
-                (void)fake_call(victim, HC_yield, 0, 0, 0, 0); /* a donation that it does not want */
+                (void)fake_call(victim, HC_yield, 0, 0, 0,
+                                0); /* a donation that it does not want */
             }
         }
         CHECK_EQUAL(fake_times[0], cycle * 600 + 300);

@@ -25,7 +25,7 @@ static void check_refused(uint32_t level, uint64_t address, enum error error)
     struct virtual_processor *first;
 
     monitor_start();
-    first = monitor_first(0);
+    first = fake_first(0);
     CHECK_EQUAL(fake_partition(1)->state, PARTITION_STOPPED);
     CHECK_EQUAL(stop->reason, STOP_bad_start);
     CHECK_EQUAL(stop->vector, level);
@@ -71,6 +71,9 @@ static void frames_have_owners_types_and_counts(void)
     CHECK_EQUAL(time->type, FRAME_READ_ONLY);
     CHECK_EQUAL(time->type_count, 1);
     CHECK_EQUAL(time->reference_count, 2);
+    CHECK_EQUAL(frame_get(fake_frame(1, OFFSET_HYPERCALL))->type, FRAME_EXECUTABLE);
+    CHECK_EQUAL(frame_get(fake_frame(1, OFFSET_HYPERCALL))->type_count, 1);
+    CHECK_EQUAL(frame_get(fake_frame(1, OFFSET_HYPERCALL))->reference_count, 1);
     CHECK_EQUAL(frame_get(fake_frame(1, OFFSET_HOLE))->reference_count, 0);
     CHECK_EQUAL(fake_log_count(FAKE_CODE_CHANGED), 0);
 }
@@ -120,7 +123,7 @@ static void first_processor_begins(void)
     (void)two_partitions();
     monitor_start();
     CHECK_EQUAL(fake_log_count(FAKE_CONTEXT_RESET), 1 + 3 + 2); /* idle, all, and the started */
-    record = monitor_first(0);
+    record = fake_first(0);
     memset(&expected, 0, sizeof(expected));
     expected.rip = GUEST_BASE + OFFSET_CODE * PAGE_SIZE_BYTES;
     expected.rsp = GUEST_STACK_TOP;
@@ -155,7 +158,7 @@ static void other_body_of_the_view_is_read(void)
     memset(&region->bodies[1], 0xff, sizeof(region->bodies[1]));
     region->generation = 6;
     monitor_start();
-    CHECK_EQUAL(monitor_first(0)->id, 0);
+    CHECK_EQUAL(fake_first(0)->id, 0);
     CHECK_EQUAL(monitor_state()->processors[0].acknowledged_generation, 6);
 }
 
@@ -195,6 +198,12 @@ static void extents_are_refused(void)
     (void)two_partitions();
     fake_view()->extents[0].frame_count = ~0ull - 4;
     check_refused(0, fake_frame(1, 0), ERROR_not_owner);
+    /* One frame too many, though what lies behind the frame table looks free. */
+    (void)two_partitions();
+    fake_view()->extents[0].machine_frame = FAKE_FRAME_COUNT - 1;
+    fake_view()->extents[0].frame_count = 2;
+    memset(fake_words(1, 0), 0, PAGE_SIZE_BYTES);
+    check_refused(0, FAKE_FRAME_COUNT - 1, ERROR_not_owner);
 }
 
 /* The extent that comes later in the view is the wrong one, and takes nothing. */
@@ -212,7 +221,7 @@ static void overlapping_extent_hurts_its_own_partition(void)
     CHECK_EQUAL(fake_partition(2)->stop.address, extents[1].machine_frame);
     CHECK_EQUAL(frame_get(fake_frame(1, PARTITION_FRAME_COUNT - 1))->owner, 1);
     CHECK_EQUAL(frame_get(fake_frame(2, 0))->owner, FRAME_OWNER_FREE);
-    CHECK_EQUAL(monitor_first(0)->id, 0);
+    CHECK_EQUAL(fake_first(0)->id, 0);
 }
 
 static void pages_are_refused(void)
@@ -272,6 +281,22 @@ static void empty_extra_table_is_pinned(void)
     check_refused(4, fake_frame(1, OFFSET_CODE), ERROR_type_conflict);
 }
 
+static void extent_of_nobody_is_nobody_s(void)
+{
+    (void)two_partitions();
+    fake_view()->extents[2] = (struct view_extent){.machine_frame = 3000, .frame_count = 1};
+    for (uint32_t index = 3; index < 6; index++) {
+        fake_view()->extents[index] = fake_view()->extents[2];
+    }
+    fake_view()->extents[3].partition = PARTITION_LIMIT;
+    fake_view()->extents[4].partition = 3; /* not in the view */
+    fake_view()->extents[5].partition = ~0u;
+    fake_view()->extent_count = 6;
+    monitor_start();
+    CHECK_EQUAL(frame_get(3000)->owner, FRAME_OWNER_FREE);
+    CHECK_EQUAL(monitor_state()->running_partitions, 2);
+}
+
 static void hosted_partition_owns_but_does_not_run(void)
 {
     two_partitions()->kind = PARTITION_hosted;
@@ -290,7 +315,7 @@ static void check_panics(void)
     fake_panic_return = &back;
     if (setjmp(back) == 0) {
         monitor_start();
-        CHECK(!"a malformed view was accepted");
+        CHECK(false && "a malformed view was accepted");
     }
     fake_panic_return = NULL;
     CHECK(fake_panic_text[0] != '\0');
@@ -347,7 +372,7 @@ static void largest_map_and_smallest_quantum_are_accepted(void)
         fake_slot_add(0, 2, QUANTUM_MINIMUM_CYCLES, 0);
     }
     monitor_start();
-    CHECK_EQUAL(monitor_first(0)->id, 0);
+    CHECK_EQUAL(fake_first(0)->id, 0);
     fake_times[0] = 1000 + 1000 + 16 * 126;
     CHECK_EQUAL(fake_enter(record_get(0), ENTRY_TIMER, 0)->id, 2);
     CHECK_EQUAL(fake_deadlines[0], 2000);
@@ -364,6 +389,7 @@ static const struct test tests[] = {
     {"pages_are_refused", pages_are_refused},
     {"tables_are_refused", tables_are_refused},
     {"empty_extra_table_is_pinned", empty_extra_table_is_pinned},
+    {"extent_of_nobody_is_nobody_s", extent_of_nobody_is_nobody_s},
     {"hosted_partition_owns_but_does_not_run", hosted_partition_owns_but_does_not_run},
     {"malformed_view_panics", malformed_view_panics},
     {"malformed_map_panics", malformed_map_panics},

@@ -43,18 +43,21 @@ static void mapping_takes_the_type_it_needs(void)
     struct virtual_processor *record = fake_simple();
 
     CHECK_EQUAL(fake_call(record, HC_mapping_update, GUEST_HOLE,
-                          ENTRY_OF(frame_at(OFFSET_HOLE), ENTRY_DATA), 0, 0), 0);
+                          ENTRY_OF(frame_at(OFFSET_HOLE), ENTRY_DATA), 0, 0),
+                0);
     CHECK_EQUAL(*fake_entry(1, OFFSET_HOLE), ENTRY_OF(frame_at(OFFSET_HOLE), ENTRY_DATA));
     check_frame(OFFSET_HOLE, FRAME_WRITABLE, 1, 1);
     CHECK_EQUAL(fake_log_total(), 0); /* nothing was there: nothing to flush */
     CHECK_EQUAL(fake_call(record, HC_mapping_update, GUEST_HOLE,
-                          ENTRY_OF(frame_at(OFFSET_HOLE), ENTRY_READ), 0, 0), 0);
+                          ENTRY_OF(frame_at(OFFSET_HOLE), ENTRY_READ), 0, 0),
+                0);
     check_frame(OFFSET_HOLE, FRAME_NONE, 0, 1);
     CHECK_EQUAL(fake_log_total(), 1);
     CHECK_EQUAL(fake_log_get(FAKE_FLUSH, 0).values[0], 1);
     CHECK_EQUAL(fake_log_get(FAKE_FLUSH, 0).values[1], GUEST_HOLE);
     CHECK_EQUAL(fake_call(record, HC_mapping_update, GUEST_HOLE,
-                          ENTRY_OF(frame_at(OFFSET_HOLE), ENTRY_CODE), 0, 0), 0);
+                          ENTRY_OF(frame_at(OFFSET_HOLE), ENTRY_CODE), 0, 0),
+                0);
     check_frame(OFFSET_HOLE, FRAME_EXECUTABLE, 1, 1);
     CHECK_EQUAL(fake_call(record, HC_mapping_update, GUEST_HOLE, 0x1234560, 0, 0), 0);
     check_frame(OFFSET_HOLE, FRAME_NONE, 0, 0);
@@ -66,7 +69,7 @@ static void mapping_refuses(void)
     struct virtual_processor *record = fake_simple();
     uint64_t frame = frame_at(OFFSET_HOLE);
     static const uint64_t bad_bits[] = {
-        ENTRY_LARGE,          0x100,       1ull << 52, 1ull << 62, 1ull << 58,
+        ENTRY_LARGE, 0x100, 1ull << 52, 1ull << 62, 1ull << 58,
     };
 
     for (uint32_t index = 0; index < sizeof(bad_bits) / sizeof(bad_bits[0]); index++) {
@@ -119,20 +122,22 @@ static void mapping_refuses_addresses(void)
 static void mapping_accepts_all_allowed_bits(void)
 {
     struct virtual_processor *record = fake_simple();
-    uint64_t value = ENTRY_OF(frame_at(OFFSET_HOLE),
-                              ENTRY_DATA | ENTRY_WRITE_THROUGH | ENTRY_CACHE_DISABLE |
-                                  ENTRY_ACCESSED | ENTRY_DIRTY | ENTRY_SOFTWARE);
+    uint64_t value =
+        ENTRY_OF(frame_at(OFFSET_HOLE), ENTRY_DATA | ENTRY_WRITE_THROUGH | ENTRY_CACHE_DISABLE |
+                                            ENTRY_ACCESSED | ENTRY_DIRTY | ENTRY_SOFTWARE);
 
     CHECK_EQUAL(fake_call(record, HC_mapping_update, GUEST_HOLE, value, 0, 0), 0);
     CHECK_EQUAL(*fake_entry(1, OFFSET_HOLE), value);
     /* Tables and the time page may be read. */
     for (uint32_t offset = OFFSET_L1; offset <= OFFSET_L4; offset++) {
         CHECK_EQUAL(fake_call(record, HC_mapping_update, GUEST_HOLE,
-                              ENTRY_OF(frame_at(offset), ENTRY_READ), 0, 0), 0);
+                              ENTRY_OF(frame_at(offset), ENTRY_READ), 0, 0),
+                    0);
         CHECK_EQUAL(frame_get(frame_at(offset))->reference_count, 4);
     }
     CHECK_EQUAL(fake_call(record, HC_mapping_update, GUEST_HOLE,
-                          ENTRY_OF(frame_at(OFFSET_TIME), ENTRY_READ), 0, 0), 0);
+                          ENTRY_OF(frame_at(OFFSET_TIME), ENTRY_READ), 0, 0),
+                0);
 }
 
 /* One page is not enough when its table hangs in two places. */
@@ -169,6 +174,10 @@ static void code_is_dropped_when_it_runs_again(void)
     (void)fake_call(record, HC_mapping_update, GUEST_HOLE, ENTRY_OF(frame, ENTRY_READ), 0, 0);
     (void)fake_call(record, HC_mapping_update, GUEST_HOLE, ENTRY_OF(frame, ENTRY_CODE), 0, 0);
     CHECK_EQUAL(fake_log_count(FAKE_CODE_CHANGED), 0);
+    /* The new reference is taken while the old one stands: not in one step. */
+    CHECK(fake_refused(record, ERROR_type_conflict, HC_mapping_update, GUEST_HOLE,
+                       ENTRY_OF(frame, ENTRY_DATA), 0, 0));
+    (void)fake_call(record, HC_mapping_update, GUEST_HOLE, 0, 0, 0);
     (void)fake_call(record, HC_mapping_update, GUEST_HOLE, ENTRY_OF(frame, ENTRY_DATA), 0, 0);
     CHECK_EQUAL(frame_get(frame)->flags, FRAME_FLAG_EXECUTED | FRAME_FLAG_STALE);
     (void)fake_call(record, HC_mapping_update, GUEST_HOLE, ENTRY_OF(frame, ENTRY_READ), 0, 0);
@@ -273,7 +282,8 @@ static void children_must_be_pinned(void)
         CHECK(fake_refused(record, ERROR_invalid_argument, HC_table_pin, table, level, 0, 0));
         entries[3] = ENTRY_OF(frame_at(level - 2), ENTRY_PRESENT);
         CHECK(fake_refused(record, ERROR_invalid_argument, HC_table_pin, table, level, 0, 0));
-        entries[3] = ENTRY_OF(frame_at(level - 2), ENTRY_READ); /* neither writable nor executable */
+        entries[3] =
+            ENTRY_OF(frame_at(level - 2), ENTRY_READ); /* neither writable nor executable */
         CHECK_EQUAL(fake_call(record, HC_table_pin, table, level, 0, 0), 0);
         check_frame(level - 2, table_type(level - 1), 3, 4);
         CHECK(fake_refused(record, ERROR_busy, HC_table_unpin, frame_at(level - 2), 0, 0, 0));
@@ -317,9 +327,12 @@ static void unpin_refuses(void)
 
     CHECK(fake_refused(record, ERROR_not_owner, HC_table_unpin, fake_frame(2, OFFSET_L1), 0, 0, 0));
     CHECK(fake_refused(record, ERROR_not_owner, HC_table_unpin, ~0ull, 0, 0, 0));
-    CHECK(fake_refused(record, ERROR_type_conflict, HC_table_unpin, frame_at(OFFSET_DATA), 0, 0, 0));
-    CHECK(fake_refused(record, ERROR_type_conflict, HC_table_unpin, frame_at(OFFSET_TIME), 0, 0, 0));
-    CHECK(fake_refused(record, ERROR_type_conflict, HC_table_unpin, frame_at(OFFSET_HOLE), 0, 0, 0));
+    CHECK(
+        fake_refused(record, ERROR_type_conflict, HC_table_unpin, frame_at(OFFSET_DATA), 0, 0, 0));
+    CHECK(
+        fake_refused(record, ERROR_type_conflict, HC_table_unpin, frame_at(OFFSET_TIME), 0, 0, 0));
+    CHECK(
+        fake_refused(record, ERROR_type_conflict, HC_table_unpin, frame_at(OFFSET_HOLE), 0, 0, 0));
     CHECK(fake_refused(record, ERROR_busy, HC_table_unpin, frame_at(OFFSET_L1), 0, 0, 0));
     CHECK(fake_refused(record, ERROR_busy, HC_table_unpin, frame_at(OFFSET_L4), 0, 0, 0));
 }
@@ -329,15 +342,19 @@ static void update_writes_a_batch(void)
     struct virtual_processor *record = fake_simple();
 
     *fake_entry(1, OFFSET_DATA + 1) |= ENTRY_DIRTY | ENTRY_ACCESSED;
-    update_set(0, entry_address(OFFSET_L1, OFFSET_HOLE), ENTRY_OF(frame_at(OFFSET_FREE), ENTRY_DATA));
-    update_set(1, entry_address(OFFSET_L1, OFFSET_HOLE + 1), ENTRY_OF(frame_at(OFFSET_FREE), ENTRY_READ));
+    update_set(0, entry_address(OFFSET_L1, OFFSET_HOLE),
+               ENTRY_OF(frame_at(OFFSET_FREE), ENTRY_DATA));
+    update_set(1, entry_address(OFFSET_L1, OFFSET_HOLE + 1),
+               ENTRY_OF(frame_at(OFFSET_FREE), ENTRY_READ));
     CHECK_EQUAL(fake_call(record, HC_table_update, GUEST_DATA, 2, 0, 0), 0);
     CHECK_EQUAL(fake_log_total(), 0);
     check_frame(OFFSET_FREE, FRAME_WRITABLE, 1, 2);
     /* Within a batch the later update of an entry replaces the earlier. */
     update_set(0, entry_address(OFFSET_L1, OFFSET_HOLE), 0);
-    update_set(1, entry_address(OFFSET_L1, OFFSET_HOLE), ENTRY_OF(frame_at(OFFSET_FREE), ENTRY_READ));
-    update_set(2, entry_address(OFFSET_L1, OFFSET_DATA + 1), ENTRY_OF(frame_at(OFFSET_DATA + 1), ENTRY_READ));
+    update_set(1, entry_address(OFFSET_L1, OFFSET_HOLE),
+               ENTRY_OF(frame_at(OFFSET_FREE), ENTRY_READ));
+    update_set(2, entry_address(OFFSET_L1, OFFSET_DATA + 1),
+               ENTRY_OF(frame_at(OFFSET_DATA + 1), ENTRY_READ));
     CHECK_EQUAL(fake_call(record, HC_table_update, GUEST_DATA, 3, 0, 0), 0);
     check_frame(OFFSET_FREE, FRAME_NONE, 0, 2);
     check_frame(OFFSET_DATA + 1, FRAME_NONE, 0, 1);
@@ -351,8 +368,10 @@ static void update_takes_before_it_drops(void)
 {
     struct virtual_processor *record = fake_simple();
 
-    update_set(0, entry_address(OFFSET_L1, OFFSET_CODE), ENTRY_OF(frame_at(OFFSET_HOLE), ENTRY_READ));
-    update_set(1, entry_address(OFFSET_L1, OFFSET_HOLE), ENTRY_OF(frame_at(OFFSET_CODE), ENTRY_DATA));
+    update_set(0, entry_address(OFFSET_L1, OFFSET_CODE),
+               ENTRY_OF(frame_at(OFFSET_HOLE), ENTRY_READ));
+    update_set(1, entry_address(OFFSET_L1, OFFSET_HOLE),
+               ENTRY_OF(frame_at(OFFSET_CODE), ENTRY_DATA));
     CHECK(fake_refused(record, ERROR_type_conflict, HC_table_update, GUEST_DATA, 2, 0, 0));
     CHECK_EQUAL(fake_call(record, HC_table_update, GUEST_DATA, 1, 0, 0), 0);
     CHECK_EQUAL(fake_call(record, HC_table_update, GUEST_DATA + 16, 1, 0, 0), 0);
@@ -400,6 +419,17 @@ static void update_may_unmap_its_own_buffer(void)
     CHECK_EQUAL(*fake_entry(1, OFFSET_DATA), 0);
     check_frame(OFFSET_DATA, FRAME_NONE, 0, 0);
     CHECK(fake_refused(record, ERROR_fault, HC_table_update, GUEST_DATA, 1, 0, 0));
+}
+
+/* The buffer is marked as read, but only by a call that succeeds (see update_is_undone). */
+static void update_marks_its_buffer(void)
+{
+    struct virtual_processor *record = fake_simple();
+
+    update_set(0, entry_address(OFFSET_L1, OFFSET_HOLE), 0);
+    CHECK_EQUAL(*fake_entry(1, OFFSET_DATA) & ENTRY_ACCESSED, 0);
+    CHECK_EQUAL(fake_call(record, HC_table_update, GUEST_DATA, 1, 0, 0), 0);
+    CHECK_EQUAL(*fake_entry(1, OFFSET_DATA) & (ENTRY_ACCESSED | ENTRY_DIRTY), ENTRY_ACCESSED);
 }
 
 static void update_works_on_every_level(void)
@@ -460,8 +490,10 @@ static void roots_are_refused(void)
     CHECK(fake_refused(record, ERROR_not_owner, HC_roots_set, fake_frame(2, OFFSET_L4), 0, 0, 0));
     CHECK(fake_refused(record, ERROR_type_conflict, HC_roots_set, frame_at(OFFSET_L3), 0, 0, 0));
     CHECK(fake_refused(record, ERROR_type_conflict, HC_roots_set, frame_at(OFFSET_HOLE), 0, 0, 0));
-    CHECK(fake_refused(record, ERROR_not_owner, HC_roots_set, root, fake_frame(2, OFFSET_L4), 0, 0));
-    CHECK(fake_refused(record, ERROR_type_conflict, HC_roots_set, root, frame_at(OFFSET_DATA), 0, 0));
+    CHECK(
+        fake_refused(record, ERROR_not_owner, HC_roots_set, root, fake_frame(2, OFFSET_L4), 0, 0));
+    CHECK(
+        fake_refused(record, ERROR_type_conflict, HC_roots_set, root, frame_at(OFFSET_DATA), 0, 0));
 }
 
 static void flush_takes_a_page_or_all(void)
@@ -472,8 +504,10 @@ static void flush_takes_a_page_or_all(void)
     CHECK_EQUAL(fake_log_get(FAKE_FLUSH, 0).values[1], GUEST_DATA);
     CHECK_EQUAL(fake_call(record, HC_translation_flush, TRANSLATION_ALL, 0, 0, 0), 0);
     CHECK_EQUAL(fake_log_get(FAKE_FLUSH, 1).values[1], TRANSLATION_ALL);
-    CHECK(fake_refused(record, ERROR_invalid_argument, HC_translation_flush, GUEST_DATA + 1, 0, 0, 0));
-    CHECK(fake_refused(record, ERROR_invalid_argument, HC_translation_flush, NOT_CANONICAL, 0, 0, 0));
+    CHECK(fake_refused(record, ERROR_invalid_argument, HC_translation_flush, GUEST_DATA + 1, 0, 0,
+                       0));
+    CHECK(
+        fake_refused(record, ERROR_invalid_argument, HC_translation_flush, NOT_CANONICAL, 0, 0, 0));
     CHECK(fake_refused(record, ERROR_invalid_argument, HC_translation_flush, MONITOR_SLOTS_ADDRESS,
                        0, 0, 0));
 }
@@ -495,6 +529,7 @@ static const struct test tests[] = {
     {"update_takes_before_it_drops", update_takes_before_it_drops},
     {"update_is_undone", update_is_undone},
     {"update_may_unmap_its_own_buffer", update_may_unmap_its_own_buffer},
+    {"update_marks_its_buffer", update_marks_its_buffer},
     {"update_works_on_every_level", update_works_on_every_level},
     {"roots_are_counted", roots_are_counted},
     {"roots_are_refused", roots_are_refused},

@@ -8,6 +8,7 @@ that --help is fast; this module must import nothing heavy.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Any
@@ -16,7 +17,7 @@ import click
 
 from ultravisor.cli.failures import report_failure, report_unexpected
 from ultravisor.cli.lazy import LazyGroup, Verb
-from ultravisor.errors import ExitCode, UltravisorError
+from ultravisor.errors import ExitCode, OutputError, UltravisorError
 
 VERBS = {
     "boot": Verb("ultravisor.cli.boot", "Boot images or a configuration, and show what they do."),
@@ -25,6 +26,8 @@ VERBS = {
     "bench": Verb("ultravisor.cli.bench", "Measure speed and costs."),
     "doctor": Verb("ultravisor.cli.doctor", "Say whether this installation works."),
 }
+
+OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 
 HELP = """An x86 para-virtualization emulator with a cycle-level core.
 
@@ -76,10 +79,30 @@ def group(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
+def _run_group(arguments: list[str] | None) -> object:
+    try:
+        return group.main(arguments, prog_name="ultravisor", standalone_mode=False)
+    except SystemExit:
+        # What click makes of a broken pipe.
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
+
+
+def _report_output(failure: OSError) -> int:
+    """End well when standard output is full or its reader has gone; else it is our error."""
+    if failure.filename is not None or failure.errno not in OUTPUT_ERRORS:
+        report_unexpected(failure)
+        return ExitCode.INTERNAL
+    # What is still buffered would fail again when the process ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if failure.errno != errno.EPIPE:
+        report_failure(OutputError(f"standard output cannot be written: {failure.strerror}"))
+    return ExitCode.USAGE
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code, never raise."""
     try:
-        result: Any = group.main(arguments, prog_name="ultravisor", standalone_mode=False)
+        result: Any = _run_group(arguments)
         sys.stdout.flush()
         return int(result or 0)
     except click.ClickException as failure:
@@ -90,10 +113,8 @@ def run(arguments: list[str] | None = None) -> int:
     except UltravisorError as failure:
         report_failure(failure)
         return failure.exit_code
-    except BrokenPipeError:
-        # Who read our output has gone; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
+    except OSError as failure:
+        return _report_output(failure)
     except Exception as failure:
         report_unexpected(failure)
         return ExitCode.INTERNAL

@@ -30,7 +30,7 @@ DEFINE = re.compile(
     r"^#define[ \t]+(\w+)[ \t]+(0x[0-9a-fA-F]+|\d+)(?:u?ll|u)?[ \t]*(?:/\*(.*?)\*/)?[ \t]*$",
     re.MULTILINE,
 )
-ARGUMENT = re.compile(r"\s*(\w+)(?:\(([^)]*)\))?\s+(\w+)\s*")
+ARGUMENT = re.compile(r"\s*(\w+)(?:\(([^)]*)\))?\s+([a-z_]\w*)\s*(?=,|$)")
 COMMENTED_FIELD = re.compile(r"^\s+[^/]*?(\w+)(?:\[[^\]]*\])?;[ \t]*/\*(.*?)\*/", re.MULTILINE)
 STRUCTURE = re.compile(r"(?:/\*((?:(?!\*/).)*?)\*/\n)?struct (\w+) \{(.*?)^\};", re.DOTALL | re.M)
 ENUM_MEMBER_COMMENT = re.compile(r"(\w+) = -?\d+,?[ \t]*/\*(.*?)\*/")

@@ -99,8 +99,12 @@ def check(code: int, machine: CData = ffi.NULL) -> int:
     return code
 
 
+@lru_cache(maxsize=1)
 def calibrate() -> EngineReport:
-    """Examine the engine and say what was found, also when it is not what we know."""
+    """Examine the engine and say what was found, also when it is not what we know.
+
+    Done once a process, before any machine: the extension keeps what it found.
+    """
     report = ffi.new("struct engine_report *")
     code = lib.engine_calibrate(report)
     version = f"{report.version_major}.{report.version_minor}.{report.version_patch}"
@@ -113,9 +117,8 @@ def calibrate() -> EngineReport:
     )
 
 
-@lru_cache(maxsize=1)
 def require_engine() -> EngineReport:
-    """Calibrate once a process; refuse to go on with an engine that is not the one we know."""
+    """Refuse to go on with an engine that is not the one we know."""
     report = calibrate()
     if not report.calibrated:
         raise EngineError(

@@ -2,13 +2,15 @@
 """A child process that may die, and a parent that says why.
 
 Owns the fork, the two pipes with framed messages, the lifeline by which a child dies
-with its parent, and the reading of the child's last words. What the messages mean is the caller's: ultravisor.supervised_host runs a host
-in such a child. It must not know machines or configurations.
+with its parent, and the reading of the child's last words. What the messages mean is
+the caller's: ultravisor.supervised_host runs a host in such a child. It must not know
+machines or configurations.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import fcntl
 import os
 import select
@@ -183,6 +185,8 @@ def _run_child(
         # The terminal's Ctrl-C reaches the whole group; the parent decides what it means.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(INTERRUPT_SIGNAL, signal.SIG_IGN)
+        # The parent says why the child died; a dump of its own stack would only hide that.
+        faulthandler.disable()
         channel = Channel(to_child[0], to_parent[1])
         with contextlib.suppress(ChannelClosed):
             serve(channel)

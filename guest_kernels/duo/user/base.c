@@ -14,7 +14,7 @@ struct record {
     uint64_t reserved0;
 };
 
-/* Different records of one process, so that equal addresses in two processes do not hide a mistake. */
+/* Several, so that equal addresses in two processes do not hide a mistake. */
 static struct record records[4];
 
 static uint64_t base_read(void)
