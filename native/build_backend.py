@@ -125,6 +125,16 @@ class BuildNative(build_ext):  # type: ignore[misc]
         finally:
             os.chdir(previous)
 
+    def copy_file(self, infile: str, outfile: str, *arguments: Any, **settings: Any) -> Any:
+        """Put the extension beside its package in one step.
+
+        Written over in place, it would crash every process that has it loaded.
+        """
+        fresh = f"{outfile}.fresh"
+        copied = super().copy_file(infile, fresh, *arguments, **settings)
+        Path(fresh).replace(outfile)
+        return (outfile, copied[1])
+
     def _build(self, ext: Any) -> None:
         quoted = [f"-iquote{directory}" for directory in QUOTE_DIRECTORIES]
         ext.extra_objects = self.compiler.compile(

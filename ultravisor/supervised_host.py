@@ -160,8 +160,9 @@ class SupervisedHost:
         except UltravisorError:
             raise
         except BaseException:
-            # A listener failed, or Ctrl-C: messages of this run are still on their way.
-            self._child.kill()
+            # A listener failed, or Ctrl-C: messages of this run are still on their way, and
+            # nobody will read them. The host is of no use any more.
+            self.close()
             raise
 
     def interrupt(self) -> None:

@@ -20,6 +20,8 @@
 
 #define SEARCH_SIZE_BYTES 0x40000u
 #define PROCESSOR_SEARCH_SIZE_BYTES 0x10000u
+#define FIRST_SALT 0x5eedull
+#define SECOND_SALT 0xfeedull
 #define SCRATCH_ADDRESS 0x10000u
 
 struct environment_location environment_location;
@@ -63,7 +65,7 @@ static int registers_match(const uint64_t *registers, uint64_t salt)
 }
 
 /* Copied by the kernel, so that no wrong guess can fault. Returns how many bytes arrived. */
-static uint32_t read_behind(uint64_t pointer, uint8_t *buffer, uint32_t size_bytes)
+static uint32_t read_behind(uint64_t pointer, void *buffer, uint32_t size_bytes)
 {
     struct iovec local = {buffer, size_bytes};
     struct iovec remote = {(void *)(uintptr_t)pointer, size_bytes};
@@ -91,21 +93,37 @@ static uint64_t find_registers(const uint64_t *words, size_t word_count, uint8_t
     return 0;
 }
 
+/* Follows a way in any engine without trusting it: true when it ends at that engine's magics. */
+static int leads_to_registers(uc_engine *engine, const struct environment_location *location,
+                              uint64_t salt)
+{
+    uint64_t processor;
+    uint64_t environment;
+    uint64_t registers[16];
+    memcpy(&processor, (const uint8_t *)engine + location->processor_pointer_offset,
+           sizeof processor);
+    return read_behind(processor + location->environment_pointer_offset, &environment,
+                       sizeof environment) == sizeof environment &&
+           read_behind(environment, registers, sizeof registers) == sizeof registers &&
+           registers_match(registers, salt);
+}
+
 /*
  * The way there that holds for every engine: the processor's structure keeps a pointer to
- * its state. A mere distance between two allocations would be another in the next engine.
+ * its state. A mere distance between two allocations, or a stray copy of the pointer in a
+ * neighbouring one, does not hold in the second engine.
  */
 static int find_way(const uint64_t *words, size_t word_count, uint8_t *buffer, uint64_t target,
-                    struct environment_location *location)
+                    uc_engine *second, struct environment_location *location)
 {
     for (size_t index = 0; index < word_count; index++) {
         uint32_t size_bytes = read_behind(words[index], buffer, PROCESSOR_SEARCH_SIZE_BYTES);
+        location->processor_pointer_offset = (uint32_t)index * 8;
         for (uint32_t at = 0; at + 8 <= size_bytes; at += 8) {
             uint64_t pointer;
             memcpy(&pointer, buffer + at, sizeof pointer);
-            if (pointer == target && words[index] < target) {
-                location->processor_pointer_offset = (uint32_t)index * 8;
-                location->environment_pointer_offset = at;
+            location->environment_pointer_offset = at;
+            if (pointer == target && leads_to_registers(second, location, SECOND_SALT)) {
                 return 1;
             }
         }
@@ -113,18 +131,19 @@ static int find_way(const uint64_t *words, size_t word_count, uint8_t *buffer, u
     return 0;
 }
 
-static int find_environment(uc_engine *engine, struct environment_location *location)
+static int find_environment(uc_engine *engine, uc_engine *second,
+                            struct environment_location *location)
 {
-    const uint64_t salt = 0x5eed;
     size_t word_count = malloc_usable_size(engine) / sizeof(uint64_t);
     uint64_t *words = malloc(word_count * sizeof *words);
     uint8_t *buffer = malloc(SEARCH_SIZE_BYTES);
     int found = 0;
-    write_magics(engine, salt);
+    write_magics(engine, FIRST_SALT);
+    write_magics(second, SECOND_SALT);
     if (words != NULL && buffer != NULL) {
         memcpy(words, engine, word_count * sizeof *words);
-        uint64_t registers = find_registers(words, word_count, buffer, salt);
-        found = registers != 0 && find_way(words, word_count, buffer, registers, location);
+        uint64_t registers = find_registers(words, word_count, buffer, FIRST_SALT);
+        found = registers != 0 && find_way(words, word_count, buffer, registers, second, location);
     }
     free(words);
     free(buffer);
@@ -251,7 +270,7 @@ static const char *check_fields(uc_engine *engine)
 static int calibrate_with(uc_engine *engine, uc_engine *second, struct engine_report *report)
 {
     struct environment_location location;
-    if (!find_environment(engine, &location)) {
+    if (!find_environment(engine, second, &location)) {
         return refuse(report, "the engine's live register state was not found");
     }
     environment_location = location;

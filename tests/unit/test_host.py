@@ -305,7 +305,7 @@ def test_a_listener_that_fails_ends_the_child() -> None:
     with SupervisedHost(resolve(["hello"])) as host:
         with pytest.raises(ValueError, match="nobody listens"):
             host.run(on_console=fail)
-        with pytest.raises(SupervisedFailure):
+        with pytest.raises(MachineError, match="the host has been closed"):
             host.result()
 
 

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each build of the monitor is the other's oracle: on the guest clock they must agree.
+
+One host with everything that this version has (user processes, demand paging, events,
+two virtual processors on two physical ones) is run under both, preempted at very
+different places. Equal means: consoles, exit codes, counts, and canonical hashes of every
+partition and of the host.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from ultravisor.configuration import (
+    Configuration,
+    HostConfiguration,
+    LinkConfiguration,
+    MonitorName,
+    PartitionConfiguration,
+    TimingName,
+)
+from ultravisor.host import Host
+from ultravisor.resolution import resolve
+from ultravisor.plan import make_plan
+
+pytestmark = pytest.mark.guest
+
+
+class Case(NamedTuple):
+    """How a host is preempted."""
+
+    timing: TimingName
+    quantum_cycles: int
+    interleave_cycles: int
+    processors: int
+
+
+QUICK = (
+    Case("off", 100_000, 10_000, 2),
+    Case("off", 1_000, 77, 2),
+    Case("off", 333, 10_000, 1),
+    Case("unit", 100_000, 10_000, 2),
+    Case("unit", 1_009, 501, 2),
+    Case("unit", 97, 1_000, 1),
+)
+# A slot of a few instructions: hundreds of thousands of world switches.
+SLOW = (
+    Case("off", 101, 1_000, 2),
+    Case("off", 16, 10_000, 2),
+    Case("off", 17, 333, 2),
+    Case("off", 29, 64, 1),
+    Case("unit", 16, 10_000, 2),
+    Case("unit", 17, 333, 2),
+    Case("unit", 31, 10_000, 1),
+)
+
+
+def everything(case: Case, monitor: MonitorName) -> Configuration:
+    """Return the host: duo, a pair of pingpong, and smp across all processors."""
+    last = case.processors - 1
+    quantum = case.quantum_cycles
+
+    def partition(name: str, image: str, quantum: int, *processors: int) -> PartitionConfiguration:
+        return PartitionConfiguration(
+            name=name,
+            image=image,
+            processors=processors,
+            quantum_cycles=quantum,
+            command_line=name if image == "pingpong" else "",
+        )
+
+    return Configuration(
+        host=HostConfiguration(
+            processors=case.processors,
+            monitor=monitor,
+            timing=case.timing,
+            interleave_cycles=case.interleave_cycles,
+        ),
+        partition=(
+            partition("duo", "duo", quantum, 0),
+            partition("ping", "pingpong", 2 * quantum, 0),
+            partition("pong", "pingpong", quantum + 7, last),
+            partition("smp", "smp", quantum, 0, last),
+        ),
+        link=(LinkConfiguration(from_="ping:8", to="pong:8"),),
+    )
+
+
+def assert_builds_agree(case: Case) -> None:
+    """Run the host under both builds and compare all that is canonical."""
+    with Host(everything(case, "native")) as host:
+        native = host.run()
+    with Host(everything(case, "simulated")) as host:
+        simulated = host.run()
+    assert native.exit.code == 0
+    assert native.partitions == simulated.partitions
+    assert native.state_hash == simulated.state_hash
+    for one, other in zip(native.processors, simulated.processors, strict=True):
+        assert (one.guest_cycles, one.idle_cycles, one.switches) == (
+            other.guest_cycles,
+            other.idle_cycles,
+            other.switches,
+        )
+
+
+@pytest.mark.parametrize("case", QUICK, ids=str)
+def test_builds_agree_under_preemption(case: Case) -> None:
+    """Everything at once, preempted here and there."""
+    assert_builds_agree(case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", SLOW, ids=str)
+def test_builds_agree_under_constant_preemption(case: Case) -> None:
+    """Everything at once, preempted after every few instructions."""
+    assert_builds_agree(case)
+
+
+@pytest.mark.parametrize("name", ["hello", "duo", "pingpong", "smp", "compute"])
+def test_builds_agree_on_each_guest(name: str) -> None:
+    """Every bundled guest as a user boots it."""
+    results = []
+    for monitor in ("native", "simulated"):
+        with Host(make_plan(resolve([name], monitor=monitor))) as host:
+            results.append(host.run())
+    native, simulated = results
+    assert native.exit.code == 0
+    assert native.partitions == simulated.partitions
+    assert native.state_hash == simulated.state_hash
+
+
+@pytest.mark.parametrize("monitor", ["native", "simulated"])
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
+def test_a_snapshot_at_any_point_leads_to_the_same_end(monitor: MonitorName, fraction: float) -> None:
+    """Restored, a host repeats what it did after the snapshot."""
+    case = Case("off", 1_000, 500, 2)
+    with Host(everything(case, monitor)) as host:
+        straight = host.run()
+        length = host.machine.processor_statistics(0).clock_cycles
+    with Host(everything(case, monitor)) as host:
+        host.run(int(length * fraction))
+        snapshot = host.snapshot()
+        first = host.run()
+        host.restore(snapshot)
+        second = host.run()
+    assert first.state_hash == straight.state_hash
+    assert second == first
