@@ -75,10 +75,11 @@ def sanitize_flags() -> list[str]:
 
 
 def link_arguments() -> list[str]:
-    """Link the libraries inside the wheels, found beside the package or where they are now.
+    """Link the libraries inside the wheels.
 
-    capstone's wheel holds no file with the library's SONAME: ultravisor.machine.native
-    loads it before the extension, and the loader then uses the one that is there.
+    ultravisor.machine.native loads both before the extension, and the loader then uses
+    what is there: capstone's wheel holds no file with the library's SONAME, and from a
+    source tree no relative path leads to either.
     """
     unicorn = wheel_directory("unicorn") / "lib"
     capstone = wheel_directory("capstone") / "lib"
@@ -88,7 +89,6 @@ def link_arguments() -> list[str]:
         "-l:libunicorn.so.2",
         "-l:libcapstone.so",
         "-Wl,-rpath,$ORIGIN/../../unicorn/lib",
-        f"-Wl,-rpath,{unicorn}",
         "-Wl,-z,now",
         *sanitize_flags(),
     ]

@@ -44,7 +44,7 @@ static struct virtual_processor *monitor_leave(struct processor *processor,
         struct virtual_processor *record = record_get(processor->current);
         bool was_user = record->user_mode != 0;
 
-        if (record->state != VIRTUAL_PROCESSOR_RUNNABLE || record->yielded != 0) {
+        if (record->state != VIRTUAL_PROCESSOR_RUNNABLE || record->yielded != YIELD_NONE) {
             schedule_run(processor, false);
             record = record_get(processor->current);
             was_user = record->user_mode != 0;

@@ -34,6 +34,13 @@ struct registers {
     uint64_t rip, cs, rflags, rsp, ss;
 };
 
+/* Whether a record may still run in the current slot. */
+enum yield_state {
+    YIELD_NONE = 0,
+    YIELD_GIVEN = 1,   /* it gave up the rest; in donated time its turn comes again */
+    YIELD_WITHHELD = 2 /* it is in debt, and pays with the rest */
+};
+
 enum virtual_processor_state {
     VIRTUAL_PROCESSOR_ABSENT = 0,
     VIRTUAL_PROCESSOR_STOPPED = 1,
@@ -64,7 +71,7 @@ struct virtual_processor {
     uint32_t processor;
     uint32_t state;     /* enum virtual_processor_state */
     uint32_t user_mode; /* 1: the guest's user mode is what runs */
-    uint32_t yielded;   /* it gave up the rest of the current slot */
+    uint32_t yielded;   /* enum yield_state */
     uint32_t started;   /* it has been started at least once since the boot */
     uint64_t reserved0;
 };

@@ -36,7 +36,7 @@ void schedule_map_check(const struct processor *processor)
 
 static bool record_can_run(const struct virtual_processor *record)
 {
-    return record->state == VIRTUAL_PROCESSOR_RUNNABLE && record->yielded == 0;
+    return record->state == VIRTUAL_PROCESSOR_RUNNABLE && record->yielded == YIELD_NONE;
 }
 
 /* Until when a record may run in the current slot: its own one is shortened by its debt. */
@@ -62,7 +62,7 @@ static void schedule_withhold(const struct processor *processor, struct virtual_
 
     owner->debt_cycles =
         owner->debt_cycles > withheld_cycles ? owner->debt_cycles - withheld_cycles : 0;
-    owner->yielded = 1;
+    owner->yielded = YIELD_WITHHELD;
 }
 
 static struct virtual_processor *schedule_idle(const struct processor *processor)
@@ -70,8 +70,9 @@ static struct virtual_processor *schedule_idle(const struct processor *processor
     return record_get(IDLE_ID_FIRST + processor->id);
 }
 
-static struct virtual_processor *schedule_choose(const struct processor *processor,
-                                                 const struct view_processor *map, uint64_t now)
+/* The owner, or the next in map order where the slot donates; idle when nobody can run. */
+static struct virtual_processor *schedule_candidate(const struct processor *processor,
+                                                    const struct view_processor *map, uint64_t now)
 {
     const struct view_slot *slot = &map->slots[processor->slot];
     struct virtual_processor *owner = record_get(slot->virtual_processor);
@@ -95,6 +96,19 @@ static struct virtual_processor *schedule_choose(const struct processor *process
         }
     }
     return schedule_idle(processor);
+}
+
+/* Donated time goes round among those who yield: idle only when nobody wants it. */
+static struct virtual_processor *schedule_choose(const struct processor *processor,
+                                                 const struct view_processor *map, uint64_t now)
+{
+    struct virtual_processor *record = schedule_candidate(processor, map, now);
+
+    if (record_is_idle(record) && (map->slots[processor->slot].flags & SLOT_DONATES) != 0) {
+        slots_forgive_yields(map);
+        record = schedule_candidate(processor, map, now);
+    }
+    return record;
 }
 
 static void time_page_write(const struct virtual_processor *record, uint64_t now)
@@ -192,7 +206,7 @@ void schedule_woken(const struct virtual_processor *record)
 
 int64_t hc_yield(struct virtual_processor *caller)
 {
-    caller->yielded = 1;
+    caller->yielded = YIELD_GIVEN;
     processor_of(caller)->attention = 1;
     return 0;
 }

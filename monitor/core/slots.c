@@ -10,7 +10,18 @@
 static void slots_forget_yields(const struct view_processor *map)
 {
     for (uint32_t slot = 0; slot < map->slot_count; slot++) {
-        record_get(map->slots[slot].virtual_processor)->yielded = 0;
+        record_get(map->slots[slot].virtual_processor)->yielded = YIELD_NONE;
+    }
+}
+
+void slots_forgive_yields(const struct view_processor *map)
+{
+    for (uint32_t slot = 0; slot < map->slot_count; slot++) {
+        struct virtual_processor *record = record_get(map->slots[slot].virtual_processor);
+
+        if (record->yielded == YIELD_GIVEN) {
+            record->yielded = YIELD_NONE;
+        }
     }
 }
 
@@ -22,7 +33,7 @@ static void slot_leave(const struct processor *processor, const struct view_proc
     if ((slot->flags & SLOT_DONATES) != 0) {
         slots_forget_yields(map);
     } else {
-        record_get(slot->virtual_processor)->yielded = 0;
+        record_get(slot->virtual_processor)->yielded = YIELD_NONE;
     }
 }
 

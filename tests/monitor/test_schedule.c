@@ -291,7 +291,8 @@ static void donated_time_goes_to_the_next_in_map_order(void)
     (void)fake_call(fake_next, HC_yield, 0, 0, 0, 0);
     check_runs(record_get(2), 100);
     (void)fake_call(fake_next, HC_yield, 0, 0, 0, 0);
-    check_runs(idle(), 100);
+    check_runs(first, 100); /* it goes round: idle only when nobody wants it */
+    (void)fake_call(fake_next, HC_yield, 0, 0, 0, 0);
     (void)timer_at(100);
     check_runs(record_get(1), 300); /* what it gave up was the first's slot */
     CHECK_EQUAL(first->yielded | record_get(1)->yielded | record_get(2)->yielded, 0);
@@ -332,6 +333,32 @@ static void rest_of_a_slot_in_debt_is_donated(void)
     (void)timer_at(670);
     check_runs(record_get(1), 700);
     CHECK_EQUAL(record_get(0)->debt_cycles, 0);
+}
+
+static void yields_do_not_bring_back_an_owner_in_debt(void)
+{
+    (void)three(SLOT_DONATES, 0, 0);
+    (void)timer_at(130);
+    (void)timer_at(300);
+    (void)timer_at(600);
+    (void)timer_at(670);
+    check_runs(record_get(1), 700);
+    (void)fake_call(fake_next, HC_yield, 0, 0, 0, 0);
+    check_runs(record_get(2), 700);
+    (void)fake_call(fake_next, HC_yield, 0, 0, 0, 0);
+    check_runs(record_get(1), 700);
+    CHECK_EQUAL(record_get(0)->yielded, YIELD_WITHHELD);
+}
+
+static void the_only_one_who_wants_donated_time_keeps_it(void)
+{
+    struct virtual_processor *first = three(SLOT_DONATES, 0, 0);
+
+    fake_stop(record_get(1), 2);
+    fake_stop(record_get(2), 3);
+    fake_times[0] = 30;
+    (void)fake_call(first, HC_yield, 0, 0, 0, 0);
+    check_runs(first, 100);
 }
 
 static void owner_takes_its_donated_slot_back(void)
@@ -492,8 +519,7 @@ static void overshoots_never_move_others(void)
                 (void)fake_enter(fake_next, ENTRY_TIMER, 0);
             }
             if (fake_next == victim && monitor_state()->processors[0].slot != 2) {
-                (void)fake_call(victim, HC_yield, 0, 0, 0,
-                                0); /* a donation that it does not want */
+                (void)timer_at(fake_deadlines[0]); /* a donation that it uses up exactly */
             }
         }
         CHECK_EQUAL(fake_times[0], cycle * 600 + 300);
@@ -522,6 +548,9 @@ static const struct test tests[] = {
     {"search_for_a_donee_is_cyclic", search_for_a_donee_is_cyclic},
     {"who_overshoots_a_donated_slot_is_in_debt", who_overshoots_a_donated_slot_is_in_debt},
     {"rest_of_a_slot_in_debt_is_donated", rest_of_a_slot_in_debt_is_donated},
+    {"yields_do_not_bring_back_an_owner_in_debt", yields_do_not_bring_back_an_owner_in_debt},
+    {"the_only_one_who_wants_donated_time_keeps_it",
+     the_only_one_who_wants_donated_time_keeps_it},
     {"owner_takes_its_donated_slot_back", owner_takes_its_donated_slot_back},
     {"idle_wakes_for_a_donating_slot", idle_wakes_for_a_donating_slot},
     {"record_with_two_slots_has_debts_in_both", record_with_two_slots_has_debts_in_both},

@@ -40,20 +40,21 @@ __all__ = [
 REINSTALL = "install again: pip install --force-reinstall ultravisor (in a source tree: make)"
 
 
-def _load_capstone() -> None:
-    """Load the decoder's library first.
+# The files inside the wheels. Once they are loaded, the loader finds them by their names.
+LIBRARIES = {"unicorn": "libunicorn.so.2", "capstone": "libcapstone.so"}
 
-    The wheel holds no file with the name that the extension asks for; once the
-    library is loaded, the loader takes the one that is there.
-    """
-    specification = importlib.util.find_spec("capstone")
+
+def _load_library(package: str, name: str) -> None:
+    """Load a library from the wheel that ships it; nothing of its Python is imported."""
+    specification = importlib.util.find_spec(package)
     if specification is None or specification.origin is None:
-        raise EngineError("capstone is not installed", REINSTALL)
-    ctypes.CDLL(str(Path(specification.origin).parent / "lib" / "libcapstone.so"))
+        raise EngineError(f"{package} is not installed", REINSTALL)
+    ctypes.CDLL(str(Path(specification.origin).parent / "lib" / name))
 
 
 try:
-    _load_capstone()
+    for wheel, library in LIBRARIES.items():
+        _load_library(wheel, library)
     from ultravisor.machine._native import ffi, lib
 except (ImportError, OSError) as failure:
     raise EngineError(f"the native extension cannot be loaded: {failure}", REINSTALL) from failure
