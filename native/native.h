@@ -129,6 +129,14 @@ struct partition_statistics {
     char stop_text[128];
 };
 
+/* Cycles charged on the machine clock for a path of the native monitor: assumptions. */
+struct path_costs {
+    uint64_t hypercall;
+    uint64_t trap;
+    uint64_t interrupt;    /* deadline or kick */
+    uint64_t world_switch; /* besides what led to it */
+};
+
 struct engine_report {
     uint32_t version_major, version_minor, version_patch;
     int32_t environment_offset; /* of the live register state behind the engine's cpu pointer */
@@ -171,6 +179,8 @@ int machine_log_next(struct machine *machine, struct log_record *record);
 int machine_mark_next(struct machine *machine, struct mark_record *record);
 void machine_log_set(struct machine *machine, uint32_t categories);
 
+/* All zero in the simulated build, which executes its paths. */
+int machine_path_costs(struct machine *machine, struct path_costs *costs);
 int machine_processor_statistics(struct machine *machine, uint32_t processor,
                                  struct processor_statistics *statistics);
 int machine_partition_statistics(struct machine *machine, uint32_t partition,

@@ -18,6 +18,7 @@ from ultravisor.assembly import make_machine, populate
 from ultravisor.configuration import INTEGER_MAXIMUM, Configuration
 from ultravisor.consoles import Console
 from ultravisor.errors import UsageError
+from ultravisor.inputs import InputEntry
 from ultravisor.log_lines import log_line
 from ultravisor.machine.interface import ExitReason, LogCategory, PartitionState
 from ultravisor.plan import HostPlan, make_plan
@@ -36,15 +37,6 @@ LOG_NOTHING = LogCategory(0)
 # Pausing is invisible to guests, so that the length is free.
 SLICE_FUNCTIONAL_CYCLES = 10_000_000
 SLICE_CYCLES = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class InputEntry:
-    """One entry of the input log."""
-
-    partition: str
-    at_cycles: int
-    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +147,13 @@ class Host:
         at_cycles = self._position_cycles if at_cycles is None else at_cycles
         self.machine.input(self._index(name) + 1, data, at_cycles)
         self.inputs.append(InputEntry(name, at_cycles, data))
+        self._wake()
 
     def stop(self, name: str) -> None:
-        """Stop a partition from outside."""
+        """Stop a partition from outside, and keep that in the input log."""
         self.machine.partition_stop(self._index(name) + 1)
+        self.inputs.append(InputEntry(name, self._position_cycles, kind="stop"))
+        self._wake()
 
     def console(self, name: str) -> bytes:
         """Return what a partition has written so far."""
@@ -190,6 +185,11 @@ class Host:
         return build_result(
             self.plan, self.machine, self._consoles, self._reason, interrupted=self._interrupted
         )
+
+    def _wake(self) -> None:
+        """What comes from outside may end a wait that nothing inside could."""
+        if self._reason == ExitReason.IDLE:
+            self._reason = ExitReason.PAUSED
 
     def _index(self, name: str) -> int:
         try:

@@ -19,6 +19,7 @@ from msgspec import Struct
 from ultravisor import __version__
 from ultravisor.configuration import Configuration
 from ultravisor.errors import ExitCode, NotFoundError, RecordError
+from ultravisor.inputs import InputEntry
 from ultravisor.machine.abi import ABI_VERSION
 from ultravisor.plan import HostPlan, PlannedPartition, make_plan
 from ultravisor.resolution import BUNDLED
@@ -37,14 +38,6 @@ class ImageRecord(Struct, frozen=True):
     name: str
     path: str
     sha256: str
-
-
-class InputRecord(Struct, frozen=True):
-    """One entry of the input log; JSON holds the bytes in base 64."""
-
-    partition: str
-    at_cycles: int
-    data: bytes
 
 
 class PartitionRecord(Struct, frozen=True):
@@ -79,7 +72,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     seed: int
     cycles: int | None
     """How far it ran, when it was not to its end."""
-    inputs: tuple[InputRecord, ...]
+    inputs: tuple[InputEntry, ...]
     result: ResultRecord | None
     """None where the run did not come to a result."""
     failure: str | None = None
@@ -92,7 +85,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
 
 def make_record(
     plan: HostPlan,
-    inputs: Iterable[InputRecord],
+    inputs: Iterable[InputEntry],
     *,
     cycles: int | None,
     result: HostResult | None,

@@ -19,10 +19,11 @@ from msgspec import Struct
 
 from ultravisor import errors
 from ultravisor.errors import MachineError, SupervisedFailure, UltravisorError, UsageError
+from ultravisor.inputs import InputEntry
 from ultravisor.machine.interface import LogCategory
 from ultravisor.machine.supervised import INTERRUPT_SIGNAL, Channel, ChannelClosed, Child
 from ultravisor.plan import HostPlan, make_plan
-from ultravisor.recording import InputRecord, make_record
+from ultravisor.recording import make_record
 from ultravisor.results import ConsoleOutput, HostResult, LogLine, Progress
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class SupervisedHost:
         plan = configuration if isinstance(configuration, HostPlan) else make_plan(configuration)
         self.plan = plan
         self.inputs = [
-            InputRecord(row.partition, row.at_cycles, row.text.encode())
+            InputEntry(row.partition, row.at_cycles, row.text.encode())
             for row in plan.configuration.input
         ]
         self._replay_path = replay_path
@@ -178,12 +179,13 @@ class SupervisedHost:
         at_cycles = self._position_cycles if at_cycles is None else at_cycles
         self._send(InputRequest(name, data, at_cycles))
         self._answer(type(None))
-        self.inputs.append(InputRecord(name, at_cycles, data))
+        self.inputs.append(InputEntry(name, at_cycles, data))
 
     def stop(self, name: str) -> None:
-        """Stop a partition from outside."""
+        """Stop a partition from outside, and keep that in the input log."""
         self._send(CallRequest("stop", name))
         self._answer(type(None))
+        self.inputs.append(InputEntry(name, self._position_cycles, kind="stop"))
 
     def console(self, name: str) -> bytes:
         """Return what a partition has written so far."""

@@ -57,6 +57,7 @@ int engine_open(struct machine *machine, struct engine **result)
     }
     *result = engine;
     engine->machine = machine;
+    engine->timed = machine->timing->needs_blocks;
     engine->blocks = block_cache_open();
     if (engine->blocks == NULL || uc_open(UC_ARCH_X86, UC_MODE_64, &engine->uc) != UC_ERR_OK) {
         return machine_fail(machine, NATIVE_ENGINE, "the engine does not open");

@@ -64,6 +64,7 @@ struct engine {
     bool code_stale;              /* translated code must be dropped before anything runs */
     bool translation_stale;       /* translations must be dropped before anything runs */
     bool was_in_monitor;          /* simulated: the last block was the monitor's */
+    bool timed;                   /* the timing model wants every block decoded */
     bool refusing;                /* the next run ends at unsupported_address */
 };
 
@@ -101,6 +102,7 @@ struct machine {
     struct machine_memory memory;
     struct monitor *monitor; /* in machine memory */
     const struct timing_operations *timing;
+    const struct path_costs *costs;
     struct physical_processor processors[PROCESSOR_LIMIT];
     struct engine *engines
         [VIRTUAL_PROCESSOR_LIMIT]; /* native: a virtual processor each; simulated: a processor each */
@@ -217,6 +219,9 @@ void simulated_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, vo
 void floating_point_save(uc_engine *uc, uint8_t image[512]);
 void floating_point_load(uc_engine *uc, const uint8_t image[512]);
 void floating_point_reset_image(uint8_t image[512]);
+
+/* costs.c */
+const struct path_costs *costs_of(const struct machine_options *options);
 
 /* input.c */
 void input_deliver(struct machine *machine, uint64_t clock_cycles);

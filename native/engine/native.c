@@ -71,6 +71,7 @@ static int prepare(struct machine *machine)
                             (unsigned long long)(options->memory_size_bytes / MEBIBYTE));
     }
     machine->monitor = (struct monitor *)(void *)(machine->memory.base + MONITOR_STATE_ADDRESS);
+    machine->costs = costs_of(options);
     machine->timing = options->timing == TIMING_OFF ? &timing_off : &timing_unit;
     for (uint32_t id = 0; id < PROCESSOR_LIMIT; id++) {
         machine->processors[id].machine = machine;

@@ -60,8 +60,26 @@ static void load_registers(struct engine *engine)
     load_root(engine);
 }
 
-static struct virtual_processor *enter(struct physical_processor *processor,
-                                       struct virtual_processor *record)
+/* On the machine clock the path just entered has its named cost. */
+static void charge(struct physical_processor *processor, uint64_t cycles)
+{
+    processor->machine_cycles += cycles;
+    if (processor->machine->options.clock == CLOCK_MACHINE) {
+        processor->clock += cycles;
+        processor->budget_stale = true;
+    }
+}
+
+static uint64_t path_cost(const struct path_costs *costs, uint64_t vector)
+{
+    if (vector == ENTRY_SYSCALL) {
+        return costs->hypercall;
+    }
+    return vector == ENTRY_TIMER || vector == ENTRY_KICK ? costs->interrupt : costs->trap;
+}
+
+static struct virtual_processor *dispatch(struct physical_processor *processor,
+                                          struct virtual_processor *record)
 {
     struct machine *machine = processor->machine;
     if (machine->log_categories == 0) {
@@ -70,6 +88,18 @@ static struct virtual_processor *enter(struct physical_processor *processor,
     log_entry(machine, processor, record, &record->registers, record->fault_address);
     struct virtual_processor *next = monitor_enter(record);
     log_return(machine, processor, next);
+    return next;
+}
+
+static struct virtual_processor *enter(struct physical_processor *processor,
+                                       struct virtual_processor *record)
+{
+    const struct path_costs *costs = processor->machine->costs;
+    charge(processor, path_cost(costs, record->registers.vector));
+    struct virtual_processor *next = dispatch(processor, record);
+    if (next != record) {
+        charge(processor, costs->world_switch);
+    }
     return next;
 }
 

@@ -283,6 +283,11 @@ void simulated_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, vo
 {
     struct engine *engine = user_data;
     (void)uc;
+    if (__builtin_expect(engine->budget > 0 && !engine->timed && !address_is_monitor(address), 1)) {
+        engine->budget -= size_bytes;
+        engine->block = address << 16 | size_bytes;
+        return;
+    }
     if (address_is_monitor(address)) {
         engine->was_in_monitor = true;
         engine_attend(engine); /* the first guest block after it looks at everything anew */

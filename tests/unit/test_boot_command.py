@@ -18,8 +18,14 @@ from typing import Any
 import pytest
 
 from tests.unit import tiny_guests as tiny
+from ultravisor import Host, resolve
 from ultravisor.cli import run
 from ultravisor.machine.abi import Hypercall
+from ultravisor.machine.interface import ExitReason
+from ultravisor.machine.machine import Machine
+from ultravisor.machine.records import MachineExit
+from ultravisor.plan import make_plan
+from ultravisor.recording import make_record
 
 pytestmark = pytest.mark.guest
 
@@ -170,6 +176,46 @@ def test_a_run_that_was_cut_short_is_replayed_to_the_same_place(
     assert run(["replay", str(record), "--verify"]) == 0
     assert run(["replay", str(record)]) == 7
     capsys.readouterr()
+
+
+def test_an_operators_order_is_replayed_at_its_moment(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    guest = tiny.write(tmp_path, "guest", tiny.SPIN)
+    plan = make_plan(resolve([guest]))
+    with Host(plan) as host:
+        host.run(123_456)
+        host.stop("guest")
+        record = make_record(plan, host.inputs, cycles=None, result=host.run())
+    (tmp_path / "run.json").write_bytes(record.to_json())
+    assert run(["replay", "run.json", "--verify"]) == 0
+    capsys.readouterr()
+
+
+def test_an_engine_that_fails_ends_with_70_and_a_replay(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(machine: Machine, until_cycles: int) -> MachineExit:
+        return MachineExit(ExitReason.ENGINE_FAILURE, 0, 0)
+
+    monkeypatch.setattr(Machine, "run", fail)
+    monkeypatch.setattr(Machine, "error", lambda _machine: "it lost its way")
+    result = boot_json_of(capsys, ["hello"], 70)
+    assert result["exit"] == {"reason": "engine failure: it lost its way", "code": 70}
+    (path,) = tmp_path.glob("ultravisor-replay-*.json")
+    monkeypatch.undo()
+    assert run(["replay", str(path)]) == 1, "it differs: now the engine does not fail"
+    assert "differs: exit: recorded 70" in capsys.readouterr().out
+
+
+def boot_json_of(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int
+) -> dict[str, Any]:
+    assert run(["boot", "--json", *arguments]) == code
+    output = capsys.readouterr()
+    assert "repeat it with: ultravisor replay" in output.err
+    result: dict[str, Any] = json.loads(output.out)
+    return result
 
 
 def test_verifying_needs_a_result(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

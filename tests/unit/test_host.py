@@ -176,6 +176,7 @@ def test_the_operator_can_stop_a_partition(tmp_path: Path, make: Maker) -> None:
         host.stop("g0")
         result = host.run()
         assert result.partition("g0").reason == "stopped by the operator"
+        assert [(row.kind, row.at_cycles) for row in host.inputs] == [("stop", 200_000)]
         assert result.exit.code == 1
         with pytest.raises(UsageError, match="no partition is named `g9`"):
             host.stop("g9")
@@ -211,6 +212,28 @@ def test_input_is_seen_at_its_time_and_logged(tmp_path: Path, make: Maker) -> No
         assert [(row.partition, row.at_cycles, row.data) for row in host.inputs] == [
             ("g0", 1_000_000, b"typed\xff")
         ]
+
+
+@both_ways
+def test_input_ends_a_wait_that_nothing_inside_could(tmp_path: Path, make: Maker) -> None:
+    configuration = tiny_host(tmp_path, reader(), data=b"\0" * 16)
+    with make(configuration) as host:
+        assert host.run().exit.reason == "idle: nothing can ever wake g0"
+        host.input("g0", b"late")
+        result = host.run()
+        at_cycles = host.inputs[0].at_cycles
+    assert (result.exit.code, result.partitions[0].console) == (0, "late")
+    with make(configuration) as host:
+        host.input("g0", b"late", at_cycles)
+        assert host.run() == result
+
+
+@both_ways
+def test_stopping_what_waits_for_ever_ends_the_run(tmp_path: Path, make: Maker) -> None:
+    with make(tiny_host(tmp_path, tiny.call(Hypercall.BLOCK))) as host:
+        assert host.run().exit.reason == "idle: nothing can ever wake g0"
+        host.stop("g0")
+        assert host.run().exit.reason == "halted: failed: g0"
 
 
 def test_input_of_a_configuration(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 from tests.unit.elf_builder import Elf
 from ultravisor.configuration_reader import parse_configuration
 from ultravisor.errors import NotFoundError, RecordError
+from ultravisor.inputs import InputEntry
 from ultravisor.plan import HostPlan, make_plan
 from ultravisor.recording import (
-    InputRecord,
     RunRecord,
     differences,
     make_record,
@@ -52,7 +52,7 @@ def plan(tmp_path: Path) -> HostPlan:
 
 
 def record_of(plan: HostPlan, result: HostResult | None = RESULT) -> RunRecord:
-    inputs = [InputRecord("a", 5, b"\xff\x00typed")]
+    inputs = [InputEntry("a", 5, b"\xff\x00typed")]
     return make_record(plan, inputs, cycles=None, result=result)
 
 
@@ -61,7 +61,7 @@ def test_a_record_is_read_as_it_was_written(plan: HostPlan, tmp_path: Path) -> N
     path.write_bytes(record_of(plan).to_json())
     record = read_record(path)
     assert record == record_of(plan)
-    assert record.inputs == (InputRecord("a", 5, b"\xff\x00typed"),)
+    assert record.inputs == (InputEntry("a", 5, b"\xff\x00typed"),)
     assert replay_plan(record).partitions == plan.partitions
 
 

@@ -16,15 +16,16 @@ from ultravisor.cli.console_printer import ConsolePrinter
 from ultravisor.cli.progress_line import ProgressLine
 from ultravisor.errors import ExitCode
 from ultravisor.log_lines import parse_categories
-from ultravisor.recording import InputRecord, RunRecord, make_record
+from ultravisor.recording import RunRecord, make_record
 from ultravisor.supervised_host import SupervisedHost, write_replay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from types import FrameType
 
     from ultravisor.host import Host
+    from ultravisor.inputs import InputEntry
     from ultravisor.plan import HostPlan
     from ultravisor.results import ConsoleOutput, HostResult, LogLine
 
@@ -38,8 +39,8 @@ class SessionOptions:
     consoles: bool = True
     progress: bool = True
     supervise: bool = True
-    inputs: Sequence[InputRecord] | None = None
-    """The input log of a replay; None: the configuration's own input."""
+    inputs: Sequence[InputEntry] = ()
+    """The input log of a replay, beside the configuration's own input."""
     replay_path: Path | None = None
     """Where the replay of a failure goes; None: a file with a name of its own."""
 
@@ -66,25 +67,45 @@ def run_session(plan: HostPlan, options: SessionOptions) -> SessionResult:
         progress.clear()
         print(line.text, file=sys.stderr)
 
+    def run(host: Host | SupervisedHost, until_cycles: int | None) -> HostResult:
+        return host.run(
+            None if until_cycles is None else max(0, until_cycles - host.position_cycles),
+            on_console=on_console if options.consoles else None,
+            on_log=on_log if options.log else None,
+            on_progress=progress.report if progress.active else None,
+        )
+
     with _open_host(plan, options) as host, _interruptible(host):
-        for entry in options.inputs or ():
-            host.input(entry.partition, entry.data, entry.at_cycles)
         try:
-            result = host.run(
-                options.cycles,
-                on_console=on_console if options.consoles else None,
-                on_log=on_log if options.log else None,
-                on_progress=progress.report if progress.active else None,
-            )
+            result = _run_with_inputs(host, options, run)
         finally:
             progress.clear()
             if options.consoles:
                 printer.finish()
         interrupted = result.exit.code == ExitCode.INTERRUPTED
-        inputs = [InputRecord(row.partition, row.at_cycles, row.data) for row in host.inputs]
         cycles = host.position_cycles if interrupted else options.cycles
-        record = make_record(plan, inputs, cycles=cycles, result=result)
+        record = make_record(plan, host.inputs, cycles=cycles, result=result)
     return SessionResult(result, record)
+
+
+def _run_with_inputs(
+    host: Host | SupervisedHost,
+    options: SessionOptions,
+    run: Callable[[Host | SupervisedHost, int | None], HostResult],
+) -> HostResult:
+    """Run with the inputs of a replay, each at its moment."""
+    orders = []
+    for entry in options.inputs:
+        if entry.kind == "console":
+            host.input(entry.partition, entry.data, entry.at_cycles)
+        else:
+            orders.append(entry)
+    for order in orders:
+        result = run(host, order.at_cycles)
+        if result.exit.code == ExitCode.INTERRUPTED:
+            return result
+        host.stop(order.partition)
+    return run(host, options.cycles)
 
 
 def report_internal_failure(session: SessionResult, path: Path | None) -> None:
