@@ -71,7 +71,7 @@ $(READY): pyproject.toml
 # The first build installs the package too, editable; later ones only compile.
 $(COMMAND): $(READY) native/build_backend.py
 	@echo "Installing and building the native extension ..."
-	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@PYTHONWARNINGS=ignore $(PIP) install --no-build-isolation --no-deps --editable .
 	@touch -c $@ $(EXTENSION)
 
 $(EXTENSION): $(COMMAND) $(C_SOURCES)

@@ -29,7 +29,7 @@
 /* The next ENTRY_TIMER of the calling processor; TIME_NEVER: none. */
 void platform_deadline_set(uint32_t processor, uint64_t deadline_cycles);
 
-/* The clock of the calling processor goes back: an overshoot is its owner's debt, not others'. */
+/* The calling processor's clock goes back: an overshoot is its owner's debt, not others'. */
 void platform_clock_rebate(uint32_t processor, uint64_t cycles);
 
 /* Another processor enters the monitor with ENTRY_KICK at its next chance. */
@@ -41,7 +41,7 @@ void platform_root_load(struct virtual_processor *current);
 /* Drops translations of a partition on every processor: of one page, or TRANSLATION_ALL. */
 void platform_translation_flush(uint32_t partition, uint64_t address);
 
-/* A frame with FRAME_FLAG_STALE has become executable for this partition: drop its translated code. */
+/* A frame with FRAME_FLAG_STALE became executable here: drop the partition's translated code. */
 void platform_code_changed(uint32_t partition, uint64_t frame);
 
 /* A fresh FPU and SSE state, null data selectors' defaults, for a record that is not running. */

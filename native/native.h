@@ -37,7 +37,13 @@ enum exit_reason {
     EXIT_ENGINE_FAILURE = 5  /* the engine is wrong: text in machine_error() */
 };
 
-enum log_category { LOG_HYPERCALL = 1, LOG_TRAP = 2, LOG_SWITCH = 4, LOG_EVENT = 8, LOG_PARTITION = 16 };
+enum log_category {
+    LOG_HYPERCALL = 1,
+    LOG_TRAP = 2,
+    LOG_SWITCH = 4,
+    LOG_EVENT = 8,
+    LOG_PARTITION = 16
+};
 
 struct machine_options {
     uint64_t memory_size_bytes;  /* a multiple of 2 MiB, 64 MiB to 8 GiB */
@@ -165,7 +171,7 @@ int machine_link_add(struct machine *machine, uint32_t partition, uint32_t port,
                      uint32_t target_partition, uint32_t target_port, uint32_t target_processor);
 int machine_boot(struct machine *machine);
 
-/* Runs until the clocks reach `until_cycles`, or nothing is left to run. Pausing is invisible to guests. */
+/* Until the clocks reach `until_cycles` or nothing is left to run. Guests cannot see a pause. */
 int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_exit *exit);
 
 /* Console input for a partition, seen by it once processor 0's clock has reached `at_cycles`. */
@@ -194,7 +200,7 @@ uint64_t machine_partition_hash(struct machine *machine, uint32_t partition);
 uint64_t machine_guest_read(struct machine *machine, uint32_t partition, uint64_t address,
                             uint8_t *buffer, uint64_t size_bytes);
 
-/* In memory: restoring copies only the frames that changed since the snapshot was taken or restored. */
+/* In memory: restoring copies only frames that changed since it was taken or last restored. */
 int machine_snapshot_take(struct machine *machine, struct machine_snapshot **snapshot);
 int machine_snapshot_restore(struct machine *machine, struct machine_snapshot *snapshot);
 void machine_snapshot_free(struct machine *machine, struct machine_snapshot *snapshot);

@@ -53,6 +53,8 @@ def build_result(
             _partition_result(plan, machine, consoles[index], index, row)
             for index, row in enumerate(statistics)
         ),
+        unit="bytes of code" if plan.configuration.host.timing == "off" else "instructions",
+        assumed_cycles=machine.path_costs(),
     )
 
 

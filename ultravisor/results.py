@@ -58,6 +58,10 @@ class HostResult(Struct, frozen=True):
     exit: ExitResult
     processors: tuple[ProcessorResult, ...]
     partitions: tuple[PartitionResult, ...]
+    unit: Literal["bytes of code", "instructions"]
+    """What a guest cycle and a unit of work is, by the timing model."""
+    assumed_cycles: dict[str, int] = {}
+    """What machine cycles assume for a path of the native monitor; empty: it was executed."""
     schema: Literal["ultravisor.boot/1"] = "ultravisor.boot/1"
 
     def partition(self, name: str) -> PartitionResult:

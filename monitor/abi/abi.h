@@ -98,7 +98,12 @@ enum error {
 
 enum callback { CALLBACK_event = 0, CALLBACK_system_call = 1, CALLBACK_COUNT };
 enum segment_base { BASE_fs = 0, BASE_gs_kernel = 1, BASE_gs_user = 2, BASE_COUNT };
-enum view_record { VIEW_RECORD_partition = 0, VIEW_RECORD_extent = 1, VIEW_RECORD_link = 2, VIEW_RECORD_COUNT };
+enum view_record {
+    VIEW_RECORD_partition = 0,
+    VIEW_RECORD_extent = 1,
+    VIEW_RECORD_link = 2,
+    VIEW_RECORD_COUNT
+};
 
 /* Why a partition is no longer running; the first reason is kept. */
 enum stop_reason {
@@ -138,7 +143,7 @@ struct start_page {
     uint64_t memory_size_bytes;
     uint64_t random_seed;             /* derived from the host's seed and the partition's name */
     uint64_t clock_frequency_hz;      /* nominal: cycles in a second of guest time */
-    uint64_t direct_map_address;      /* where guest-physical 0 is mapped, read-write where allowed */
+    uint64_t direct_map_address;      /* of guest-physical 0; writable where allowed */
     uint64_t hypercall_page_address;
     uint64_t time_page_address;
     uint64_t shared_pages_address;    /* struct shared_page of virtual processor 0, 1, ... */
@@ -146,14 +151,14 @@ struct start_page {
     uint64_t image_end_address;
     uint64_t stack_top_address;       /* of virtual processor 0 */
     uint64_t kernel_root_frame;       /* machine frame of the initial level-4 table */
-    uint64_t first_free_guest_frame;  /* from here to the end, memory is the guest's to use */
+    uint64_t first_free_guest_frame;  /* from here on, memory is the guest's to use */
     uint64_t control_channel_address; /* 0: none */
     char name[NAME_LIMIT];
     struct extent extents[PARTITION_EXTENT_LIMIT];
     char command_line[COMMAND_LINE_LIMIT];
 };
 
-/* One a virtual processor; both sides write it. The virtual interrupt flag is events_masked == 0. */
+/* One a virtual processor; both sides write it. Virtual interrupt flag: events_masked == 0. */
 struct shared_page {
     struct page_header header;
     uint32_t events_masked;   /* non-zero: the event callback is not taken */

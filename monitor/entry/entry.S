@@ -212,7 +212,7 @@ selectors_loaded:
         mov %rsi, %rax
         jmp resume
 
-        /* Rare: a guest loaded other data selectors. GS is loaded on the guest's side of swapgs. */
+        /* Rare: a guest loaded other data selectors. GS: on the guest's side of swapgs. */
 load_selectors:
         movzwl RECORD_selectors(%rsi), %eax
         mov %eax, %ds
@@ -226,7 +226,7 @@ load_selectors:
         swapgs
         jmp selectors_loaded
 
-        /* %rdi: the first record a processor runs; it comes from the boot path, not from a record. */
+        /* %rdi: the first record a processor runs; there is none before it to save. */
         .globl enter_first
 enter_first:
         mov %rdi, %rax

@@ -44,7 +44,8 @@ static void load_root(uint64_t root)
 
 void platform_root_load(struct virtual_processor *current)
 {
-    uint64_t frame = current->user_mode != 0 ? current->user_root_frame : current->kernel_root_frame;
+    uint64_t frame =
+        current->user_mode != 0 ? current->user_root_frame : current->kernel_root_frame;
     load_root(frame << PAGE_SHIFT);
 }
 

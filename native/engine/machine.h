@@ -104,8 +104,8 @@ struct machine {
     const struct timing_operations *timing;
     const struct path_costs *costs;
     struct physical_processor processors[PROCESSOR_LIMIT];
-    struct engine *engines
-        [VIRTUAL_PROCESSOR_LIMIT]; /* native: a virtual processor each; simulated: a processor each */
+    /* Native: one a virtual processor; simulated: one a processor. */
+    struct engine *engines[VIRTUAL_PROCESSOR_LIMIT];
     uint64_t
         virtual_processor_work[VIRTUAL_PROCESSOR_LIMIT]; /* simulated; native: in the engines */
     uint64_t next_free_frame;
@@ -195,7 +195,7 @@ struct build_operations {
     int (*boot)(struct machine *machine);
     /* Runs one processor to its horizon. */
     int (*run_processor)(struct physical_processor *processor);
-    /* Before a block: a deadline has passed or a kick is pending. True: taken, go on with the block. */
+    /* Before a block: a deadline has passed or a kick is pending. True: go on with the block. */
     bool (*take_interrupt)(struct engine *engine);
     /* Nothing runs on this processor and nothing is due but by its deadline. */
     bool (*is_idle)(const struct physical_processor *processor);

@@ -233,18 +233,28 @@ static void restore_frame(struct machine *machine, const struct machine_snapshot
     }
 }
 
-/* Dirty frames when tracking began at this very snapshot; otherwise every frame ever touched. */
-static void restore_memory(struct machine *machine, const struct machine_snapshot *snapshot)
+/* Tracking began at this very snapshot: only what was written since. */
+static void restore_dirty(struct machine *machine, const struct machine_snapshot *snapshot)
+{
+    for (uint64_t frame = 0; frame < snapshot->frame_count; frame++) {
+        if (memory_is_dirty(&machine->memory, frame)) {
+            restore_frame(machine, snapshot, frame);
+        }
+    }
+}
+
+/* What is touched now, and what was then: a frame may be untouched memory in either. */
+static void restore_all(struct machine *machine, const struct machine_snapshot *snapshot)
 {
     uint64_t first;
     uint64_t last = 0;
-    bool tracked = machine->tracked == snapshot;
     while (memory_next_run(&machine->memory, &first, &last)) {
         for (uint64_t frame = first; frame < last; frame++) {
-            if (!tracked || memory_is_dirty(&machine->memory, frame)) {
-                restore_frame(machine, snapshot, frame);
-            }
+            restore_frame(machine, snapshot, frame);
         }
+    }
+    for (uint64_t index = 0; index < snapshot->saved_count; index++) {
+        restore_frame(machine, snapshot, snapshot->frames[index].frame);
     }
 }
 
@@ -253,7 +263,11 @@ int machine_snapshot_restore(struct machine *machine, struct machine_snapshot *s
     if (!machine->booted || snapshot->state.options_hash != options_hash(machine)) {
         return machine_fail(machine, NATIVE_STATE, "the snapshot is of another machine");
     }
-    restore_memory(machine, snapshot);
+    if (machine->tracked == snapshot) {
+        restore_dirty(machine, snapshot);
+    } else {
+        restore_all(machine, snapshot);
+    }
     load_state(machine, &snapshot->state);
     machine->failed = false;
     int result = copy_consoles(machine->consoles, snapshot->consoles);

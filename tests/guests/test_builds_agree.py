@@ -22,8 +22,8 @@ from ultravisor.configuration import (
     TimingName,
 )
 from ultravisor.host import Host
-from ultravisor.resolution import resolve
 from ultravisor.plan import make_plan
+from ultravisor.resolution import resolve
 
 pytestmark = pytest.mark.guest
 
@@ -133,7 +133,9 @@ def test_builds_agree_on_each_guest(name: str) -> None:
 
 @pytest.mark.parametrize("monitor", ["native", "simulated"])
 @pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
-def test_a_snapshot_at_any_point_leads_to_the_same_end(monitor: MonitorName, fraction: float) -> None:
+def test_a_snapshot_at_any_point_leads_to_the_same_end(
+    monitor: MonitorName, fraction: float
+) -> None:
     """Restored, a host repeats what it did after the snapshot."""
     case = Case("off", 1_000, 500, 2)
     with Host(everything(case, monitor)) as host:

@@ -30,7 +30,16 @@ from ultravisor.recording import make_record
 pytestmark = pytest.mark.guest
 
 COMMAND = [sys.executable, "-m", "ultravisor"]
-RESULT_KEYS = {"schema", "seed", "state_hash", "exit", "processors", "partitions"}
+RESULT_KEYS = {
+    "schema",
+    "seed",
+    "state_hash",
+    "exit",
+    "processors",
+    "partitions",
+    "unit",
+    "assumed_cycles",
+}
 PROCESSOR_KEYS = {"id", "guest_cycles", "machine_cycles", "switches", "idle_cycles"}
 PARTITION_KEYS = {
     "name",

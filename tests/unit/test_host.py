@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.guest
 
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replay file of a failing test goes nowhere else."""
+    monkeypatch.chdir(tmp_path)
+
+
 Maker = Callable[[Configuration], Host | SupervisedHost]
 both_ways = pytest.mark.parametrize("make", [Host, SupervisedHost])
 

@@ -37,6 +37,7 @@ partition = "a"
 text = "typed"
 """
 RESULT = HostResult(
+    unit="bytes of code",
     seed=3,
     state_hash="a" * 16,
     exit=ExitResult("halted", 0),

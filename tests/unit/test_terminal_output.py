@@ -120,6 +120,7 @@ def test_progress_is_drawn_now_and_then_and_removed() -> None:
 
 
 RESULT = HostResult(
+    unit="bytes of code",
     seed=5,
     state_hash="00ff" * 4,
     exit=ExitResult("halted: failed: bad", 1),

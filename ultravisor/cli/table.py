@@ -46,9 +46,19 @@ def print_result(result: HostResult, stream: TextIO) -> None:
     console.print()
     console.print(_partitions(result))
     console.print(_processors(result))
+    console.print(Text(_unit_line(result), "dim"))
     console.print(f"state hash {result.state_hash}   seed {result.seed}")
     style = "green" if result.exit.code == 0 else "red"
     console.print(Text(printable(f"{result.exit.reason} (exit code {result.exit.code})"), style))
+
+
+def _unit_line(result: HostResult) -> str:
+    """Say what a cycle is, and what of the machine's cycles nobody executed."""
+    line = f"work and cycles are {result.unit}, counted"
+    if result.assumed_cycles:
+        costs = ", ".join(f"{name} {count}" for name, count in result.assumed_cycles.items())
+        line += f"; of machine cycles, the monitor's are assumed: {costs}"
+    return line
 
 
 def _table(*columns: tuple[str, bool]) -> Table:

@@ -246,6 +246,13 @@ class Machine:
             switches=record.switches,
         )
 
+    def path_costs(self) -> dict[str, int]:
+        """Return the cycles assumed for each path of the native monitor; none when simulated."""
+        record = ffi.new("struct path_costs *")
+        self._check(lib.machine_path_costs(self.handle, record))
+        names = ("hypercall", "trap", "interrupt", "world_switch")
+        return {name: int(getattr(record, name)) for name in names if getattr(record, name)}
+
     def partition_statistics(self, partition: int) -> PartitionStatistics:
         """Return a partition's state and counters."""
         record = ffi.new("struct partition_statistics *")
