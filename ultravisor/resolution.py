@@ -32,14 +32,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 BUNDLED = Path(__file__).resolve().parent / "images"
-# The simulated monitor's image lies beside the guests and is none.
+# These images lie beside the guests and are none: the simulated monitor, and the kernels of
+# `compute` for an emulator that has no monitor.
 MONITOR_NAME = "monitor"
+BARE_NAME = "compute_bare"
+NOT_GUESTS = frozenset({MONITOR_NAME, BARE_NAME})
 
 
 def bundled_names(suffix: str) -> list[str]:
     """Return the names of bundled files with a suffix, sorted."""
     names = sorted(path.stem for path in BUNDLED.glob(f"*{suffix}"))
-    return [name for name in names if name != MONITOR_NAME]
+    return [name for name in names if name not in NOT_GUESTS]
 
 
 def find_image(name: str) -> Path:
@@ -48,7 +51,7 @@ def find_image(name: str) -> Path:
     if path.is_file():
         return path
     bundled = BUNDLED / f"{name}.elf"
-    if _is_bare(name) and name != MONITOR_NAME and bundled.is_file():
+    if _is_bare(name) and name not in NOT_GUESTS and bundled.is_file():
         return bundled
     raise _not_found(name, bundled_names(".elf"))
 

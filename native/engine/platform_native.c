@@ -49,34 +49,33 @@ void host_kick(struct machine *machine, uint32_t processor_id)
     machine->processors[processor_id].kicked = true;
 }
 
-void host_translation_flush(struct machine *machine, uint32_t partition)
+enum stale { STALE_TRANSLATION, STALE_CODE };
+
+/* On every engine that can run the partition; each drops it before it runs anything. */
+static void mark_stale(struct machine *machine, uint32_t partition, enum stale what)
 {
     const struct partition *owner = &machine->monitor->partitions[partition];
     bool native = machine->options.monitor_build == MONITOR_NATIVE;
     uint32_t first = native ? owner->first_virtual_processor : 0;
     uint32_t count = native ? owner->virtual_processor_count : machine->options.processor_count;
-    for (uint32_t index = 0; index < count; index++) {
-        struct engine *engine = machine->engines[first + index];
+    for (uint32_t index = first; index < first + count; index++) {
+        struct engine *engine = machine->engines[index];
         if (engine != NULL) {
-            engine->translation_stale = true;
+            engine->translation_stale |= what == STALE_TRANSLATION;
+            engine->code_stale |= what == STALE_CODE;
             engine_attend(engine);
         }
     }
 }
 
+void host_translation_flush(struct machine *machine, uint32_t partition)
+{
+    mark_stale(machine, partition, STALE_TRANSLATION);
+}
+
 void host_code_changed(struct machine *machine, uint32_t partition)
 {
-    const struct partition *owner = &machine->monitor->partitions[partition];
-    bool native = machine->options.monitor_build == MONITOR_NATIVE;
-    uint32_t first = native ? owner->first_virtual_processor : 0;
-    uint32_t count = native ? owner->virtual_processor_count : machine->options.processor_count;
-    for (uint32_t index = 0; index < count; index++) {
-        struct engine *engine = machine->engines[first + index];
-        if (engine != NULL) {
-            engine->code_stale = true;
-            engine_attend(engine);
-        }
-    }
+    mark_stale(machine, partition, STALE_CODE);
 }
 
 void host_console_write(struct machine *machine, uint32_t partition, uint64_t machine_address,
