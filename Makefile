@@ -32,8 +32,8 @@ test-all: check build ## Everything: slow tests too, and the builds with sanitiz
 	.ci/variant sanitize $(RUN)
 	.ci/variant clang $(RUN)
 
-bench: build ## Measure speed, hypercalls and switches beside their references.
-	$(COMMAND) bench speed
+bench: build ## Measure speed and costs, each figure beside its reference or target.
+	$(COMMAND) bench speed && $(COMMAND) bench start
 
 check: $(READY) ## Lint, types and formats, without running anything.
 	$(VENV)/bin/ruff check --quiet .

@@ -233,6 +233,23 @@ void engine_charge_partial(struct engine *engine, uint64_t rip)
     engine->block = 0; /* charged as it ran: never again */
 }
 
+/* `vmcall` arrives as undefined, but the monitor executes it as a call: it counts. */
+void engine_charge_undefined(struct engine *engine)
+{
+    static const uint8_t vmcall[3] = {0x0f, 0x01, 0xc1};
+    const struct environment *environment = engine->environment;
+    const struct machine_memory *memory = &engine->machine->memory;
+    uint64_t rip = environment->rip;
+    for (uint64_t at = 0; at < sizeof vmcall; at++) {
+        uint64_t byte = memory_translate(memory, environment->cr[3], rip + at);
+        if (byte == 0 || byte >= memory->size_bytes || memory->base[byte] != vmcall[at]) {
+            engine_charge_partial(engine, rip);
+            return;
+        }
+    }
+    engine_charge_partial(engine, rip + sizeof vmcall);
+}
+
 /* The schedule's clock, settled to the instruction, in EDX:EAX. */
 static int on_time_stamp(uc_engine *uc, void *user_data)
 {

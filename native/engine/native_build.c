@@ -141,7 +141,11 @@ static void raise_trap(struct engine *engine, uint64_t vector, uint64_t error_co
 {
     struct environment *environment = engine->environment;
     environment->old_exception = -1; /* else the next trap counts as a double fault */
-    engine_charge_partial(engine, environment->rip);
+    if (vector == VECTOR_UNDEFINED) {
+        engine_charge_undefined(engine);
+    } else {
+        engine_charge_partial(engine, environment->rip);
+    }
     save_registers(engine);
     engine->record->registers.vector = vector;
     engine->record->registers.error_code = error_code;

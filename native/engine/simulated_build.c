@@ -124,7 +124,11 @@ static void deliver(struct engine *engine, uint32_t vector, uint64_t error_code,
 
 static void deliver_trap(struct engine *engine, uint32_t vector, uint64_t error_code)
 {
-    engine_charge_partial(engine, engine->environment->rip);
+    if (vector == VECTOR_UNDEFINED) {
+        engine_charge_undefined(engine);
+    } else {
+        engine_charge_partial(engine, engine->environment->rip);
+    }
     deliver(engine, vector, error_code, (VECTORS_WITH_ERROR_CODE >> vector & 1) != 0,
             engine->environment->rip);
 }

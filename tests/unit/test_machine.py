@@ -234,6 +234,8 @@ def test_work_is_counted_by_the_unit_model() -> None:
 
     # A round is dec and jnz.
     assert work(2345) - work(1000) == 2 * 1345
+    # One mov before the rounds; four and vmcall, which counts as executed, to leave.
+    assert work(10) == 1 + 2 * 10 + 4 + 1
 
 
 def test_the_engine_is_the_one_that_was_calibrated() -> None:

@@ -7,11 +7,10 @@ two such runs. Called by ultravisor.bench.speed; it must not be needed by anythi
 
 from __future__ import annotations
 
-import resource
 import shutil
-import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
+from ultravisor.bench.child import run_child
 from ultravisor.configuration import Configuration, HostConfiguration, PartitionConfiguration
 from ultravisor.errors import NotFoundError, UltravisorError
 from ultravisor.resolution import BARE_NAME, BUNDLED
@@ -26,7 +25,6 @@ ROUNDS_FEW = 10
 ROUNDS_MANY = 110
 # QEMU's exit status after the image wrote 16 to the debug exit device.
 STATUS_DONE = 33
-TIME_LIMIT_SECONDS = 120.0
 
 
 class Run(NamedTuple):
@@ -58,25 +56,8 @@ def run_bare(program: str, rounds: int) -> Run:
         *("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"),
         *("-kernel", str(bare_image()), "-append", f"rounds={rounds}"),
     ]
-    before = _children_seconds()
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=TIME_LIMIT_SECONDS,
-        )
-    except (subprocess.TimeoutExpired, OSError) as failure:
-        raise UltravisorError(f"{PROGRAM} does not run {BARE_NAME}: {failure}") from None
-    seconds = _children_seconds() - before
-    if done.returncode != STATUS_DONE:
-        said = (done.stderr or done.stdout).strip() or "it said nothing"
-        raise UltravisorError(
-            f"{PROGRAM} ended {BARE_NAME} with status {done.returncode}, not {STATUS_DONE}: {said}"
-        )
-    return Run(_last_line(done.stdout), seconds)
+    done = run_child(command, status=STATUS_DONE)
+    return Run(_last_line(done.output), done.cpu_seconds)
 
 
 def run_guest(rounds: int) -> Run:
@@ -111,11 +92,6 @@ def qemu_mips(repeats: int = 3) -> float | None:
         seconds.append(min(run.amount for run in runs))
         instructions.append(guest.amount)
     return (instructions[1] - instructions[0]) / (seconds[1] - seconds[0]) / 1e6
-
-
-def _children_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 def _last_line(text: str) -> str:

@@ -14,6 +14,7 @@ VERBS = {
     "speed": Verb(
         "ultravisor.bench.speed", "Speed, hypercalls and switches, each beside its reference."
     ),
+    "start": Verb("ultravisor.bench.start", "What a start, a partition and a boot cost the host."),
 }
 
 
@@ -26,7 +27,7 @@ VERBS = {
 \b
 Examples:
   ultravisor bench speed
-  ultravisor bench speed --json
+  ultravisor bench start --json
 """,
 )
 def command() -> None:
