@@ -39,15 +39,15 @@ check: $(READY) ## Lint, types and formats, without running anything.
 	$(VENV)/bin/ruff check --quiet .
 	$(VENV)/bin/ruff format --check --quiet .
 	$(VENV)/bin/mypy --no-error-summary
-	$(VENV)/bin/clang-format --dry-run --Werror $(C_FORMATTED)
+	@$(VENV)/bin/clang-format --dry-run --Werror $(C_FORMATTED)
 
 format: $(READY) ## Bring C and Python into the project's form.
 	$(VENV)/bin/ruff check --quiet --fix .
 	$(VENV)/bin/ruff format --quiet .
-	$(VENV)/bin/clang-format -i $(C_FORMATTED)
+	@$(VENV)/bin/clang-format -i $(C_FORMATTED)
 
-docs: $(READY) ## Write what is derived from the contract: docs/hypercalls.md and abi.py.
-	$(RUN) -m ultravisor.machine.generate_abi
+docs: build ## Write what is derived: docs/hypercalls.md, abi.py, docs/demo.svg.
+	$(RUN) -m ultravisor.machine.generate_abi && $(RUN) docs/picture.py
 
 build: $(EXTENSION) ## Set up the environment, the extension and the images, and nothing else.
 	@$(MAKE) -s -C guest_kernels OUTPUT=$(IMAGES) BUILD=$(CURDIR)/build/guest_kernels

@@ -57,7 +57,7 @@ void platform_mark(uint32_t virtual_processor, uint64_t id, uint64_t value);
 /* We are wrong: stop the host; `where` is a constant string. */
 _Noreturn void platform_panic(const char *where);
 
-#define MONITOR_ASSERT(condition)                                                                 \
+#define MONITOR_ASSERT(condition)                                                                  \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
             platform_panic(#condition);                                                            \

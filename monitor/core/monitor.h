@@ -16,8 +16,8 @@
 /* Vectors the entry path uses beyond the 256 of the processor. */
 enum entry_vector {
     ENTRY_TIMER = 0x300,             /* the deadline set with platform_deadline_set has passed */
-    ENTRY_KICK = 0x301,              /* another processor called platform_kick, or input arrived */
-    ENTRY_SYSCALL = 0x302,           /* `syscall`, from either virtual mode */
+    ENTRY_KICK = 0x301, /* another processor called platform_kick, or input arrived */
+    ENTRY_SYSCALL = 0x302, /* `syscall`, from either virtual mode */
     ENTRY_SOFTWARE_INTERRUPT = 0x400 /* + n: `int n` but for int3; rip already points behind it */
 };
 
@@ -37,7 +37,7 @@ struct registers {
 /* Whether a record may still run in the current slot. */
 enum yield_state {
     YIELD_NONE = 0,
-    YIELD_GIVEN = 1,   /* it gave up the rest; in donated time its turn comes again */
+    YIELD_GIVEN = 1, /* it gave up the rest; in donated time its turn comes again */
     YIELD_WITHHELD = 2 /* it is in debt, and pays with the rest */
 };
 
@@ -52,8 +52,8 @@ enum virtual_processor_state {
 
 struct virtual_processor {
     struct registers registers;
-    uint64_t fault_address;      /* CR2 at the last page fault; the entry path fills it */
-    uint64_t selectors;          /* ds, es, fs, gs: 16 bits each; simulated switch path */
+    uint64_t fault_address; /* CR2 at the last page fault; the entry path fills it */
+    uint64_t selectors; /* ds, es, fs, gs: 16 bits each; simulated switch path */
     uint8_t floating_point[512]; /* FXSAVE image: of the switch path; native: when synchronised */
     uint64_t fs_base; /* valid while switched out, and between platform_bases_save and _load */
     uint64_t gs_base; /* of the active mode; valid like fs_base */
@@ -63,16 +63,16 @@ struct virtual_processor {
     uint64_t kernel_stack_top;
     uint64_t callbacks[CALLBACK_COUNT];
     uint64_t timer_deadline_cycles; /* 0: not armed */
-    uint64_t debt_cycles;           /* overshoot, paid out of its next slots */
-    uint64_t shared_frame;          /* machine frame of its shared page */
-    uint32_t id;                    /* global number, or IDLE_ID_FIRST + processor */
+    uint64_t debt_cycles; /* overshoot, paid out of its next slots */
+    uint64_t shared_frame; /* machine frame of its shared page */
+    uint32_t id; /* global number, or IDLE_ID_FIRST + processor */
     uint32_t partition;
     uint32_t index; /* within the partition */
     uint32_t processor;
-    uint32_t state;     /* enum virtual_processor_state */
+    uint32_t state; /* enum virtual_processor_state */
     uint32_t user_mode; /* 1: the guest's user mode is what runs */
-    uint32_t yielded;   /* enum yield_state */
-    uint32_t started;   /* it has been started at least once since the boot */
+    uint32_t yielded; /* enum yield_state */
+    uint32_t started; /* it has been started at least once since the boot */
     uint64_t reserved0;
 };
 
@@ -84,7 +84,7 @@ struct stop_record {
     uint32_t vector;
     uint64_t error_code;
     uint64_t rip;
-    uint64_t address;   /* fault address, or the frame or entry that was refused */
+    uint64_t address; /* fault address, or the frame or entry that was refused */
     uint64_t exit_code; /* STOP_exit */
     char text[EXIT_REASON_LIMIT];
 };
@@ -113,15 +113,15 @@ struct partition {
 
 struct processor {
     uint32_t id;
-    uint32_t current;           /* id of the virtual processor it runs */
-    uint32_t slot;              /* index in its cyclic map */
-    uint32_t slot_entered;      /* 0 until the first schedule */
+    uint32_t current; /* id of the virtual processor it runs */
+    uint32_t slot; /* index in its cyclic map */
+    uint32_t slot_entered; /* 0 until the first schedule */
     uint64_t slot_start_cycles; /* absolute */
-    uint64_t slot_end_cycles;   /* absolute */
-    uint64_t switches;          /* world switches, to and from idle included */
+    uint64_t slot_end_cycles; /* absolute */
+    uint64_t switches; /* world switches, to and from idle included */
     uint64_t acknowledged_generation;
     uint32_t attention; /* who it runs may not go on, or another was chosen */
-    uint32_t departed;  /* 1 + id of a stopped record: held until the next entry */
+    uint32_t departed; /* 1 + id of a stopped record: held until the next entry */
     uint64_t reserved0;
 };
 
@@ -141,13 +141,13 @@ enum frame_type {
 #define FRAME_OWNER_MONITOR 0xffff
 
 #define FRAME_FLAG_EXECUTED 0x1 /* was mapped executable by its owner at some time */
-#define FRAME_FLAG_STALE 0x2    /* written since: translated code is dropped before it runs */
+#define FRAME_FLAG_STALE 0x2 /* written since: translated code is dropped before it runs */
 
 struct frame {
     uint16_t owner; /* partition id, or FRAME_OWNER_* */
     uint8_t type;
     uint8_t flags;
-    uint32_t type_count;      /* mappings or parents that need the type, and the pin */
+    uint32_t type_count; /* mappings or parents that need the type, and the pin */
     uint32_t reference_count; /* all mappings and parents, and the pin */
     uint32_t reserved0;
 };

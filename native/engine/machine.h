@@ -28,7 +28,7 @@ enum engine_stop {
     ENGINE_STOP_BOUNDARY, /* before a block: deadline, kick or horizon */
     ENGINE_STOP_SWITCH, /* the monitor chose another virtual processor, or wants a clean restart */
     ENGINE_STOP_UNSUPPORTED, /* before a block with an instruction that must not run */
-    ENGINE_STOP_REFUSED      /* before that very instruction */
+    ENGINE_STOP_REFUSED /* before that very instruction */
 };
 
 struct machine;
@@ -39,8 +39,8 @@ struct physical_processor;
  * (simulated build). The block hook touches the first cache line only.
  */
 struct engine {
-    int64_t budget;        /* cycles left; at 0 or below the block hook leaves its fast path */
-    uint64_t block;        /* the block being executed: its address << 16 | its size in bytes */
+    int64_t budget; /* cycles left; at 0 or below the block hook leaves its fast path */
+    uint64_t block; /* the block being executed: its address << 16 | its size in bytes */
     uint64_t work_at_zero; /* guest cycles executed when the budget is used up exactly */
     uint64_t monitor_work; /* simulated build: the monitor's own cycles so far */
     struct environment *environment;
@@ -48,39 +48,39 @@ struct engine {
     struct machine *machine;
     struct physical_processor *processor;
     struct virtual_processor *record; /* native build: whose engine this is */
-    const struct block *decoded;      /* timed models: the block being executed */
+    const struct block *decoded; /* timed models: the block being executed */
     struct block_cache *blocks;
     uint64_t settled_work; /* work and monitor_work as last added to the clocks */
     uint64_t settled_monitor_work;
     uint64_t loaded_root; /* native: CR3 and RFLAGS as we last wrote or read them */
     uint64_t saved_rflags;
-    uint64_t attributed_work;     /* simulated: work up to here belongs to a record already */
-    uint32_t last_record;         /* simulated: whose floating-point state was last completed */
+    uint64_t attributed_work; /* simulated: work up to here belongs to a record already */
+    uint32_t last_record; /* simulated: whose floating-point state was last completed */
     uint64_t unsupported_address; /* the next run ends here, where an instruction is refused */
     uint64_t unsupported_block, unsupported_end; /* the block that holds it */
     enum engine_stop stop;
     enum unsupported unsupported; /* what unsupported_address holds */
-    bool unchecked;               /* a block was translated that has not been looked at yet */
-    bool code_stale;              /* translated code must be dropped before anything runs */
-    bool translation_stale;       /* translations must be dropped before anything runs */
-    bool was_in_monitor;          /* simulated: the last block was the monitor's */
-    bool timed;                   /* the timing model wants every block decoded */
-    bool refusing;                /* the next run ends at unsupported_address */
+    bool unchecked; /* a block was translated that has not been looked at yet */
+    bool code_stale; /* translated code must be dropped before anything runs */
+    bool translation_stale; /* translations must be dropped before anything runs */
+    bool was_in_monitor; /* simulated: the last block was the monitor's */
+    bool timed; /* the timing model wants every block decoded */
+    bool refusing; /* the next run ends at unsupported_address */
 };
 
 struct physical_processor {
     struct machine *machine;
     uint32_t id;
     bool kicked;
-    bool halted;       /* simulated build: in the idle loop */
+    bool halted; /* simulated build: in the idle loop */
     bool budget_stale; /* the monitor moved the deadline or the clock */
-    uint64_t clock;    /* position in the schedule, as last settled */
+    uint64_t clock; /* position in the schedule, as last settled */
     uint64_t deadline; /* the monitor's: ENTRY_TIMER is due; TIME_NEVER: none */
-    uint64_t horizon;  /* the run loop's: give the next processor its turn */
+    uint64_t horizon; /* the run loop's: give the next processor its turn */
     uint64_t guest_cycles;
     uint64_t machine_cycles;
     uint64_t idle_cycles;
-    struct engine *engine;            /* simulated: its own; native: the running one, or NULL */
+    struct engine *engine; /* simulated: its own; native: the running one, or NULL */
     struct virtual_processor *record; /* native: what runs; idle records have no engine */
 };
 
@@ -117,13 +117,13 @@ struct machine {
     uint64_t monitor_entry; /* simulated: address of the image's entry */
     bool booted;
     bool failed;
-    uint32_t failure;     /* enum exit_reason once failed */
-    jmp_buf panic;        /* out of the monitor, native build */
+    uint32_t failure; /* enum exit_reason once failed */
+    jmp_buf panic; /* out of the monitor, native build */
     struct input *inputs; /* by time */
     struct console consoles[PARTITION_LIMIT];
     struct queue console_queue, log_queue, mark_queue;
     struct log_record pending_log[PROCESSOR_LIMIT]; /* category 0: none */
-    struct view_body *view;           /* the body in force, through the writer's alias */
+    struct view_body *view; /* the body in force, through the writer's alias */
     struct machine_snapshot *tracked; /* whose restore needs only what is dirty */
     char error[512];
 };

@@ -97,10 +97,7 @@ def _run_plain(configuration: Configuration) -> float:
 
 def _instructions(rounds: int) -> int:
     """Return how many instructions `compute` executes, counted by the unit model."""
-    few, more = (
-        _run(_configuration("compute", f"rounds={count}", timing="unit")).work for count in (1, 2)
-    )
-    return few + (more - few) * (rounds - 1)
+    return _run(_configuration("compute", f"rounds={rounds}", timing="unit")).work
 
 
 def _functional(repeats: int) -> dict[str, float]:
