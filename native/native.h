@@ -42,7 +42,16 @@ enum log_category {
     LOG_TRAP = 2,
     LOG_SWITCH = 4,
     LOG_EVENT = 8,
-    LOG_PARTITION = 16
+    LOG_PARTITION = 16,
+    LOG_MARK = 32
+};
+
+/* log_record.number of what is neither a hypercall nor an exception of the processor. */
+enum log_number {
+    LOG_NUMBER_TIMER = 0, /* LOG_EVENT */
+    LOG_NUMBER_KICK = 1,
+    LOG_NUMBER_SYSTEM_CALL = 257, /* LOG_TRAP */
+    LOG_NUMBER_INTERRUPT = 1024   /* LOG_TRAP: + n of `int n` */
 };
 
 struct machine_options {
@@ -95,7 +104,7 @@ struct log_record {
     uint32_t category; /* enum log_category */
     uint32_t processor;
     uint32_t virtual_processor; /* global number, 256 + p: idle of processor p */
-    uint32_t number;            /* hypercall, vector, port, ... */
+    uint32_t number;            /* hypercall, vector, next record, stop reason, enum log_number */
     uint64_t arguments[3];
     int64_t result;
 };

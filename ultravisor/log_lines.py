@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ultravisor.machine.abi import CALLS, VIRTUAL_PROCESSOR_LIMIT, Error, Hypercall
-from ultravisor.machine.interface import LogCategory
+from ultravisor.machine.abi import CALLS, VIRTUAL_PROCESSOR_LIMIT, Error, Hypercall, StopReason
+from ultravisor.machine.interface import LogCategory, LogNumber
 from ultravisor.machine.traps import trap_name
 
 if TYPE_CHECKING:
@@ -30,24 +30,40 @@ def parse_categories(names: Iterable[str]) -> LogCategory:
 
 def log_line(record: LogRecord, virtual_processors: list[str]) -> str:
     """Return one record as text; `virtual_processors` are names by global number."""
-    if record.virtual_processor < len(virtual_processors):
-        who = virtual_processors[record.virtual_processor]
-    elif record.virtual_processor >= VIRTUAL_PROCESSOR_LIMIT:
-        who = "idle"
-    else:
-        who = f"#{record.virtual_processor}"
+    who = _who(record.virtual_processor, virtual_processors)
     name = record.category.name.lower() if record.category.name else "unknown"
-    what = _what(record)
+    what = _what(record, virtual_processors)
     return f"{record.clock_cycles:>14} p{record.processor} {who:<16} {name:<9} {what}"
 
 
-def _what(record: LogRecord) -> str:
+def _who(number: int, virtual_processors: list[str]) -> str:
+    if number < len(virtual_processors):
+        return virtual_processors[number]
+    return "idle" if number >= VIRTUAL_PROCESSOR_LIMIT else f"#{number}"
+
+
+def _what(record: LogRecord, virtual_processors: list[str]) -> str:
     if record.category == LogCategory.HYPERCALL:
         return _hypercall(record)
-    numbers = " ".join(f"{argument:#x}" for argument in record.arguments)
-    if record.category == LogCategory.TRAP:
-        return f"{trap_name(record.number)} {numbers}"
-    return f"{record.number} {numbers}"
+    first, second, third = record.arguments
+    match record.category:
+        case LogCategory.TRAP:
+            return f"{_trap(record.number)} at {second:#x}, error {first:#x}, address {third:#x}"
+        case LogCategory.EVENT:
+            return f"{LogNumber(record.number).name.lower()} at {second:#x}"
+        case LogCategory.SWITCH:
+            return f"to {_who(record.number, virtual_processors)}"
+        case LogCategory.PARTITION:
+            reason = StopReason(record.number).name.lower()
+            return f"stopped: {reason}, code {first}, at {second:#x}, address {third:#x}"
+        case _:
+            return f"{first} value {second:#x}, after {third} cycles of work"
+
+
+def _trap(number: int) -> str:
+    if number >= LogNumber.INTERRUPT:
+        return f"int_{number - LogNumber.INTERRUPT:#x}"
+    return "system_call" if number == LogNumber.SYSTEM_CALL else trap_name(number)
 
 
 def _hypercall(record: LogRecord) -> str:

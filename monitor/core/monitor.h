@@ -101,7 +101,7 @@ struct partition_counters {
 struct partition {
     uint32_t id;
     uint32_t state; /* enum partition_state */
-    uint32_t trace_enabled;
+    uint32_t trace_enabled; /* it appears in the host's log; it may switch that off */
     uint32_t first_virtual_processor;
     uint32_t virtual_processor_count;
     uint32_t reserved0;

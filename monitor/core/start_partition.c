@@ -83,6 +83,7 @@ void start_partition_records(const struct view_body *body, uint32_t id)
         return;
     }
     partition->state = PARTITION_RUNNING;
+    partition->trace_enabled = 1;
     monitor_state()->running_partitions++;
     if (!records_are_good(body, view, id)) {
         start_refuse(id, 0, view->first_virtual_processor, ERROR_not_found);

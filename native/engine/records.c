@@ -49,6 +49,21 @@ int machine_console_next(struct machine *machine, struct console_chunk *chunk)
     return 1;
 }
 
+static void push_log(struct machine *machine, const struct log_record *record)
+{
+    struct log_record *room = queue_push(&machine->log_queue, sizeof *room);
+    if (room != NULL) {
+        *room = *record;
+    }
+}
+
+/* A guest can switch the log of its own partition off. */
+static bool is_traced(const struct machine *machine, const struct virtual_processor *record)
+{
+    return record->id >= IDLE_ID_FIRST ||
+           machine->monitor->partitions[record->partition].trace_enabled != 0;
+}
+
 void record_mark(struct machine *machine, uint32_t virtual_processor, uint64_t id, uint64_t value)
 {
     struct mark_record *mark = queue_push(&machine->mark_queue, sizeof *mark);
@@ -65,6 +80,13 @@ void record_mark(struct machine *machine, uint32_t virtual_processor, uint64_t i
     mark->value = value;
     mark->partition = record->partition;
     mark->virtual_processor = record->index;
+    if ((machine->log_categories & LOG_MARK) != 0 && is_traced(machine, record)) {
+        push_log(machine, &(struct log_record){.clock_cycles = mark->clock_cycles,
+                                               .category = LOG_MARK,
+                                               .processor = processor->id,
+                                               .virtual_processor = virtual_processor,
+                                               .arguments = {id, value, mark->guest_cycles}});
+    }
 }
 
 int machine_mark_next(struct machine *machine, struct mark_record *record)
@@ -80,14 +102,6 @@ int machine_mark_next(struct machine *machine, struct mark_record *record)
 void machine_log_set(struct machine *machine, uint32_t categories)
 {
     machine->log_categories = categories;
-}
-
-static void push_log(struct machine *machine, const struct log_record *record)
-{
-    struct log_record *room = queue_push(&machine->log_queue, sizeof *room);
-    if (room != NULL) {
-        *room = *record;
-    }
 }
 
 int machine_log_next(struct machine *machine, struct log_record *record)
@@ -108,12 +122,29 @@ static uint32_t category_of(const struct virtual_processor *record, uint64_t vec
     return vector == ENTRY_TIMER || vector == ENTRY_KICK ? LOG_EVENT : LOG_TRAP;
 }
 
+static uint32_t number_of(uint64_t vector)
+{
+    switch (vector) {
+    case ENTRY_TIMER:
+        return LOG_NUMBER_TIMER;
+    case ENTRY_KICK:
+        return LOG_NUMBER_KICK;
+    case ENTRY_SYSCALL:
+        return LOG_NUMBER_SYSTEM_CALL;
+    default:
+        return (uint32_t)vector;
+    }
+}
+
 void log_entry(struct machine *machine, struct physical_processor *processor,
                const struct virtual_processor *record, const struct registers *registers,
                uint64_t fault_address)
 {
     struct log_record *log = &machine->pending_log[processor->id];
     memset(log, 0, sizeof *log);
+    if (!is_traced(machine, record)) {
+        return;
+    }
     log->clock_cycles = machine_clock(machine, processor);
     log->category = category_of(record, registers->vector);
     log->processor = processor->id;
@@ -124,7 +155,7 @@ void log_entry(struct machine *machine, struct physical_processor *processor,
         log->arguments[1] = registers->rsi;
         log->arguments[2] = registers->rdx;
     } else {
-        log->number = (uint32_t)registers->vector;
+        log->number = number_of(registers->vector);
         log->arguments[0] = registers->error_code;
         log->arguments[1] = registers->rip;
         log->arguments[2] = registers->vector == 14 ? fault_address : 0;

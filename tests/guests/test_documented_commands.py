@@ -12,8 +12,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +79,19 @@ def targets_of(folder: Path) -> set[str]:
     return set(_TARGET.findall(text))
 
 
+def is_gone(process: int) -> bool:
+    """Say whether a killed process has ended; it may take a moment, and its reaper another."""
+    state = Path(f"/proc/{process}/stat")
+    for _ in range(100):
+        try:
+            if state.read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def make_complaint(words: list[str]) -> str | None:
     """Return what is wrong with a documented `make`, or None."""
     folder = ROOT
@@ -94,20 +109,27 @@ def make_complaint(words: list[str]) -> str | None:
 def run_complaint(words: list[str], folder: Path, exit_code: int = 0) -> str | None:
     """Run a command in a folder; return what went wrong, or None."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
+    process = subprocess.Popen(
         words,
         cwd=folder,
         env={**os.environ, "PATH": path, "NO_COLOR": "1"},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-        timeout=TIME_LIMIT_SECONDS,
+        start_new_session=True,
     )
-    if done.returncode == exit_code:
+    try:
+        output, _ = process.communicate(timeout=TIME_LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        # Its children too: a machine that hangs must not outlive the test.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return f"not done after {TIME_LIMIT_SECONDS} s"
+    if process.returncode == exit_code:
         return None
-    tail = "\n".join([*done.stdout.splitlines()[-10:], *done.stderr.splitlines()[-10:]])
-    return f"exit code {done.returncode}, documented {exit_code}\n{tail}"
+    tail = "\n".join(output.splitlines()[-15:])
+    return f"exit code {process.returncode}, documented {exit_code}\n{tail}"
 
 
 def complaint(command: Command, folder: Path) -> str | None:
@@ -156,6 +178,18 @@ def test_commands_are_found_with_their_exit_codes() -> None:
         (3, 0, ["make", "demo"]),
         (5, 3, ["ultravisor", "boot", "x", "--json"]),
     ]
+
+
+def test_a_command_that_hangs_is_stopped_with_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "TIME_LIMIT_SECONDS", 1)
+    script = tmp_path / "hang"
+    script.write_text("sleep 300 & echo $! >child; wait\n", encoding="utf-8")
+    wrong = run_complaint(["sh", str(script)], tmp_path)
+    assert wrong is not None
+    child = int((tmp_path / "child").read_text())
+    assert is_gone(child), "a child outlives its command"
 
 
 def test_wrong_commands_are_found(tmp_path: Path) -> None:

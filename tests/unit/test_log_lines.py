@@ -45,11 +45,29 @@ def test_an_unknown_call_has_its_number() -> None:
 
 
 def test_traps_are_named() -> None:
-    assert line(LogCategory.TRAP, 14)[3:] == ["trap", "page_fault 0x10 0x20 0x30"]
+    where = "at 0x20, error 0x10, address 0x30"
+    assert line(LogCategory.TRAP, 14)[3:] == ["trap", f"page_fault {where}"]
+    assert line(LogCategory.TRAP, 257)[3:] == ["trap", f"system_call {where}"]
+    assert line(LogCategory.TRAP, 1024 + 0x80)[3:] == ["trap", f"int_0x80 {where}"]
 
 
-def test_others_are_numbers() -> None:
-    assert line(LogCategory.SWITCH, 7)[3:] == ["switch", "7 0x10 0x20 0x30"]
+def test_a_switch_names_who_is_next() -> None:
+    assert line(LogCategory.SWITCH, 7)[3:] == ["switch", "to #7"]
+    assert line(LogCategory.SWITCH, 256)[3:] == ["switch", "to idle"]
+
+
+def test_what_interrupts_is_named() -> None:
+    assert line(LogCategory.EVENT, 0)[3:] == ["event", "timer at 0x20"]
+    assert line(LogCategory.EVENT, 1)[3:] == ["event", "kick at 0x20"]
+
+
+def test_a_stop_gives_its_reason() -> None:
+    shown = "stopped: exit, code 16, at 0x20, address 0x30"
+    assert line(LogCategory.PARTITION, 1)[3:] == ["partition", shown]
+
+
+def test_a_mark_gives_its_id_value_and_work() -> None:
+    assert line(LogCategory.MARK, 0)[3:] == ["mark", "16 value 0x20, after 48 cycles of work"]
 
 
 def test_who_ran_is_named() -> None:

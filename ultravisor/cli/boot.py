@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-CATEGORIES = ("hypercall", "trap", "switch", "event", "partition", "all")
+CATEGORIES = ("hypercall", "trap", "switch", "event", "partition", "mark", "all")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

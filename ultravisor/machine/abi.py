@@ -175,7 +175,7 @@ class Hypercall(IntEnum):
     MARK = 27
     """Records a mark with the clock, for tracing and measuring."""
     TRACE_SET = 28
-    """Switches tracing of the caller's partition on or off."""
+    """Lets the caller's partition appear in the host's log, or not."""
 
 
 class Error(IntEnum):
@@ -486,7 +486,7 @@ CALLS: Final[dict[Hypercall, Call]] = {
     Hypercall.TRACE_SET: Call(
         Right.TRACE,
         (Argument("value", "enabled"),),
-        "Switches tracing of the caller's partition on or off.",
+        "Lets the caller's partition appear in the host's log, or not.",
     ),
 }
 """Every call of the contract."""

@@ -36,6 +36,7 @@ ENUM_PREFIXES = {
     "clock_source": "CLOCK_",
     "exit_reason": "EXIT_",
     "log_category": "LOG_",
+    "log_number": "LOG_NUMBER_",
 }
 ENUM_SENTENCES = {
     "callback": "The entries that callback_set registers.",
@@ -50,6 +51,7 @@ ENUM_SENTENCES = {
     "clock_source": "Which clock slots and timers run by.",
     "exit_reason": "Why machine_run returned.",
     "log_category": "What the log records.",
+    "log_number": "What is in the log beside calls and exceptions.",
 }
 # Made from tables of their own.
 OWN_ENUMS = {"hypercall", "error"}

@@ -73,6 +73,19 @@ class LogCategory(IntFlag):
     SWITCH = 4
     EVENT = 8
     PARTITION = 16
+    MARK = 32
+
+
+class LogNumber(IntEnum):
+    """What is in the log beside calls and exceptions."""
+
+    TIMER = 0
+    """LOG_EVENT."""
+    KICK = 1
+    SYSTEM_CALL = 257
+    """LOG_TRAP."""
+    INTERRUPT = 1024
+    """LOG_TRAP: + n of `int n`."""
 
 
 class PartitionState(IntEnum):
