@@ -134,7 +134,7 @@ enum frame_type {
     FRAME_TABLE_2 = 4,
     FRAME_TABLE_3 = 5,
     FRAME_TABLE_4 = 6,
-    FRAME_READ_ONLY = 7 /* start and time pages: a guest maps them read-only, for ever */
+    FRAME_READ_ONLY = 7 /* the time page: a guest maps it read-only, for ever */
 };
 
 #define FRAME_OWNER_FREE 0

@@ -20,6 +20,8 @@
 #define VMCALL_SIZE_BYTES 3
 /* Of an error code: the fault came of a gate of the interrupt table. */
 #define ERROR_CODE_GATE 0x2
+/* Of a page fault's: the page is there, but forbids the access. */
+#define ERROR_CODE_PRESENT 0x1
 
 void trap_mode_set(struct virtual_processor *record, uint32_t user_mode)
 {
@@ -186,6 +188,21 @@ static bool trap_is_vmcall(const struct virtual_processor *current)
            code[0] == vmcall[0] && code[1] == vmcall[1] && code[2] == vmcall[2];
 }
 
+/*
+ * What the monitor has mapped in its slots, and the builds differ in that, is nobody's business:
+ * a guest finds the same there everywhere, a page that forbids it.
+ */
+static void trap_page_fault(struct virtual_processor *current)
+{
+    uint64_t address = current->fault_address;
+    uint64_t error_code = current->registers.error_code;
+
+    if (!address_is_guest(address)) {
+        error_code |= ERROR_CODE_PRESENT;
+    }
+    trap_exception(current, TRAP_PAGE_FAULT, error_code, address);
+}
+
 static void trap_guest(struct virtual_processor *current, uint64_t vector)
 {
     bool vmcall = vector == TRAP_INVALID_OPCODE && trap_is_vmcall(current);
@@ -193,9 +210,10 @@ static void trap_guest(struct virtual_processor *current, uint64_t vector)
     if (vmcall) {
         current->registers.rip += VMCALL_SIZE_BYTES;
     }
-    if (vector < TRAP_VECTOR_LIMIT && !vmcall) {
-        trap_exception(current, vector, current->registers.error_code,
-                       vector == TRAP_PAGE_FAULT ? current->fault_address : 0);
+    if (vector == TRAP_PAGE_FAULT) {
+        trap_page_fault(current);
+    } else if (vector < TRAP_VECTOR_LIMIT && !vmcall) {
+        trap_exception(current, vector, current->registers.error_code, 0);
     } else if (!address_is_canonical(current->registers.rip)) {
         /* The instruction was the last one below the hole: no processor can return there. */
         trap_exception(current, TRAP_GENERAL_PROTECTION, 0, 0);

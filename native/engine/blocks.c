@@ -113,6 +113,20 @@ uint32_t block_count(struct block_cache *cache, const struct machine_memory *mem
     return count_instructions(cache, address, size_bytes);
 }
 
+uint64_t block_last_start(struct block_cache *cache, const struct machine_memory *memory,
+                          uint64_t root, uint64_t address, uint64_t end)
+{
+    const uint8_t *code = cache->code;
+    size_t left = (size_t)(end - address);
+    uint64_t at = address;
+    if (!read_code(cache, memory, root, address, (uint32_t)left)) {
+        return address;
+    }
+    while (left > 0 && cs_disasm_iter(cache->decoder, &code, &left, &at, cache->instruction)) {
+    }
+    return at;
+}
+
 static bool is_legacy_prefix(uint8_t byte)
 {
     switch (byte) {
@@ -148,10 +162,26 @@ static bool is_vector_extension(const uint8_t *bytes, uint32_t size_bytes)
            (opcode == 0x8f && (bytes[at + 1] & 0x38) != 0);
 }
 
+/* `lcall` and `ljmp` through memory: without REX.W the decoder calls them near. */
+static bool is_far_indirect(const uint8_t *bytes, uint32_t size_bytes)
+{
+    uint32_t at = 0;
+    while (at + 1 < size_bytes && is_legacy_prefix(bytes[at])) {
+        at++;
+    }
+    uint8_t extension = at + 1 < size_bytes ? bytes[at + 1] >> 3 & 7 : 0;
+    return bytes[at] == 0xff && (extension == 3 || extension == 5);
+}
+
 static enum unsupported classify(const cs_insn *instruction)
 {
     switch (instruction->id) {
+    case X86_INS_CALL:
+    case X86_INS_JMP:
+        return is_far_indirect(instruction->bytes, instruction->size) ? UNSUPPORTED_PROTECTION
+                                                                      : SUPPORTED;
     case X86_INS_LCALL:
+    case X86_INS_LJMP:
     case X86_INS_RETF:
     case X86_INS_RETFQ:
     case X86_INS_IRET:

@@ -36,6 +36,10 @@ const struct block *block_lookup(struct block_cache *cache, const struct machine
 uint32_t block_count(struct block_cache *cache, const struct machine_memory *memory, uint64_t root,
                      uint64_t address, uint64_t end);
 
+/* The first instruction from `address` on that does not lie wholly before `end`, or `end`. */
+uint64_t block_last_start(struct block_cache *cache, const struct machine_memory *memory,
+                          uint64_t root, uint64_t address, uint64_t end);
+
 /* What must not be given to the engine, and the trap that stands for it. */
 enum unsupported {
     SUPPORTED = 0,

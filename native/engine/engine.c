@@ -11,6 +11,7 @@
 
 #define TRANSLATION_BUFFER_BYTES (32u << 20)
 #define BUDGET_LIMIT_CYCLES (1ull << 62)
+#define ERROR_CODE_FETCH 0x10 /* of a page fault's */
 
 static uint64_t smaller(uint64_t left, uint64_t right)
 {
@@ -193,6 +194,7 @@ static void on_edge(uc_engine *uc, uc_tb *current, uc_tb *previous, void *user_d
     (void)current;
     (void)previous;
     engine->unchecked = true;
+    engine->reports_edges = true;
     engine_attend(engine); /* the block's own hook comes next and takes the slow path */
 }
 
@@ -231,6 +233,10 @@ void engine_charge_partial(struct engine *engine, uint64_t rip)
 {
     engine->budget += (int64_t)unexecuted_cycles(engine, rip);
     engine->block = 0; /* charged as it ran: never again */
+    if (!engine->reports_edges) {
+        engine->unchecked = true;
+        engine_attend(engine);
+    }
 }
 
 /* `vmcall` arrives as undefined, but the monitor executes it as a call: it counts. */
@@ -262,6 +268,11 @@ static int on_time_stamp(uc_engine *uc, void *user_data)
                   engine->machine->options.clock == CLOCK_MACHINE;
     if (counts) {
         time -= unexecuted_cycles(engine, engine->environment->rip);
+    }
+    if (!address_is_monitor(engine->environment->rip)) {
+        /* What lies behind the slot is given back: a guest must not see time go back with it. */
+        time = smaller(time,
+                       engine->machine->monitor->processors[engine->processor->id].slot_end_cycles);
     }
     registers[ENV_RAX] = time & 0xffffffff;
     registers[ENV_RDX] = time >> 32;
@@ -318,10 +329,33 @@ static bool at_refused(struct engine *engine)
 {
     uint64_t at;
     uint64_t rip = engine->environment->rip;
-    return rip == engine->unsupported_address &&
+    return engine->unsupported != SUPPORTED && rip == engine->unsupported_address &&
            block_unsupported(engine->blocks, &engine->machine->memory, engine->environment->cr[3],
                              rip, (uint32_t)(engine->unsupported_end - rip), &at) != SUPPORTED &&
            at == rip;
+}
+
+bool engine_postpone_fetch_fault(struct engine *engine)
+{
+    struct environment *environment = engine->environment;
+    uint64_t rip = environment->rip;
+    uint64_t page_end = (rip | (PAGE_SIZE_BYTES - 1)) + 1;
+    if ((environment->error_code & ERROR_CODE_FETCH) == 0 || environment->cr[2] != page_end) {
+        return false;
+    }
+    uint64_t at = block_last_start(engine->blocks, &engine->machine->memory, environment->cr[3],
+                                   rip, page_end);
+    if (at == rip) {
+        return false;
+    }
+    environment->old_exception = -1;
+    engine->refusing = true;
+    engine->unsupported = SUPPORTED;
+    engine->unsupported_address = at;
+    engine->unsupported_block = rip;
+    engine->unsupported_end = page_end;
+    engine_request_stop(engine, ENGINE_STOP_UNSUPPORTED);
+    return true;
 }
 
 int engine_run(struct engine *engine, uint64_t rip)

@@ -61,6 +61,7 @@ struct engine {
     enum engine_stop stop;
     enum unsupported unsupported; /* what unsupported_address holds */
     bool unchecked; /* a block was translated that has not been looked at yet */
+    bool reports_edges; /* not before a block has run to its end without a trap */
     bool code_stale; /* translated code must be dropped before anything runs */
     bool translation_stale; /* translations must be dropped before anything runs */
     bool was_in_monitor; /* simulated: the last block was the monitor's */
@@ -185,6 +186,12 @@ void environment_load_selectors(struct environment *environment, uint64_t select
 
 /* Nothing runs here until the deadline or the horizon: the clock goes there. */
 void processor_idle(struct physical_processor *processor);
+/*
+ * The engine translates across the end of a page, and faults at the beginning of a block when
+ * the page behind it cannot be fetched. True: what precedes the instruction that needs that
+ * page runs first, and the fault comes again, at that instruction.
+ */
+bool engine_postpone_fetch_fault(struct engine *engine);
 /* Runs from rip until something stops it; drops stale code and translations first. */
 int engine_run(struct engine *engine, uint64_t rip);
 void engine_request_stop(struct engine *engine, enum engine_stop stop);

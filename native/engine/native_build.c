@@ -162,6 +162,8 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *user_data)
     if (environment->exception_is_interrupt != 0) {
         uint64_t vector = number == VECTOR_BREAKPOINT ? number : ENTRY_SOFTWARE_INTERRUPT + number;
         raise_trap(engine, vector, 0);
+    } else if (number == VECTOR_PAGE_FAULT && engine_postpone_fetch_fault(engine)) {
+        return;
     } else {
         raise_trap(engine, number, (uint32_t)environment->error_code);
     }

@@ -14,6 +14,7 @@
 
 #define VECTOR_UNDEFINED 6u
 #define VECTOR_PROTECTION 13u
+#define VECTOR_PAGE_FAULT 14u
 #define VECTORS_WITH_ERROR_CODE 0x60227d00u
 #define SYSCALL_SIZE_BYTES 2u
 #define SOFTWARE_INTERRUPT_SIZE_BYTES 2u
@@ -154,7 +155,7 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *user_data)
     (void)uc;
     if (environment->exception_is_interrupt != 0) {
         deliver_software_interrupt(engine, number);
-    } else {
+    } else if (number != VECTOR_PAGE_FAULT || !engine_postpone_fetch_fault(engine)) {
         deliver_trap(engine, number, (uint32_t)environment->error_code);
     }
 }
