@@ -89,9 +89,9 @@ static int check_segment(struct builder *builder, const struct image_segment *se
         }
     }
     if (frames > builder->frame_count - builder->used) {
-        return machine_fail(builder->machine, NATIVE_NO_MEMORY, "%s needs more than its %llu MiB",
+        return machine_fail(builder->machine, NATIVE_NO_MEMORY, "%s needs more than its %llu KiB",
                             builder->options->name,
-                            (unsigned long long)(builder->options->memory_size_bytes >> 20));
+                            (unsigned long long)(builder->options->memory_size_bytes >> 10));
     }
     return NATIVE_OK;
 }
@@ -187,9 +187,9 @@ static int plan_tables(struct builder *builder)
         builder->used += builder->table_counts[level];
     }
     if (builder->prefixes[3] == NULL || builder->used > builder->frame_count) {
-        return machine_fail(builder->machine, NATIVE_NO_MEMORY, "%s needs more than its %llu MiB",
+        return machine_fail(builder->machine, NATIVE_NO_MEMORY, "%s needs more than its %llu KiB",
                             builder->options->name,
-                            (unsigned long long)(builder->options->memory_size_bytes >> 20));
+                            (unsigned long long)(builder->options->memory_size_bytes >> 10));
     }
     return NATIVE_OK;
 }
@@ -373,8 +373,9 @@ static int build(struct builder *builder, uint32_t id, const struct image_segmen
         return result;
     }
     if (builder->frame_count - builder->used < STACK_FRAMES + 3 + PARTITION_PROCESSOR_LIMIT) {
-        return machine_fail(builder->machine, NATIVE_NO_MEMORY, "%s needs more memory",
-                            builder->options->name);
+        return machine_fail(builder->machine, NATIVE_NO_MEMORY, "%s needs more than its %llu KiB",
+                            builder->options->name,
+                            (unsigned long long)(builder->options->memory_size_bytes >> 10));
     }
     add_boot_area(builder);
     result = plan_tables(builder);
