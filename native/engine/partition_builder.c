@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine.h"
+#include "partition_builder.h"
 
 #define DIRECT_MAP_ADDRESS 0xffff880000000000ull /* L4 slot 272 */
 #define BOOT_AREA_ADDRESS 0xffff888000000000ull  /* L4 slot 273: one level-1 table's worth */
@@ -19,30 +19,6 @@
 #define SHARED_OFFSET 0x10000ull
 #define STACK_OFFSET 0x100000ull
 #define STACK_FRAMES 16u
-#define SEGMENT_LIMIT 64u
-#define RANGE_LIMIT (SEGMENT_LIMIT + 8u)
-
-struct range {
-    uint64_t address;
-    uint64_t guest_frame;
-    uint64_t frame_count;
-    bool writable;
-    bool executable;
-};
-
-struct builder {
-    struct machine *machine;
-    const struct partition_options *options;
-    uint64_t first_frame; /* machine frame of guest frame 0 */
-    uint64_t frame_count;
-    uint64_t used; /* guest frames laid out so far */
-    struct range ranges[RANGE_LIMIT];
-    uint32_t range_count;
-    uint64_t start, calls, time, shared; /* guest frames */
-    uint64_t tables;                     /* guest frame of the first table */
-    uint64_t table_counts[4];
-    uint64_t *prefixes[4]; /* for each level: which address prefixes have a table, sorted */
-};
 
 static struct range *add_range(struct builder *builder, uint64_t address, uint64_t frame_count,
                                bool writable, bool executable)
@@ -55,11 +31,6 @@ static struct range *add_range(struct builder *builder, uint64_t address, uint64
     range->executable = executable;
     builder->used += frame_count;
     return range;
-}
-
-static uint8_t *frame_bytes(const struct builder *builder, uint64_t guest_frame)
-{
-    return builder->machine->memory.base + (builder->first_frame + guest_frame) * PAGE_SIZE_BYTES;
 }
 
 static uint64_t pages(uint64_t size_bytes)
@@ -134,131 +105,6 @@ static void add_boot_area(struct builder *builder)
     builder->used = builder->tables;
 }
 
-static int compare_words(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left;
-    uint64_t b = *(const uint64_t *)right;
-    return (a > b) - (a < b);
-}
-
-/* Which tables a level needs: the distinct prefixes of all mapped addresses. */
-static int find_prefixes(struct builder *builder, unsigned level)
-{
-    unsigned shift = 12 + 9 * (level + 1);
-    uint64_t capacity = 0;
-    for (uint32_t index = 0; index < builder->range_count; index++) {
-        capacity += (builder->ranges[index].frame_count >> (9 * (level + 1))) + 2;
-    }
-    uint64_t *prefixes = malloc(capacity * sizeof *prefixes);
-    if (prefixes == NULL) {
-        return machine_fail(builder->machine, NATIVE_NO_MEMORY, "no host memory for page tables");
-    }
-    uint64_t count = 0;
-    for (uint32_t index = 0; index < builder->range_count; index++) {
-        const struct range *range = &builder->ranges[index];
-        uint64_t last = (range->address + (range->frame_count - 1) * PAGE_SIZE_BYTES) >> shift;
-        for (uint64_t prefix = range->address >> shift; prefix <= last; prefix++) {
-            prefixes[count++] = prefix;
-        }
-    }
-    qsort(prefixes, count, sizeof *prefixes, compare_words);
-    uint64_t distinct = 0;
-    for (uint64_t index = 0; index < count; index++) {
-        if (distinct == 0 || prefixes[distinct - 1] != prefixes[index]) {
-            prefixes[distinct++] = prefixes[index];
-        }
-    }
-    builder->prefixes[level] = prefixes;
-    builder->table_counts[level] = distinct;
-    return NATIVE_OK;
-}
-
-static int plan_tables(struct builder *builder)
-{
-    for (unsigned level = 0; level < 3; level++) {
-        int result = find_prefixes(builder, level);
-        if (result != NATIVE_OK) {
-            return result;
-        }
-    }
-    builder->prefixes[3] = calloc(1, sizeof(uint64_t));
-    builder->table_counts[3] = 1;
-    for (unsigned level = 0; level < 4; level++) {
-        builder->used += builder->table_counts[level];
-    }
-    if (builder->prefixes[3] == NULL || builder->used > builder->frame_count) {
-        return machine_fail(builder->machine, NATIVE_NO_MEMORY, "%s needs more than its %llu KiB",
-                            builder->options->name,
-                            (unsigned long long)(builder->options->memory_size_bytes >> 10));
-    }
-    return NATIVE_OK;
-}
-
-/* Guest frame of the level's table that covers an address. */
-static uint64_t table_frame(const struct builder *builder, unsigned level, uint64_t address)
-{
-    uint64_t frame = builder->tables;
-    for (unsigned lower = 0; lower < level; lower++) {
-        frame += builder->table_counts[lower];
-    }
-    if (level == 3) {
-        return frame;
-    }
-    uint64_t prefix = address >> (12 + 9 * (level + 1));
-    const uint64_t *found = bsearch(&prefix, builder->prefixes[level], builder->table_counts[level],
-                                    sizeof prefix, compare_words);
-    return frame + (uint64_t)(found - builder->prefixes[level]);
-}
-
-static void write_entry(struct builder *builder, unsigned level, uint64_t address, uint64_t entry)
-{
-    uint64_t index = address >> (12 + 9 * level) & (TABLE_ENTRY_COUNT - 1);
-    uint64_t frame = table_frame(builder, level, address);
-    memcpy(frame_bytes(builder, frame) + index * 8, &entry, sizeof entry);
-}
-
-/* In the direct map a guest may write what is nobody's text, constant, table or monitor page. */
-static bool is_writable_frame(const struct builder *builder, uint64_t guest_frame)
-{
-    if (guest_frame >= builder->used) {
-        return true;
-    }
-    for (uint32_t index = 0; index + 1 < builder->range_count; index++) {
-        const struct range *range = &builder->ranges[index];
-        if (guest_frame - range->guest_frame < range->frame_count) {
-            return range->writable;
-        }
-    }
-    return false; /* a table */
-}
-
-static void map_range(struct builder *builder, const struct range *range, bool direct)
-{
-    for (uint64_t page = 0; page < range->frame_count; page++) {
-        uint64_t guest_frame = range->guest_frame + page;
-        bool writable = direct ? is_writable_frame(builder, guest_frame) : range->writable;
-        uint64_t entry = (builder->first_frame + guest_frame) << PAGE_SHIFT | ENTRY_PRESENT |
-                         ENTRY_USER | (writable ? ENTRY_WRITABLE : 0) |
-                         (range->executable ? 0 : ENTRY_NO_EXECUTE);
-        write_entry(builder, 0, range->address + page * PAGE_SIZE_BYTES, entry);
-    }
-}
-
-static void write_tables(struct builder *builder)
-{
-    const uint64_t link = ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER;
-    for (unsigned level = 0; level < 3; level++) {
-        for (uint64_t index = 0; index < builder->table_counts[level]; index++) {
-            uint64_t address = builder->prefixes[level][index] << (12 + 9 * (level + 1));
-            uint64_t child = builder->first_frame + table_frame(builder, level, address);
-            write_entry(builder, level + 1, address, child << PAGE_SHIFT | link);
-        }
-    }
-    for (uint32_t index = 0; index < builder->range_count; index++) {
-        map_range(builder, &builder->ranges[index], index + 1 == builder->range_count);
-    }
-}
-
 static void write_start_page(struct builder *builder, uint32_t id, const struct range *image,
                              uint32_t segment_count)
 {
@@ -281,7 +127,7 @@ static void write_start_page(struct builder *builder, uint32_t id, const struct 
     start->time_page_address = BOOT_AREA_ADDRESS + TIME_OFFSET;
     start->shared_pages_address = BOOT_AREA_ADDRESS + SHARED_OFFSET;
     start->stack_top_address = BOOT_AREA_ADDRESS + STACK_OFFSET + STACK_FRAMES * PAGE_SIZE_BYTES;
-    start->kernel_root_frame = builder->first_frame + table_frame(builder, 3, 0);
+    start->kernel_root_frame = builder->first_frame + tables_frame(builder, 3, 0);
     start->first_free_guest_frame = builder->used;
     start->extents[0] = (struct extent){0, builder->first_frame, builder->frame_count};
     start->image_address = UINT64_MAX;
@@ -313,7 +159,7 @@ static void write_view(struct builder *builder, uint32_t id)
     partition->hypercall_frame = builder->first_frame + builder->calls;
     partition->time_frame = builder->first_frame + builder->time;
     partition->shared_first_frame = builder->first_frame + builder->shared;
-    partition->kernel_root_frame = builder->first_frame + table_frame(builder, 3, 0);
+    partition->kernel_root_frame = builder->first_frame + tables_frame(builder, 3, 0);
     partition->table_first_frame = builder->first_frame + builder->tables;
     for (unsigned level = 0; level < 4; level++) {
         partition->table_counts[level] = (uint32_t)builder->table_counts[level];
@@ -378,9 +224,9 @@ static int build(struct builder *builder, uint32_t id, const struct image_segmen
                             (unsigned long long)(builder->options->memory_size_bytes >> 10));
     }
     add_boot_area(builder);
-    result = plan_tables(builder);
+    result = tables_plan(builder);
     if (result == NATIVE_OK) {
-        write_tables(builder);
+        tables_write(builder);
         write_start_page(builder, id, builder->ranges, segment_count);
         write_view(builder, id);
     }

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The run loop over a machine's processors: one thread, fixed order, rounds. How one processor
+ * runs is the build's; when a guest may be told the difference is nobody's: pauses and
+ * rounds are invisible but to guests on several processors, who see the interleave.
+ */
+#include <string.h>
+
+#include "machine.h"
+#include "platform_host.h"
+
+static bool all_idle(const struct machine *machine)
+{
+    if (machine->inputs != NULL) {
+        return false;
+    }
+    for (uint32_t id = 0; id < machine->options.processor_count; id++) {
+        const struct physical_processor *processor = &machine->processors[id];
+        if (processor->deadline != TIME_NEVER || !machine_build(machine)->is_idle(processor)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * Where the coming round ends. With several processors rounds are multiples of the interleave,
+ * whatever is asked from outside, since guests on different processors could tell; one
+ * processor alone runs as far as it may.
+ */
+static uint64_t round_end(const struct machine *machine, uint64_t until_cycles)
+{
+    if (machine->options.processor_count > 1) {
+        return machine->round_start + machine->options.interleave_cycles;
+    }
+    if (machine->inputs != NULL && machine->inputs->at_cycles < until_cycles) {
+        return machine->inputs->at_cycles;
+    }
+    return until_cycles;
+}
+
+/* Nobody can run before the earliest deadline or input: the rounds until then are empty. */
+static void skip_idle_rounds(struct machine *machine, uint64_t until_cycles)
+{
+    uint64_t next = machine->inputs == NULL ? TIME_NEVER : machine->inputs->at_cycles;
+    for (uint32_t id = 0; id < machine->options.processor_count; id++) {
+        const struct physical_processor *processor = &machine->processors[id];
+        if (!machine_build(machine)->is_idle(processor)) {
+            return;
+        }
+        next = processor->deadline < next ? processor->deadline : next;
+    }
+    next = next < until_cycles ? next : until_cycles;
+    if (machine->turn == 0 && next > machine->round_start) {
+        uint64_t interleave = machine->options.interleave_cycles;
+        machine->round_start += (next - machine->round_start) / interleave * interleave;
+    }
+}
+
+/* One round: every processor runs to its end, in order. */
+static int run_round(struct machine *machine, uint64_t end)
+{
+    for (; machine->turn < machine->options.processor_count; machine->turn++) {
+        struct physical_processor *processor = &machine->processors[machine->turn];
+        processor->horizon = end;
+        int result = machine_build(machine)->run_processor(processor);
+        if (result != NATIVE_OK) {
+            return result;
+        }
+    }
+    machine->turn = 0;
+    machine->round_start = end;
+    return NATIVE_OK;
+}
+
+static uint32_t run_until(struct machine *machine, uint64_t until_cycles)
+{
+    while (machine->monitor->running_partitions != 0) {
+        if (machine->round_start >= until_cycles) {
+            return EXIT_PAUSED;
+        }
+        input_deliver(machine, machine->round_start);
+        if (all_idle(machine)) {
+            return EXIT_IDLE;
+        }
+        skip_idle_rounds(machine, until_cycles);
+        if (run_round(machine, round_end(machine, until_cycles)) != NATIVE_OK) {
+            machine->failed = true;
+            machine->failure = EXIT_ENGINE_FAILURE;
+            return EXIT_ENGINE_FAILURE;
+        }
+    }
+    return EXIT_HALTED;
+}
+
+int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_exit *exit)
+{
+    memset(exit, 0, sizeof *exit);
+    if (!machine->booted) {
+        return machine_fail(machine, NATIVE_STATE, "the machine has not been booted");
+    }
+    platform_enter(machine);
+    if (machine->failed || setjmp(machine->panic) != 0) {
+        exit->reason = machine->failure;
+    } else {
+        exit->reason = run_until(machine, until_cycles);
+    }
+    exit->clock_cycles = machine->processors[0].clock;
+    return NATIVE_OK;
+}
