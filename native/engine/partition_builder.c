@@ -233,6 +233,13 @@ static int build(struct builder *builder, uint32_t id, const struct image_segmen
     return result;
 }
 
+/* A partition that was refused leaves its memory to the next one as it found it. */
+static void scrub(const struct builder *builder)
+{
+    uint64_t used = builder->used < builder->frame_count ? builder->used : builder->frame_count;
+    memset(frame_bytes(builder, 0), 0, used * PAGE_SIZE_BYTES);
+}
+
 int machine_partition_add(struct machine *machine, const struct partition_options *options,
                           const struct image_segment *segments, uint32_t segment_count)
 {
@@ -257,6 +264,8 @@ int machine_partition_add(struct machine *machine, const struct partition_option
         machine->next_free_frame += builder->frame_count;
         machine->partition_count = id;
         result = (int)id;
+    } else {
+        scrub(builder);
     }
     free(builder);
     return result;
