@@ -112,10 +112,16 @@ void simulated_deliver(struct engine *engine, uint32_t vector, uint64_t error_co
     engine->processor->halted = false;
 }
 
+static bool in_user_mode(const struct engine *engine)
+{
+    uint32_t id = current_record_id(engine->processor);
+    return id < IDLE_ID_FIRST && engine->machine->monitor->virtual_processors[id].user_mode != 0;
+}
+
 void simulated_deliver_trap(struct engine *engine, uint32_t vector, uint64_t error_code)
 {
     if (vector == VECTOR_UNDEFINED) {
-        engine_charge_undefined(engine);
+        engine_charge_undefined(engine, in_user_mode(engine));
     } else {
         engine_charge_partial(engine, engine->environment->rip);
     }

@@ -21,7 +21,6 @@
 /* Frames recorded at a time: bounds how often the kernel must split a mapping (64 Ki limit). */
 #define GRAIN_FRAMES 4u
 #define GRAIN_SIZE_BYTES (GRAIN_FRAMES * PAGE_SIZE_BYTES)
-#define TRACKED_LIMIT 64u
 
 /* Read by the signal handler, written with the lock held and the slot last. */
 static struct machine_memory *tracked[TRACKED_LIMIT];

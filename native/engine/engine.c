@@ -240,20 +240,18 @@ void engine_charge_partial(struct engine *engine, uint64_t rip)
 }
 
 /* `vmcall` arrives as undefined, but the monitor executes it as a call: it counts. */
-void engine_charge_undefined(struct engine *engine)
+void engine_charge_undefined(struct engine *engine, bool user_mode)
 {
     static const uint8_t vmcall[3] = {0x0f, 0x01, 0xc1};
     const struct environment *environment = engine->environment;
     const struct machine_memory *memory = &engine->machine->memory;
     uint64_t rip = environment->rip;
-    for (uint64_t at = 0; at < sizeof vmcall; at++) {
+    bool call = !user_mode;
+    for (uint64_t at = 0; call && at < sizeof vmcall; at++) {
         uint64_t byte = memory_translate(memory, environment->cr[3], rip + at);
-        if (byte == 0 || byte >= memory->size_bytes || memory->base[byte] != vmcall[at]) {
-            engine_charge_partial(engine, rip);
-            return;
-        }
+        call = byte != 0 && byte < memory->size_bytes && memory->base[byte] == vmcall[at];
     }
-    engine_charge_partial(engine, rip + sizeof vmcall);
+    engine_charge_partial(engine, call ? rip + sizeof vmcall : rip);
 }
 
 /* The schedule's clock, settled to the instruction, in EDX:EAX. */

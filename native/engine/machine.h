@@ -160,8 +160,8 @@ void engine_budget(struct engine *engine);
 void engine_set_work(struct engine *engine, uint64_t work);
 /* Takes back what was charged for the current block at and after rip: it did not run. */
 void engine_charge_partial(struct engine *engine, uint64_t rip);
-/* The same for an undefined instruction at the engine's rip, unless it is a call. */
-void engine_charge_undefined(struct engine *engine);
+/* The same for an undefined instruction at rip, unless it is a call from kernel mode. */
+void engine_charge_undefined(struct engine *engine, bool user_mode);
 /* Cycles of a block that is about to run, which becomes the current one. */
 uint64_t engine_begin_block(struct engine *engine, uint64_t address, uint32_t size_bytes);
 /* How a build takes what leaves the guest's own code. */

@@ -27,6 +27,9 @@ void memory_destroy(struct machine_memory *memory);
  */
 bool memory_next_run(const struct machine_memory *memory, uint64_t *first, uint64_t *last);
 
+/* How many memories can be tracked at once, in one process. */
+#define TRACKED_LIMIT 64u
+
 /* From now on, the first write to each frame is recorded; what was recorded is forgotten. */
 int memory_track(struct machine_memory *memory);
 void memory_untrack(struct machine_memory *memory);

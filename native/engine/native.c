@@ -227,6 +227,7 @@ int machine_partition_statistics(struct machine *machine, uint32_t id,
     const struct partition *partition = &machine->monitor->partitions[id];
     const struct partition_counters *counters = &partition->counters;
     memset(statistics, 0, sizeof *statistics);
+    machine_build(machine)->synchronise(machine); /* the work of what runs */
     statistics->state = partition->state;
     copy_stop(statistics, &partition->stop);
     for (uint32_t index = 0; index < partition->virtual_processor_count; index++) {

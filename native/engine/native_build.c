@@ -142,7 +142,7 @@ static void raise_trap(struct engine *engine, uint64_t vector, uint64_t error_co
     struct environment *environment = engine->environment;
     environment->old_exception = -1; /* else the next trap counts as a double fault */
     if (vector == VECTOR_UNDEFINED) {
-        engine_charge_undefined(engine);
+        engine_charge_undefined(engine, engine->record->user_mode != 0);
     } else {
         engine_charge_partial(engine, environment->rip);
     }

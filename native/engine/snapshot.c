@@ -198,6 +198,14 @@ int snapshot_fill(struct machine *machine, struct machine_snapshot *snapshot)
     return result == NATIVE_OK ? copy_inputs(&snapshot->inputs, machine->inputs) : result;
 }
 
+static int fail_to_snapshot(struct machine *machine, int code)
+{
+    return code == NATIVE_LIMIT
+               ? machine_fail(machine, code, "%u machines of this process have snapshots already",
+                              TRACKED_LIMIT)
+               : machine_fail(machine, code, "no host memory for a snapshot");
+}
+
 int machine_snapshot_take(struct machine *machine, struct machine_snapshot **result)
 {
     int code = check_runnable(machine);
@@ -211,7 +219,7 @@ int machine_snapshot_take(struct machine *machine, struct machine_snapshot **res
     }
     if (code != NATIVE_OK) {
         machine_snapshot_free(machine, snapshot);
-        return machine_fail(machine, code, "no host memory for a snapshot");
+        return fail_to_snapshot(machine, code);
     }
     machine->tracked = snapshot;
     *result = snapshot;
@@ -278,8 +286,7 @@ int machine_snapshot_restore(struct machine *machine, struct machine_snapshot *s
         result = memory_track(&machine->memory);
     }
     machine->tracked = result == NATIVE_OK ? snapshot : NULL;
-    return result == NATIVE_OK ? result
-                               : machine_fail(machine, result, "no host memory for a snapshot");
+    return result == NATIVE_OK ? result : fail_to_snapshot(machine, result);
 }
 
 void machine_snapshot_free(struct machine *machine, struct machine_snapshot *snapshot)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit import tiny_guests as tiny
+from tests.unit.elf_builder import TEXT_ADDRESS
 from ultravisor.configuration import (
     Configuration,
     HostConfiguration,
@@ -36,8 +37,19 @@ RESULTS_OFFSET = 0x800
 # Would end the sequence: they are drawn seldom.
 LAST_CALLS = (Hypercall.PARTITION_EXIT, Hypercall.BLOCK, Hypercall.IRET, Hypercall.PROCESSOR_STOP)
 # The first machine frames that partitions get lie behind a small machine's frame table.
-FRAMES = tuple(range(0x840, 0x8A0)) + (0, 1, 0x100, 0x300, 0x5F0, 0x800, 0x83F, 0x3FFF, 0x4000)
-EDGES = (
+FRAMES: tuple[int, ...] = (
+    *range(0x840, 0x8A0),
+    0,
+    1,
+    0x100,
+    0x300,
+    0x5F0,
+    0x800,
+    0x83F,
+    0x3FFF,
+    0x4000,
+)
+EDGES: tuple[int, ...] = (
     0,
     1,
     7,
@@ -63,7 +75,7 @@ EDGES = (
     0xFFFF888000000000,
     0xFFFF888000010000,
     0xFFFF888000110000,
-    tiny.TEXT_ADDRESS,
+    TEXT_ADDRESS,
     tiny.DATA_ADDRESS,
     tiny.DATA_ADDRESS + 0xFF8,
     tiny.DATA_ADDRESS + 0xFF9,

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One guest, run under both builds of the monitor, which must agree in all that is canonical.
+
+Owns how such a machine is made and what is compared. Used by the tests beside it and by
+tests/native; knows nothing of instructions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from tests.guests.machine_code import DATA, DATA_SIZE, PAGE, TEXT
+from ultravisor.machine.flat_image import FlatImage, read_flat_image
+from ultravisor.machine.interface import ExitReason, MonitorBuild, TimingModel
+from ultravisor.machine.machine import Machine
+from ultravisor.machine.records import (
+    MachineOptions,
+    PartitionOptions,
+    PartitionStatistics,
+    ProcessorStatistics,
+    Segment,
+)
+from ultravisor.plan import MIB
+from ultravisor.resolution import monitor_image
+
+LONG_CYCLES = 20_000_000
+BUILDS = (MonitorBuild.NATIVE, MonitorBuild.SIMULATED)
+TIMINGS = (TimingModel.OFF, TimingModel.UNIT)
+
+
+@cache
+def monitor() -> FlatImage:
+    """Return the simulated monitor, read once."""
+    return read_flat_image(monitor_image())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """A partition of one page of text and two of data, on one processor or more."""
+
+    text: bytes
+    data: bytes = b""
+    name: str = "guest"
+    quantum_cycles: int = 100_000
+    processors: tuple[int, ...] = (0,)
+    memory_size_bytes: int = MIB
+    more: tuple[Segment, ...] = ()
+
+    def options(self) -> PartitionOptions:
+        """Return what the machine is told of it."""
+        text = Segment(
+            address=TEXT, size_bytes=PAGE, data=self.text, writable=False, executable=True
+        )
+        data = Segment(
+            address=DATA, size_bytes=DATA_SIZE, data=self.data, writable=True, executable=False
+        )
+        return PartitionOptions(
+            name=self.name,
+            memory_size_bytes=self.memory_size_bytes,
+            entry_address=TEXT,
+            segments=(text, data, *self.more),
+            processors=self.processors,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All that is canonical of a partition when the machine has come to rest."""
+
+    statistics: PartitionStatistics
+    hash: int
+    console: bytes
+    data: bytes
+
+    def word(self, address: int, size_bytes: int = 8) -> int:
+        """Return a word of the guest's data."""
+        return int.from_bytes(self.data[address - DATA :][:size_bytes], "little")
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What both builds found alike."""
+
+    reason: ExitReason
+    state_hash: int
+    outcomes: tuple[Outcome, ...]
+    processors: tuple[ProcessorStatistics, ...] = field(default=())
+
+    @property
+    def outcome(self) -> Outcome:
+        """Return the only partition's outcome."""
+        (outcome,) = self.outcomes
+        return outcome
+
+
+def make_machine(
+    build: MonitorBuild, timing: TimingModel = TimingModel.OFF, **changes: int
+) -> Machine:
+    """Return a machine without partitions; `changes` are fields of MachineOptions."""
+    settings: dict[str, int] = {
+        "memory_size_bytes": 64 * MIB,
+        "clock_frequency_hz": 1_000_000_000,
+        "interleave_cycles": 1_000,
+    }
+    machine = Machine(
+        MachineOptions(monitor=build, timing=timing, **(settings | changes))  # type: ignore[arg-type]
+    )
+    if build == MonitorBuild.SIMULATED:
+        machine.monitor_load(monitor().data, monitor().entry_address)
+    return machine
+
+
+def boot(machine: Machine, guests: tuple[Guest, ...]) -> None:
+    """Add guests, a slot for each virtual processor, and boot."""
+    for guest in guests:
+        number = machine.partition_add(guest.options())
+        for index, processor in enumerate(guest.processors):
+            machine.slot_add(
+                processor=processor,
+                partition=number,
+                virtual_processor=index,
+                quantum_cycles=guest.quantum_cycles,
+            )
+    machine.boot()
+
+
+def observe(machine: Machine, reason: ExitReason, count: int) -> Agreement:
+    """Return what a machine says of its first `count` partitions."""
+    consoles = [b""] * count
+    for chunk in machine.consoles():
+        consoles[chunk.partition - 1] += chunk.data
+    outcomes = tuple(
+        Outcome(
+            machine.partition_statistics(number),
+            machine.partition_hash(number),
+            consoles[number - 1],
+            machine.guest_read(number, DATA, DATA_SIZE),
+        )
+        for number in range(1, count + 1)
+    )
+    processors = tuple(
+        replace(machine.processor_statistics(number), machine_cycles=0)
+        for number in range(machine.options.processor_count)
+    )
+    return Agreement(reason, machine.state_hash(), outcomes, processors)
+
+
+def run(
+    build: MonitorBuild,
+    *guests: Guest,
+    timing: TimingModel = TimingModel.OFF,
+    until_cycles: int = LONG_CYCLES,
+    **changes: int,
+) -> Agreement:
+    """Run guests under one build."""
+    with make_machine(build, timing, **changes) as machine:
+        boot(machine, guests)
+        reason = machine.run(until_cycles).reason
+        assert reason <= ExitReason.IDLE, machine.error()
+        return observe(machine, reason, len(guests))
+
+
+def run_both(
+    *guests: Guest,
+    timing: TimingModel = TimingModel.OFF,
+    until_cycles: int = LONG_CYCLES,
+    **changes: int,
+) -> Agreement:
+    """Run guests under both builds; everything canonical must be equal."""
+    native, simulated = (
+        run(build, *guests, timing=timing, until_cycles=until_cycles, **changes) for build in BUILDS
+    )
+    assert native == simulated
+    return native
