@@ -19,7 +19,8 @@
 #define SOFTWARE_INTERRUPT_SIZE_BYTES 2u
 #define GATE_INTERRUPT 0x8e00ull
 #define GATE_INTERRUPT_USER 0xee00ull
-#define TASK_DESCRIPTOR_FIRST 8u
+#define INTERRUPT_VECTOR_COUNT 256u
+#define GATE_SIZE_BYTES 16u
 #define TASK_STATE_WORDS 26u
 #define TASK_STATE_SIZE_BYTES 104u
 
@@ -29,7 +30,6 @@ struct table_register {
 } __attribute__((packed));
 
 struct processor_area processor_areas[PROCESSOR_LIMIT];
-static uint64_t interrupt_table[256][2] __attribute__((aligned(16)));
 static uint32_t task_states[PROCESSOR_LIMIT][TASK_STATE_WORDS] __attribute__((aligned(128)));
 
 struct virtual_processor *simulated_enter(struct virtual_processor *current)
@@ -56,9 +56,10 @@ struct virtual_processor *simulated_enter(struct virtual_processor *current)
 
 static void set_gate(uint32_t vector, uint64_t handler, uint64_t type)
 {
-    interrupt_table[vector][0] = (handler & 0xffff) | SELECTOR_MONITOR_CODE << 16 | type << 32 |
-                                 (handler >> 16 & 0xffff) << 48;
-    interrupt_table[vector][1] = handler >> 32;
+    uint64_t *gate = machine_pointer(INTERRUPT_TABLE_ADDRESS + vector * GATE_SIZE_BYTES);
+    gate[0] = (handler & 0xffff) | SELECTOR_MONITOR_CODE << 16 | type << 32 |
+              (handler >> 16 & 0xffff) << 48;
+    gate[1] = handler >> 32;
 }
 
 static void fill_interrupt_table(void)
@@ -75,9 +76,10 @@ static void load_tables(uint32_t processor)
 {
     uint64_t *descriptors = machine_pointer(DESCRIPTOR_TABLE_ADDRESS);
     uint64_t task = (uint64_t)task_states[processor];
-    uint32_t index = TASK_DESCRIPTOR_FIRST + 2 * processor;
+    uint32_t index = TASK_SELECTOR_FIRST / 8 + 2 * processor;
     struct table_register global = {PAGE_SIZE_BYTES - 1, (uint64_t)descriptors};
-    struct table_register interrupts = {sizeof interrupt_table - 1, (uint64_t)interrupt_table};
+    struct table_register interrupts = {INTERRUPT_VECTOR_COUNT * GATE_SIZE_BYTES - 1,
+                                        (uint64_t)machine_pointer(INTERRUPT_TABLE_ADDRESS)};
     descriptors[index] = (TASK_STATE_SIZE_BYTES - 1) | (task & 0xffffff) << 16 | 0x89ull << 40 |
                          (task >> 24 & 0xff) << 56;
     descriptors[index + 1] = task >> 32;

@@ -197,6 +197,11 @@ static int open_engine(struct machine *machine, uint32_t id)
     uc_x86_mmr table = {0, MONITOR_DIRECT_ADDRESS + DESCRIPTOR_TABLE_ADDRESS, PAGE_SIZE_BYTES - 1,
                         0};
     (void)uc_reg_write(engine->uc, UC_X86_REG_GDTR, &table);
+    /* What `sidt` and `str` show; nothing here uses them. */
+    struct environment *environment = engine->environment;
+    environment->idt.base = MONITOR_DIRECT_ADDRESS + INTERRUPT_TABLE_ADDRESS;
+    environment->idt.limit = PAGE_SIZE_BYTES - 1;
+    environment->tr.selector = TASK_SELECTOR_FIRST + 16 * record->processor;
     floating_point_load(engine->uc, record->floating_point);
     return engine_add_hooks(engine, &hooks);
 }
