@@ -21,6 +21,7 @@ from ultravisor.errors import ExitCode, OutputError, UltravisorError
 
 VERBS = {
     "boot": Verb("ultravisor.cli.boot", "Boot images or a configuration, and show what they do."),
+    "check": Verb("ultravisor.cli.check", "List what an image must not contain, with advice."),
     "replay": Verb("ultravisor.cli.replay", "Run a recorded run again, and compare."),
     "demo": Verb("ultravisor.cli.demo", "Boot the bundled host, under both builds of the monitor."),
     "bench": Verb("ultravisor.cli.bench", "Measure speed and costs."),

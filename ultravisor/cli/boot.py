@@ -30,6 +30,8 @@ class BootOptions:
     as_json: bool
     quiet: bool
     supervise: bool
+    check: str
+    """What happens to an image with findings: nothing, a warning, or a refusal."""
 
 
 def _categories(
@@ -74,6 +76,13 @@ become one host, their partitions spread over the processors.
     type=click.Choice(["guest", "machine"]),
     help="What slots and timers run by: guest work, or the monitor's too.",
 )
+@click.option(
+    "--check",
+    type=click.Choice(["off", "warn", "refuse"]),
+    default="warn",
+    show_default=True,
+    help="What to do about instructions that a guest must not use.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 @click.option(
     "--log",
@@ -107,6 +116,7 @@ def command(files: tuple[str, ...], no_supervise: bool, **given: Any) -> int:
             as_json=given["as_json"],
             quiet=given["quiet"],
             supervise=not no_supervise,
+            check=given["check"],
         )
     )
 
@@ -121,6 +131,10 @@ def boot(options: BootOptions) -> int:
 
     configuration = resolve(options.files, **options.settings)
     plan = make_plan(configuration)
+    if options.check != "off":
+        from ultravisor.cli.image_warning import check_images
+
+        check_images(plan, refuse=options.check == "refuse")
     record = OutputFile(options.record) if options.record is not None else None
     try:
         session = run_session(
