@@ -32,6 +32,8 @@ class BootOptions:
     supervise: bool
     check: str
     """What happens to an image with findings: nothing, a warning, or a refusal."""
+    exit_from: str | None
+    """The partition whose exit code is the command's; None: the run's own."""
 
 
 def _categories(
@@ -83,6 +85,11 @@ become one host, their partitions spread over the processors.
     show_default=True,
     help="What to do about instructions that a guest must not use.",
 )
+@click.option(
+    "--exit-from",
+    metavar="PARTITION",
+    help="End with this partition's exit code, 0 to 255.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 @click.option(
     "--log",
@@ -117,12 +124,14 @@ def command(files: tuple[str, ...], no_supervise: bool, **given: Any) -> int:
             quiet=given["quiet"],
             supervise=not no_supervise,
             check=given["check"],
+            exit_from=given["exit_from"],
         )
     )
 
 
 def boot(options: BootOptions) -> int:
     """Check everything, run the host, print what came out."""
+    from ultravisor.cli.exit_from import exit_as, require_partition
     from ultravisor.cli.output_file import OutputFile
     from ultravisor.cli.session import SessionOptions, report_internal_failure, run_session
     from ultravisor.errors import ExitCode
@@ -131,6 +140,8 @@ def boot(options: BootOptions) -> int:
 
     configuration = resolve(options.files, **options.settings)
     plan = make_plan(configuration)
+    if options.exit_from is not None:
+        require_partition(plan, options.exit_from)
     if options.check != "off":
         from ultravisor.cli.image_warning import check_images
 
@@ -153,12 +164,15 @@ def boot(options: BootOptions) -> int:
     finally:
         if record is not None:
             record.close()
+    result = session.result
+    if options.exit_from is not None:
+        result = exit_as(result, options.exit_from)
     if options.as_json:
-        print(session.result.to_json())
+        print(result.to_json())
     elif not options.quiet:
         from ultravisor.cli.table import print_result
 
-        print_result(session.result, sys.stdout)
+        print_result(result, sys.stdout)
     if session.result.exit.code == ExitCode.INTERNAL:
         report_internal_failure(session, options.record)
-    return session.result.exit.code
+    return result.exit.code
