@@ -25,9 +25,12 @@ VERBS = {
     "replay": Verb("ultravisor.cli.replay", "Run a recorded run again, and compare."),
     "demo": Verb("ultravisor.cli.demo", "Boot the bundled host, under both builds of the monitor."),
     "bench": Verb("ultravisor.cli.bench", "Measure speed and costs."),
+    "completion": Verb("ultravisor.cli.completion", "Print a shell's completion script."),
     "doctor": Verb("ultravisor.cli.doctor", "Say whether this installation works."),
 }
 
+# Set by the scripts of `ultravisor completion`.
+COMPLETION_VARIABLE = "_ULTRAVISOR_COMPLETE"
 OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 
 HELP = """An x86 para-virtualization emulator with a cycle-level core.
@@ -83,7 +86,10 @@ def group(context: click.Context) -> None:
 def _run_group(arguments: list[str] | None) -> object:
     try:
         return group.main(arguments, prog_name="ultravisor", standalone_mode=False)
-    except SystemExit:
+    except SystemExit as end:
+        if COMPLETION_VARIABLE in os.environ:
+            # A shell asked for completions, and click has answered.
+            return end.code
         # What click makes of a broken pipe.
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import click
 
+from ultravisor.cli.completion import complete_hosts
+
 CATEGORIES = ("hypercall", "trap", "switch", "event", "partition", "mark", "all")
 
 
@@ -60,7 +62,7 @@ FILE is an ELF64 image, a TOML configuration, or the name of a bundled one. Seve
 become one host, their partitions spread over the processors.
 """,
 )
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=complete_hosts)
 @click.option("--seed", type=click.IntRange(0), help="The one source of randomness.")
 @click.option("--cycles", type=click.IntRange(0), help="Stop when the clocks reach this.")
 @click.option("--processors", type=click.IntRange(1, 8), help="Physical processors, 1 to 8.")

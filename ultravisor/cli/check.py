@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ultravisor.cli.completion import complete_images
 from ultravisor.cli.terminal import paint, printable
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ and the function symbols; what nothing leads to is not looked at, but counted.
 Exit codes: 0 nothing found, 1 something found, 3 not an image, 6 no such file.
 """,
 )
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.argument(
+    "images", nargs=-1, required=True, metavar="IMAGE...", shell_complete=complete_images
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 def command(images: tuple[str, ...], as_json: bool) -> int:
     """Check every image; return 1 when anything was found in one."""
