@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from ultravisor.cli.completion import complete_hosts
+from ultravisor.cli.host_options import host_options, take_settings
 
 CATEGORIES = ("hypercall", "trap", "switch", "event", "partition", "mark", "all")
 
@@ -34,6 +35,8 @@ class BootOptions:
     supervise: bool
     check: str
     """What happens to an image with findings: nothing, a warning, or a refusal."""
+    snapshot: Path | None
+    """A saved state of the same host, in place of a start."""
     exit_from: str | None
     """The partition whose exit code is the command's; None: the run's own."""
 
@@ -63,29 +66,20 @@ become one host, their partitions spread over the processors.
 """,
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=complete_hosts)
-@click.option("--seed", type=click.IntRange(0), help="The one source of randomness.")
 @click.option("--cycles", type=click.IntRange(0), help="Stop when the clocks reach this.")
-@click.option("--processors", type=click.IntRange(1, 8), help="Physical processors, 1 to 8.")
-@click.option("--memory", type=click.IntRange(64), metavar="MIB", help="Machine memory in MiB.")
-@click.option(
-    "--monitor", type=click.Choice(["native", "simulated"]), help="Which build of the monitor."
-)
-@click.option(
-    "--timing",
-    type=click.Choice(["off", "unit"]),
-    help="off: work is bytes of code; unit: one cycle an instruction.",
-)
-@click.option(
-    "--clock",
-    type=click.Choice(["guest", "machine"]),
-    help="What slots and timers run by: guest work, or the monitor's too.",
-)
+@host_options
 @click.option(
     "--check",
     type=click.Choice(["off", "warn", "refuse"]),
     default="warn",
     show_default=True,
     help="What to do about instructions that a guest must not use.",
+)
+@click.option(
+    "--snapshot",
+    type=click.Path(path_type=Path),
+    metavar="STATE",
+    help="Go on from a state that `ultravisor snap save` wrote of the same host.",
 )
 @click.option(
     "--exit-from",
@@ -113,12 +107,10 @@ become one host, their partitions spread over the processors.
 )
 def command(files: tuple[str, ...], no_supervise: bool, **given: Any) -> int:
     """Boot, and return the exit code."""
-    names = ("seed", "processors", "monitor", "timing", "clock")
-    settings = {name: given[name] for name in names} | {"memory_mib": given["memory"]}
     return boot(
         BootOptions(
             files=files,
-            settings=settings,
+            settings=take_settings(given),
             cycles=given["cycles"],
             log=given["log"],
             record=given["record"],
@@ -126,6 +118,7 @@ def command(files: tuple[str, ...], no_supervise: bool, **given: Any) -> int:
             quiet=given["quiet"],
             supervise=not no_supervise,
             check=given["check"],
+            snapshot=given["snapshot"],
             exit_from=given["exit_from"],
         )
     )
@@ -140,8 +133,7 @@ def boot(options: BootOptions) -> int:
     from ultravisor.plan import make_plan
     from ultravisor.resolution import resolve
 
-    configuration = resolve(options.files, **options.settings)
-    plan = make_plan(configuration)
+    plan = make_plan(resolve(options.files, **options.settings))
     if options.exit_from is not None:
         require_partition(plan, options.exit_from)
     if options.check != "off":
@@ -159,6 +151,7 @@ def boot(options: BootOptions) -> int:
                 progress=not options.quiet and not options.as_json,
                 supervise=options.supervise,
                 replay_path=options.record,
+                state=options.snapshot,
             ),
         )
         if record is not None:
