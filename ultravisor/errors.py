@@ -54,6 +54,10 @@ class RecordError(UltravisorError):
     """A run record cannot be read, or its inputs are no longer the same."""
 
 
+class SnapshotError(UltravisorError):
+    """A snapshot file is damaged, or of another host or version."""
+
+
 class NotFoundError(UltravisorError):
     """A file or a name does not exist."""
 

@@ -17,16 +17,26 @@ from typing import TYPE_CHECKING, Self
 from ultravisor.assembly import make_machine, populate
 from ultravisor.configuration import INTEGER_MAXIMUM, Configuration
 from ultravisor.consoles import Console
-from ultravisor.errors import UsageError
+from ultravisor.errors import SnapshotError, UltravisorError, UsageError
 from ultravisor.inputs import InputEntry
 from ultravisor.log_lines import log_line
 from ultravisor.machine.interface import ExitReason, LogCategory, PartitionState
 from ultravisor.plan import HostPlan, make_plan
+from ultravisor.recording import make_record
 from ultravisor.result_builder import build_result
 from ultravisor.results import ConsoleOutput, HostResult, LogLine, Progress
+from ultravisor.saved_state import (
+    SavedConsole,
+    StateManifest,
+    read_manifest,
+    require_same_host,
+    verify_state,
+    write_state,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import TracebackType
 
     from ultravisor.machine.machine import MachineSnapshot
@@ -54,9 +64,16 @@ class Host:
     """A running host; a context manager."""
 
     def __init__(
-        self, configuration: Configuration | HostPlan, *, log: LogCategory = LOG_NOTHING
+        self,
+        configuration: Configuration | HostPlan,
+        *,
+        log: LogCategory = LOG_NOTHING,
+        state: Path | None = None,
     ) -> None:
-        """Make and boot the host; raise what the configuration makes impossible."""
+        """Make and boot the host, or let it go on from a saved state of the same host.
+
+        Raises what the configuration, or the state's file, makes impossible.
+        """
         plan = configuration if isinstance(configuration, HostPlan) else make_plan(configuration)
         self.plan = plan
         self.inputs: list[InputEntry] = []
@@ -74,8 +91,11 @@ class Host:
             populate(self.machine, plan)
             self.machine.log_set(log)
             self.machine.boot()
-            for row in plan.configuration.input:
-                self.input(row.partition, row.text.encode(), row.at_cycles)
+            if state is not None:
+                self._load(state)
+            else:
+                for row in plan.configuration.input:
+                    self.input(row.partition, row.text.encode(), row.at_cycles)
         except BaseException:
             self.machine.close()
             raise
@@ -180,11 +200,52 @@ class Host:
         self._position_cycles = snapshot.position_cycles
         self._reason = snapshot.reason
 
+    def save(self, path: Path) -> None:
+        """Write the whole host to a file; one that cannot be written whole does not appear."""
+        write_state(path, self.machine.write, self._manifest)
+
     def result(self) -> HostResult:
         """Return the results as they are now."""
         return build_result(
             self.plan, self.machine, self._consoles, self._reason, interrupted=self._interrupted
         )
+
+    def _manifest(self, state_size_bytes: int, state_sha256: str) -> StateManifest:
+        """Return what goes into a state's file beside the machine's own state."""
+        names = [row.configuration.name for row in self.plan.partitions]
+        return StateManifest(
+            run=make_record(self.plan, self.inputs, cycles=self._position_cycles, result=None),
+            consoles=tuple(
+                SavedConsole(name, bytes(row.data), row.dropped_bytes)
+                for name, row in zip(names, self._consoles, strict=True)
+            ),
+            position_cycles=self._position_cycles,
+            exit_reason=self._reason,
+            state_hash=f"{self.machine.state_hash():016x}",
+            state_size_bytes=state_size_bytes,
+            state_sha256=state_sha256,
+        )
+
+    def _load(self, path: Path) -> None:
+        """Take the place of a saved host; this one has just booted."""
+        manifest = read_manifest(path)
+        require_same_host(path, manifest, self.plan)
+        verify_state(path, manifest)
+        try:
+            self.machine.read(path)
+        except UltravisorError as failure:
+            raise SnapshotError(f"{path}: cannot be restored: {failure.message}") from None
+        if f"{self.machine.state_hash():016x}" != manifest.state_hash:
+            message = f"{path}: the restored host is not the one that was saved"
+            raise SnapshotError(message, "save it again with this build of the extension")
+        # What the boot itself wrote is in the saved consoles already.
+        self._drain(None, None, discard=True)
+        for console, saved in zip(self._consoles, manifest.consoles, strict=True):
+            console.data[:] = saved.data
+            console.dropped_bytes = saved.dropped_bytes
+        self.inputs = list(manifest.run.inputs)
+        self._position_cycles = manifest.position_cycles
+        self._reason = manifest.exit_reason
 
     def _wake(self) -> None:
         """What comes from outside may end a wait that nothing inside could."""

@@ -78,6 +78,15 @@ def resolve(arguments: Sequence[str], **settings: object) -> Configuration:
     return merged
 
 
+def configuration_path(argument: str) -> Path | None:
+    """Return the TOML file that an argument of `boot` names; None where it names an image."""
+    path = Path(argument)
+    if path.is_file():
+        return path if path.suffix == ".toml" else None
+    bundled = BUNDLED / f"{argument}.toml"
+    return bundled if _is_bare(argument) and bundled.is_file() else None
+
+
 def override(configuration: Configuration, **settings: object) -> Configuration:
     """Return the configuration with [host] settings replaced where one is not None."""
     given = {key: value for key, value in settings.items() if value is not None}
@@ -100,15 +109,13 @@ def _resolve_one(argument: str) -> Configuration:
     path = Path(argument)
     if path.is_dir():
         raise NotFoundError(f"{argument}: is a directory", "name a file in it")
+    configuration = configuration_path(argument)
+    if configuration is not None:
+        return load_configuration(configuration)
     if not path.is_file():
-        bundled = BUNDLED / f"{argument}.toml"
-        if _is_bare(argument) and bundled.is_file():
-            return load_configuration(bundled)
         image = str(find_image(argument)) if not _is_bare(argument) else argument
         find_image(image)
         return _of_image(argument, image)
-    if path.suffix == ".toml":
-        return load_configuration(path)
     return _of_image(path.stem, argument)
 
 

@@ -39,12 +39,14 @@ def build_result(
     interrupted: bool,
 ) -> HostResult:
     """Return the results as they are now."""
+    # Hashing brings lazily kept state up to date, and with it the work of who was cut off.
+    state_hash = f"{machine.state_hash():016x}"
     statistics = [
         machine.partition_statistics(number) for number in range(1, len(plan.partitions) + 1)
     ]
     return HostResult(
         seed=plan.configuration.host.seed,
-        state_hash=f"{machine.state_hash():016x}",
+        state_hash=state_hash,
         exit=_exit(plan, machine, statistics, reason, interrupted),
         processors=tuple(
             _processor_result(machine, number) for number in range(machine.options.processor_count)

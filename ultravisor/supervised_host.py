@@ -25,6 +25,7 @@ from ultravisor.machine.supervised import INTERRUPT_SIGNAL, Channel, ChannelClos
 from ultravisor.plan import HostPlan, make_plan
 from ultravisor.recording import make_record
 from ultravisor.results import ConsoleOutput, HostResult, LogLine, Progress
+from ultravisor.saved_state import partial_path, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +55,7 @@ class InputRequest(Struct, frozen=True, tag="input"):
 
 
 class CallRequest(Struct, frozen=True, tag="call"):
-    """Call a method with one or no argument: stop, snapshot, restore, result."""
+    """Call a method with one or no argument: stop, snapshot, restore, save, result."""
 
     method: str
     argument: str | int | None = None
@@ -92,6 +93,7 @@ class SupervisedHost:
         *,
         log: LogCategory = LOG_NOTHING,
         replay_path: Path | None = None,
+        state: Path | None = None,
     ) -> None:
         """Start the child and boot the host in it; errors are raised here as in-process."""
         plan = configuration if isinstance(configuration, HostPlan) else make_plan(configuration)
@@ -100,13 +102,15 @@ class SupervisedHost:
             InputEntry(row.partition, row.at_cycles, row.text.encode())
             for row in plan.configuration.input
         ]
+        if state is not None:
+            self.inputs = list(read_manifest(state).run.inputs)
         self._replay_path = replay_path
         self._position_cycles = 0
         self._limit_cycles: int | None = None
         self._snapshots: dict[int, int] = {}
         self._death: SupervisedFailure | None = None
         self._closed = False
-        self._child = Child(lambda channel: _serve(plan, log, channel))
+        self._child = Child(lambda channel: _serve(plan, log, state, channel))
         try:
             self._answer(type(None))
         except BaseException:
@@ -191,6 +195,24 @@ class SupervisedHost:
         """Return what a partition has written so far."""
         self._send(CallRequest("console", name))
         return self._answer(bytes)
+
+    def save(self, path: Path) -> None:
+        """Write the whole host to a file; one that cannot be written whole does not appear."""
+        try:
+            self._send(CallRequest("save", str(path)))
+            self._answer(type(None))
+        except UltravisorError:
+            self._remove_partial(path)
+            raise
+        except BaseException:
+            # Ctrl-C: the answer is still on its way, and nobody will read it.
+            self.close()
+            self._remove_partial(path)
+            raise
+
+    def _remove_partial(self, path: Path) -> None:
+        """Remove what a child left that died while it wrote."""
+        partial_path(path, self.process).unlink(missing_ok=True)
 
     def result(self) -> HostResult:
         """Return the results as they are now."""
@@ -278,12 +300,12 @@ def _exception(failure: Failure) -> UltravisorError:
     return MachineError(failure.message, failure.hint)
 
 
-def _serve(plan: HostPlan, log: LogCategory, channel: Channel) -> None:
+def _serve(plan: HostPlan, log: LogCategory, state: Path | None, channel: Channel) -> None:
     """Run a host for the parent until it goes away; the child's whole life."""
     from ultravisor.host import Host
 
     try:
-        host = Host(plan, log=log)
+        host = Host(plan, log=log, state=state)
     except UltravisorError as failure:
         channel.send(encode(Failure(type(failure).__name__, failure.message, failure.hint)))
         return
@@ -350,6 +372,8 @@ class _Server:
                 self.host.restore(self.snapshots[request.argument])
             case "stop":
                 self.host.stop(name)
+            case "save":
+                self.host.save(Path(name))
             case "console":
                 return self.host.console(name)
             case "result":

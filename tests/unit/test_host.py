@@ -87,6 +87,16 @@ def test_pausing_is_invisible(make: Maker, cycles: int) -> None:
         assert host.run() == expected
 
 
+@pytest.mark.parametrize("monitor", ["native", "simulated"])
+def test_results_of_a_paused_host_are_settled(monitor: str) -> None:
+    with Host(resolve(["demo"], monitor=monitor)) as host:
+        for _ in range(10):
+            result = host.run(50_000)
+            assert host.result() == result
+            work = sum(row.work for row in result.partitions)
+            assert work == sum(row.guest_cycles for row in result.processors)
+
+
 def test_logging_is_invisible() -> None:
     configuration = resolve(["pingpong"])
     lines: list[LogLine] = []

@@ -21,12 +21,18 @@ from ultravisor.errors import ExitCode, OutputError, UltravisorError
 
 VERBS = {
     "boot": Verb("ultravisor.cli.boot", "Boot images or a configuration, and show what they do."),
+    "check": Verb("ultravisor.cli.check", "List what an image must not contain, with advice."),
     "replay": Verb("ultravisor.cli.replay", "Run a recorded run again, and compare."),
+    "snap": Verb("ultravisor.cli.snap", "Save a host's state to a file, and restore it."),
     "demo": Verb("ultravisor.cli.demo", "Boot the bundled host, under both builds of the monitor."),
     "bench": Verb("ultravisor.cli.bench", "Measure speed and costs."),
+    "config": Verb("ultravisor.cli.config", "Show the configuration that a boot would use."),
+    "completion": Verb("ultravisor.cli.completion", "Print a shell's completion script."),
     "doctor": Verb("ultravisor.cli.doctor", "Say whether this installation works."),
 }
 
+# Set by the scripts of `ultravisor completion`.
+COMPLETION_VARIABLE = "_ULTRAVISOR_COMPLETE"
 OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 
 HELP = """An x86 para-virtualization emulator with a cycle-level core.
@@ -82,7 +88,10 @@ def group(context: click.Context) -> None:
 def _run_group(arguments: list[str] | None) -> object:
     try:
         return group.main(arguments, prog_name="ultravisor", standalone_mode=False)
-    except SystemExit:
+    except SystemExit as end:
+        if COMPLETION_VARIABLE in os.environ:
+            # A shell asked for completions, and click has answered.
+            return end.code
         # What click makes of a broken pipe.
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
 

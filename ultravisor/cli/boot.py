@@ -14,6 +14,9 @@ from typing import Any
 
 import click
 
+from ultravisor.cli.completion import complete_hosts
+from ultravisor.cli.host_options import host_options, take_settings
+
 CATEGORIES = ("hypercall", "trap", "switch", "event", "partition", "mark", "all")
 
 
@@ -30,6 +33,12 @@ class BootOptions:
     as_json: bool
     quiet: bool
     supervise: bool
+    check: str
+    """What happens to an image with findings: nothing, a warning, or a refusal."""
+    snapshot: Path | None
+    """A saved state of the same host, in place of a start."""
+    exit_from: str | None
+    """The partition whose exit code is the command's; None: the run's own."""
 
 
 def _categories(
@@ -56,23 +65,26 @@ FILE is an ELF64 image, a TOML configuration, or the name of a bundled one. Seve
 become one host, their partitions spread over the processors.
 """,
 )
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--seed", type=click.IntRange(0), help="The one source of randomness.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=complete_hosts)
 @click.option("--cycles", type=click.IntRange(0), help="Stop when the clocks reach this.")
-@click.option("--processors", type=click.IntRange(1, 8), help="Physical processors, 1 to 8.")
-@click.option("--memory", type=click.IntRange(64), metavar="MIB", help="Machine memory in MiB.")
+@host_options
 @click.option(
-    "--monitor", type=click.Choice(["native", "simulated"]), help="Which build of the monitor."
+    "--check",
+    type=click.Choice(["off", "warn", "refuse"]),
+    default="warn",
+    show_default=True,
+    help="What to do about instructions that a guest must not use.",
 )
 @click.option(
-    "--timing",
-    type=click.Choice(["off", "unit"]),
-    help="off: work is bytes of code; unit: one cycle an instruction.",
+    "--snapshot",
+    type=click.Path(path_type=Path),
+    metavar="STATE",
+    help="Go on from a state that `ultravisor snap save` wrote of the same host.",
 )
 @click.option(
-    "--clock",
-    type=click.Choice(["guest", "machine"]),
-    help="What slots and timers run by: guest work, or the monitor's too.",
+    "--exit-from",
+    metavar="PARTITION",
+    help="End with this partition's exit code, 0 to 255.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 @click.option(
@@ -95,32 +107,39 @@ become one host, their partitions spread over the processors.
 )
 def command(files: tuple[str, ...], no_supervise: bool, **given: Any) -> int:
     """Boot, and return the exit code."""
-    names = ("seed", "processors", "monitor", "timing", "clock")
-    settings = {name: given[name] for name in names} | {"memory_mib": given["memory"]}
     return boot(
         BootOptions(
             files=files,
-            settings=settings,
+            settings=take_settings(given),
             cycles=given["cycles"],
             log=given["log"],
             record=given["record"],
             as_json=given["as_json"],
             quiet=given["quiet"],
             supervise=not no_supervise,
+            check=given["check"],
+            snapshot=given["snapshot"],
+            exit_from=given["exit_from"],
         )
     )
 
 
 def boot(options: BootOptions) -> int:
     """Check everything, run the host, print what came out."""
+    from ultravisor.cli.exit_from import exit_as, require_partition
     from ultravisor.cli.output_file import OutputFile
     from ultravisor.cli.session import SessionOptions, report_internal_failure, run_session
     from ultravisor.errors import ExitCode
     from ultravisor.plan import make_plan
     from ultravisor.resolution import resolve
 
-    configuration = resolve(options.files, **options.settings)
-    plan = make_plan(configuration)
+    plan = make_plan(resolve(options.files, **options.settings))
+    if options.exit_from is not None:
+        require_partition(plan, options.exit_from)
+    if options.check != "off":
+        from ultravisor.cli.image_warning import check_images
+
+        check_images(plan, refuse=options.check == "refuse")
     record = OutputFile(options.record) if options.record is not None else None
     try:
         session = run_session(
@@ -132,6 +151,7 @@ def boot(options: BootOptions) -> int:
                 progress=not options.quiet and not options.as_json,
                 supervise=options.supervise,
                 replay_path=options.record,
+                state=options.snapshot,
             ),
         )
         if record is not None:
@@ -139,12 +159,15 @@ def boot(options: BootOptions) -> int:
     finally:
         if record is not None:
             record.close()
+    result = session.result
+    if options.exit_from is not None:
+        result = exit_as(result, options.exit_from)
     if options.as_json:
-        print(session.result.to_json())
+        print(result.to_json())
     elif not options.quiet:
         from ultravisor.cli.table import print_result
 
-        print_result(session.result, sys.stdout)
+        print_result(result, sys.stdout)
     if session.result.exit.code == ExitCode.INTERNAL:
         report_internal_failure(session, options.record)
-    return session.result.exit.code
+    return result.exit.code

@@ -44,7 +44,9 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb; suggest the nearest one for a name that is none."""
-        if args and args[0] not in self.verbs and not args[0].startswith("-"):
+        wrong = bool(args) and args[0] not in self.verbs and not args[0].startswith("-")
+        # A shell that completes asks about words which nobody has sent off yet.
+        if wrong and not ctx.resilient_parsing:
             close = difflib.get_close_matches(args[0], self.verbs, 1)
             hint = f" Did you mean `{close[0]}`?" if close else ""
             ctx.fail(f"No such command `{args[0]}`.{hint}")

@@ -17,6 +17,7 @@ from ultravisor.cli.progress_line import ProgressLine
 from ultravisor.errors import ExitCode
 from ultravisor.log_lines import parse_categories
 from ultravisor.recording import RunRecord, make_record
+from ultravisor.results import ConsoleOutput
 from ultravisor.supervised_host import SupervisedHost, write_replay
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
     from ultravisor.host import Host
     from ultravisor.inputs import InputEntry
     from ultravisor.plan import HostPlan
-    from ultravisor.results import ConsoleOutput, HostResult, LogLine
+    from ultravisor.results import HostResult, LogLine
+
+
+# A run that ended so has not come where its state was wanted.
+NOT_SAVED = (ExitCode.INTERRUPTED, ExitCode.INTERNAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,10 @@ class SessionOptions:
     """The input log of a replay, beside the configuration's own input."""
     replay_path: Path | None = None
     """Where the replay of a failure goes; None: a file with a name of its own."""
+    state: Path | None = None
+    """A saved state to go on from, in place of a boot."""
+    save: Path | None = None
+    """Where to save the state at the end, when the run came there by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,9 @@ def run_session(plan: HostPlan, options: SessionOptions) -> SessionResult:
         )
 
     with _open_host(plan, options) as host, _interruptible(host):
+        if options.state is not None and options.consoles:
+            for name in names:
+                printer.write(ConsoleOutput(name, host.console(name), 0))
         try:
             result = _run_with_inputs(host, options, run)
         finally:
@@ -83,6 +95,8 @@ def run_session(plan: HostPlan, options: SessionOptions) -> SessionResult:
             if options.consoles:
                 printer.finish()
         interrupted = result.exit.code == ExitCode.INTERRUPTED
+        if options.save is not None and result.exit.code not in NOT_SAVED:
+            host.save(options.save)
         cycles = host.position_cycles if interrupted else options.cycles
         record = make_record(plan, host.inputs, cycles=cycles, result=result)
     return SessionResult(result, record)
@@ -119,10 +133,10 @@ def report_internal_failure(session: SessionResult, path: Path | None) -> None:
 def _open_host(plan: HostPlan, options: SessionOptions) -> Host | SupervisedHost:
     log = parse_categories(options.log)
     if options.supervise:
-        return SupervisedHost(plan, log=log, replay_path=options.replay_path)
+        return SupervisedHost(plan, log=log, replay_path=options.replay_path, state=options.state)
     from ultravisor.host import Host
 
-    return Host(plan, log=log)
+    return Host(plan, log=log, state=options.state)
 
 
 @contextmanager

@@ -89,6 +89,11 @@ class Image:
         """Return the image's symbols; an image without any has an empty table."""
         return read_symbols(self.data)
 
+    @cached_property
+    def functions(self) -> tuple[int, ...]:
+        """Return the addresses of the image's function symbols, ascending."""
+        return read_functions(self.data)
+
     @property
     def size_bytes(self) -> int:
         """Return how much memory the segments need."""
@@ -129,19 +134,31 @@ def parse_image(data: bytes, path: str) -> Image:
 
 def read_symbols(data: bytes) -> SymbolTable:
     """Return the symbols of ELF bytes; a damaged symbol table counts as none."""
+    return SymbolTable(
+        (symbol["st_value"], symbol["st_size"], symbol.name)
+        for symbol in _placed_symbols(data, ("STT_FUNC", "STT_NOTYPE", "STT_OBJECT"))
+    )
+
+
+def read_functions(data: bytes) -> tuple[int, ...]:
+    """Return the addresses of the function symbols of ELF bytes, ascending."""
+    return tuple(sorted({symbol["st_value"] for symbol in _placed_symbols(data, ("STT_FUNC",))}))
+
+
+def _placed_symbols(data: bytes, kinds: tuple[str, ...]) -> list[Any]:
+    """Return the symbols of some kinds that stand in a section; none of a damaged table."""
     try:
         section = ELFFile(io.BytesIO(data)).get_section_by_name(".symtab")
         if not isinstance(section, SymbolTableSection):
-            return SymbolTable(())
-        rows = [
-            (symbol["st_value"], symbol["st_size"], symbol.name)
+            return []
+        return [
+            symbol
             for symbol in section.iter_symbols()
-            if symbol["st_info"]["type"] in ("STT_FUNC", "STT_NOTYPE", "STT_OBJECT")
+            if symbol["st_info"]["type"] in kinds
             and symbol["st_shndx"] not in ("SHN_UNDEF", "SHN_ABS")
         ]
     except DECODE_ERRORS:
-        return SymbolTable(())
-    return SymbolTable(rows)
+        return []
 
 
 def unpack_structure(name: str, data: bytes) -> dict[str, int]:
