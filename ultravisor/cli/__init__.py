@@ -35,7 +35,7 @@ VERBS = {
 COMPLETION_VARIABLE = "_ULTRAVISOR_COMPLETE"
 OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 
-HELP = """An x86 para-virtualization emulator with a cycle-level core.
+HELP = """An x86 para-virtualization emulator: boot guests, contain them, measure them.
 
 \b
 Examples:
