@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Ultravisor: an x86 para-virtualization emulator with a cycle-level core.
+"""Ultravisor: an x86 para-virtualization emulator.
 
 Owns the version and the names that users of the library need first. They are imported
 when they are used, so that `ultravisor --help` imports nothing else.
