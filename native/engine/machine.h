@@ -247,7 +247,6 @@ void log_return(struct machine *machine, struct physical_processor *processor,
                 const struct virtual_processor *next);
 /* Guest cycles of a virtual processor so far. */
 uint64_t machine_work(const struct machine *machine, uint32_t virtual_processor);
-uint64_t machine_clock(const struct machine *machine, const struct physical_processor *processor);
 
 static inline bool address_is_monitor(uint64_t address)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the host does for a monitor of either build: called by platform_native.c directly
- * and by simulated_build.c when the doorbell rings. Arguments from a doorbell come from
+ * and by doorbell.c when the doorbell rings. Arguments from a doorbell come from
  * the simulated monitor, which is ours, but processors and partitions are checked there.
  */
 #ifndef PLATFORM_HOST_H

@@ -6,20 +6,12 @@
 #include <string.h>
 
 #include "machine.h"
+#include "platform_host.h"
 
-uint64_t machine_clock(const struct machine *machine, const struct physical_processor *processor)
-{
-    (void)machine;
-    if (processor->engine != NULL) {
-        engine_settle(processor->engine);
-    }
-    return processor->clock;
-}
-
-static struct physical_processor *processor_running(struct machine *machine, uint32_t partition)
+static uint32_t processor_running(struct machine *machine, uint32_t partition)
 {
     uint32_t first = machine->monitor->partitions[partition].first_virtual_processor;
-    return &machine->processors[processor_of(machine, first)];
+    return processor_of(machine, first);
 }
 
 void record_console(struct machine *machine, uint32_t partition, const uint8_t *data,
@@ -30,7 +22,7 @@ void record_console(struct machine *machine, uint32_t partition, const uint8_t *
     if (room == NULL) {
         return;
     }
-    chunk.clock_cycles = machine_clock(machine, processor_running(machine, partition));
+    chunk.clock_cycles = host_time(machine, processor_running(machine, partition));
     chunk.partition = partition;
     chunk.size_bytes = size_bytes;
     memcpy(room, &chunk, sizeof chunk);
@@ -74,7 +66,7 @@ void record_mark(struct machine *machine, uint32_t virtual_processor, uint64_t i
         &machine->monitor->virtual_processors[virtual_processor];
     struct physical_processor *processor = &machine->processors[record->processor];
     memset(mark, 0, sizeof *mark);
-    mark->clock_cycles = machine_clock(machine, processor);
+    mark->clock_cycles = host_time(machine, processor->id);
     mark->guest_cycles = machine_work(machine, virtual_processor);
     mark->id = id;
     mark->value = value;
@@ -145,7 +137,7 @@ void log_entry(struct machine *machine, struct physical_processor *processor,
     if (!is_traced(machine, record)) {
         return;
     }
-    log->clock_cycles = machine_clock(machine, processor);
+    log->clock_cycles = host_time(machine, processor->id);
     log->category = category_of(record, registers->vector);
     log->processor = processor->id;
     log->virtual_processor = record->id;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The run loop over a machine's processors: one thread, fixed order, rounds. How one processor
- * runs is the build's; when a guest may be told the difference is nobody's: pauses and
- * rounds are invisible but to guests on several processors, who see the interleave.
+ * runs is the build's. Pauses are invisible to guests; rounds are too, but for guests on
+ * several processors, which can tell the interleave.
  */
 #include <string.h>
 

@@ -19,10 +19,9 @@ int view_open(struct machine *machine)
     return NATIVE_OK;
 }
 
-/* Slots whose owner nobody gave a quantum are none; the periods are sums. */
+/* Starts and periods are sums of the quanta. There is one generation, in force from the start. */
 void view_publish(struct machine *machine)
 {
-    struct view_region *region = (struct view_region *)(void *)machine->memory.view_alias;
     for (uint32_t id = 0; id < machine->view->processor_count; id++) {
         struct view_processor *processor = &machine->view->processors[id];
         uint64_t start_cycles = 0;
@@ -32,7 +31,6 @@ void view_publish(struct machine *machine)
         }
         processor->period_cycles = start_cycles;
     }
-    __atomic_store_n(&region->generation, region->generation, __ATOMIC_RELEASE);
 }
 
 static int find_virtual_processor(struct machine *machine, uint32_t partition, uint32_t index,

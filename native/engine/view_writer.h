@@ -12,7 +12,7 @@ struct machine;
 
 /* The first body, to be filled until the boot. */
 int view_open(struct machine *machine);
-/* Puts the generation in force: from here on the monitor may read it. */
+/* Completes the maps of slots: from here on the monitor may read the view. */
 void view_publish(struct machine *machine);
 /* Descriptor table, the monitor's page tables, frame count: what firmware hands over. */
 void firmware_prepare(struct machine *machine);
