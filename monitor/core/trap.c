@@ -256,6 +256,23 @@ static void trap_guest(struct virtual_processor *current, uint64_t vector)
     }
 }
 
+/* The machine's: what the partition does there no processor of this kind can do. */
+static void trap_take_failure(uint32_t processor)
+{
+    struct monitor *monitor = monitor_state();
+    uint32_t partition = monitor->failed_partition;
+    struct stop_record *stop;
+
+    monitor->failed_partition = 0;
+    if (partition == 0 || partition >= PARTITION_LIMIT) {
+        return;
+    }
+    stop = partition_stop(&monitor->partitions[partition], STOP_unsupported, processor);
+    if (stop != NULL) {
+        stop->rip = monitor->failed_rip;
+    }
+}
+
 /* The operator's: the host has left it in the monitor's state before the kick. */
 static void trap_take_order(uint32_t processor)
 {
@@ -286,6 +303,7 @@ void trap_handle(struct virtual_processor *current)
         }
     }
     if (vector == ENTRY_KICK) {
+        trap_take_failure(current->processor);
         trap_take_order(current->processor);
     }
     if (scheduling) {

@@ -11,11 +11,13 @@
 #include "machine_memory.h"
 
 #define CACHE_ENTRY_COUNT 8192u
+#define INSTRUCTION_SIZE_LIMIT_BYTES 15u
 
 struct block_cache {
     csh decoders[2]; /* of 64-bit and of 32-bit code */
     cs_insn *instruction; /* scratch, allocated once */
     uint64_t generation;
+    bool mixes_flags;
     uint8_t code[BLOCK_SIZE_LIMIT_BYTES];
     struct block blocks[CACHE_ENTRY_COUNT];
 };
@@ -218,6 +220,11 @@ static enum unsupported classify(const cs_insn *instruction, bool narrow)
     case X86_INS_OUTSW:
     case X86_INS_OUTSD:
         return UNSUPPORTED_PROTECTION;
+    case X86_INS_EXTRQ: /* SSE4a, in whose place the engine executes something shorter */
+    case X86_INS_INSERTQ:
+    case X86_INS_VMREAD:
+    case X86_INS_VMWRITE:
+        return UNSUPPORTED_UNDEFINED;
     default:
         return is_vector_extension(instruction->bytes, instruction->size, narrow)
                    ? UNSUPPORTED_UNDEFINED
@@ -225,8 +232,44 @@ static enum unsupported classify(const cs_insn *instruction, bool narrow)
     }
 }
 
+/*
+ * What the decoder does not know is undefined: anything could hide behind it. But an engine that
+ * raises an exception stops reading, so that a block may end within a known instruction.
+ */
+static enum unsupported classify_last(struct block_cache *cache, struct code_space space,
+                                      uint64_t address, size_t seen_bytes)
+{
+    const uint8_t *code = cache->code;
+    uint64_t at = address;
+    uint32_t size_bytes = INSTRUCTION_SIZE_LIMIT_BYTES;
+    if (!read_code(cache, space, address, size_bytes)) {
+        size_bytes = PAGE_SIZE_BYTES - (uint32_t)(address % PAGE_SIZE_BYTES);
+        if (!read_code(cache, space, address, size_bytes)) {
+            return UNSUPPORTED_UNDEFINED;
+        }
+    }
+    size_t left = size_bytes;
+    if (cs_disasm_iter(decoder_of(cache, space), &code, &left, &at, cache->instruction) &&
+        cache->instruction->size > seen_bytes) {
+        return classify(cache->instruction, space.narrow);
+    }
+    return UNSUPPORTED_UNDEFINED;
+}
+
+/* The engine hands it flags that are not computed yet. */
+static bool is_wide_exchange(const cs_insn *instruction)
+{
+    return instruction->id == X86_INS_CMPXCHG8B || instruction->id == X86_INS_CMPXCHG16B;
+}
+
+bool block_mixes_flags(const struct block_cache *cache)
+{
+    return cache->mixes_flags;
+}
+
 enum unsupported block_unsupported(struct block_cache *cache, struct code_space space,
-                                   uint64_t address, uint32_t size_bytes, uint64_t *at)
+                                   uint64_t address, uint32_t size_bytes, uint32_t translated_count,
+                                   uint64_t *at)
 {
     if (!read_code(cache, space, address, size_bytes)) {
         return SUPPORTED; /* nothing to execute: the fetch faults */
@@ -234,17 +277,20 @@ enum unsupported block_unsupported(struct block_cache *cache, struct code_space 
     const uint8_t *code = cache->code;
     size_t left = size_bytes;
     uint64_t next = address;
+    uint32_t count = 0;
+    cache->mixes_flags = false;
     while (left > 0) {
-        const uint8_t *start = code;
         *at = next;
         if (!cs_disasm_iter(decoder_of(cache, space), &code, &left, &next, cache->instruction)) {
-            return is_vector_extension(start, (uint32_t)left, space.narrow) ? UNSUPPORTED_UNDEFINED
-                                                                            : SUPPORTED;
+            return classify_last(cache, space, next, left);
         }
         enum unsupported class = classify(cache->instruction, space.narrow);
         if (class != SUPPORTED) {
             return class;
         }
+        cache->mixes_flags |= is_wide_exchange(cache->instruction);
+        count++;
     }
-    return SUPPORTED;
+    *at = address;
+    return translated_count == 0 || translated_count == count ? SUPPORTED : UNSUPPORTED_UNKNOWN;
 }
