@@ -136,11 +136,17 @@ static void trap_exception(struct virtual_processor *current, uint64_t vector, u
     }
 }
 
+/* The addresses of a 32-bit guest wrap: what follows its last byte is at 0. */
+static void trap_go_to(struct virtual_processor *current, uint64_t rip)
+{
+    current->registers.rip = record_is_32(current) ? (uint32_t)rip : rip;
+}
+
 /* The guest may not use the instruction before rip. */
 static void trap_undo(struct virtual_processor *current, uint64_t size_bytes, uint64_t vector,
                       uint64_t error_code)
 {
-    current->registers.rip -= size_bytes;
+    trap_go_to(current, current->registers.rip - size_bytes);
     trap_exception(current, vector, error_code, 0);
 }
 
@@ -230,7 +236,7 @@ static void trap_guest(struct virtual_processor *current, uint64_t vector)
     bool vmcall = vector == TRAP_INVALID_OPCODE && trap_is_vmcall(current);
 
     if (vmcall) {
-        current->registers.rip += VMCALL_SIZE_BYTES;
+        trap_go_to(current, current->registers.rip + VMCALL_SIZE_BYTES);
     }
     if (vector == TRAP_PAGE_FAULT) {
         trap_page_fault(current);
