@@ -128,6 +128,27 @@ static void user_exception_pushes_a_frame(void)
     CHECK_EQUAL(fake_shared(1, 0)->events_masked, 1);
 }
 
+/* Bases come with the selectors, which no mode owns: nothing is swapped on the way. */
+static void bases_are_not_swapped(void)
+{
+    struct virtual_processor *record = fake_simple_32();
+
+    record->gs_base = 0x5000;
+    record->gs_base_other = 0x6000;
+    fake_bases[0] = (struct fake_bases){0x7000, 0x8000};
+    fake_handler_set(1, 6, 0, GUEST_HANDLER);
+    fake_user_mode_enter_32(record, USER_EIP, USER_STACK);
+    CHECK_EQUAL(record->gs_base, 0x5000);
+    CHECK_EQUAL(record->gs_base_other, 0x6000);
+    (void)fake_enter(record, 6, 0);
+    check_in_kernel(record, GUEST_STACK_TOP - FRAME_BYTES);
+    CHECK_EQUAL(record->gs_base, 0x5000);
+    CHECK_EQUAL(record->gs_base_other, 0x6000);
+    CHECK_EQUAL(fake_bases[0].fs, 0x7000);
+    CHECK_EQUAL(fake_bases[0].gs, 0x8000);
+    CHECK_EQUAL(record->root_address, MONITOR_ROOTS_ADDRESS);
+}
+
 /* A 32-bit kernel goes to user mode by an `iret` of its own: the monitor is not told. */
 static void mode_is_what_the_code_segment_says(void)
 {
@@ -397,6 +418,7 @@ static void iret_restores_the_frame(void)
     CHECK_EQUAL(record->registers.rax, 0xaaaaaaaa);
     CHECK_EQUAL(record->registers.rcx, 0xbbbbbbbb);
     CHECK_EQUAL(record->registers.rdx, 0xcccccccc);
+    CHECK_EQUAL(record->registers.r11, 0x1234); /* the frame has none */
     CHECK_EQUAL(record->registers.rip, GUEST_HANDLER);
     CHECK_EQUAL(record->registers.rsp, USER_STACK);
     CHECK_EQUAL(record->registers.rflags, 0x240fd7); /* IF and bit 1 set; IOPL NT RF VM gone */
@@ -482,6 +504,7 @@ static void event_is_delivered_in_either_mode(void)
 static const struct test tests[] = {
     {"kernel_exception_pushes_a_frame", kernel_exception_pushes_a_frame},
     {"user_exception_pushes_a_frame", user_exception_pushes_a_frame},
+    {"bases_are_not_swapped", bases_are_not_swapped},
     {"mode_is_what_the_code_segment_says", mode_is_what_the_code_segment_says},
     {"entry_is_sanitised", entry_is_sanitised},
     {"page_fault_names_a_32_bit_address", page_fault_names_a_32_bit_address},

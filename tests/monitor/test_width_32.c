@@ -320,7 +320,9 @@ static void ranges_end_at_4_gib(void)
     CHECK(guest_memory_check(record, last_bytes, 16, GUEST_WRITE));
     CHECK(!guest_memory_check(record, ADDRESS_END_32, 1, GUEST_READ));
     CHECK(!guest_memory_check(record, ~0ull, 1, GUEST_READ));
-    CHECK_EQUAL(guest_memory_address(record, ADDRESS_END_32 + GUEST_DATA, GUEST_READ), 0);
+    for (uint32_t bit = 32; bit < 64; bit++) {
+        CHECK_EQUAL(guest_memory_address(record, GUEST_DATA | 1ull << bit, GUEST_READ), 0);
+    }
     CHECK(guest_memory_address(record, GUEST_DATA, GUEST_READ) != 0);
 }
 
