@@ -326,6 +326,24 @@ static void ranges_end_at_4_gib(void)
     CHECK(guest_memory_address(record, GUEST_DATA, GUEST_READ) != 0);
 }
 
+/* The same guest ends with the same code in either width. */
+static void exit_code_keeps_its_sign(void)
+{
+    static const uint64_t codes[] = {0, 7, 0x7fffffff, 0xffffffff80000000, ~0ull};
+
+    for (uint32_t index = 0; index < sizeof(codes) / sizeof(codes[0]); index++) {
+        for (uint32_t width = 32; width <= 64; width += 32) {
+            struct virtual_processor *record = fake_simple_of(width);
+
+            memcpy(fake_guest(1, GUEST_DATA), "over", 4);
+            (void)fake_call(record, HC_partition_exit, codes[index], GUEST_DATA, 4, 0);
+            CHECK_EQUAL(fake_partition(1)->stop.reason, STOP_exit);
+            CHECK_EQUAL(fake_partition(1)->stop.exit_code, codes[index]);
+            CHECK(strcmp(fake_partition(1)->stop.text, "over") == 0);
+        }
+    }
+}
+
 static void code_addresses_end_at_4_gib(void)
 {
     struct virtual_processor *record = fake_simple_32();
@@ -385,6 +403,7 @@ static const struct test tests[] = {
     {"vmcall_at_the_very_end_goes_on_at_0", vmcall_at_the_very_end_goes_on_at_0},
     {"forbidden_interrupt_at_the_very_end", forbidden_interrupt_at_the_very_end},
     {"ranges_end_at_4_gib", ranges_end_at_4_gib},
+    {"exit_code_keeps_its_sign", exit_code_keeps_its_sign},
     {"code_addresses_end_at_4_gib", code_addresses_end_at_4_gib},
     {"calls_of_the_other_width_do_not_exist", calls_of_the_other_width_do_not_exist},
     {"all_translations_have_a_32_bit_name", all_translations_have_a_32_bit_name},
