@@ -114,7 +114,11 @@ static void root_has_four_entries(void)
     for (uint32_t slot = ROOT_ENTRY_COUNT_32; slot < TABLE_ENTRY_COUNT; slot++) {
         words[0] = child;
         words[slot] = slot % 2 == 0 ? child : ENTRY_SOFTWARE;
-        CHECK(fake_refused(record, ERROR_invalid_argument, HC_table_pin, table, 3, 0, 0));
+        CHECK_EQUAL(fake_call(record, HC_table_pin, table, 3, 0, 0), -ERROR_invalid_argument);
+        check_frame(OFFSET_L2, FRAME_TABLE_2, 2);
+        if (slot % 64 == ROOT_ENTRY_COUNT_32) {
+            CHECK(fake_refused(record, ERROR_invalid_argument, HC_table_pin, table, 3, 0, 0));
+        }
         words[slot] = 0;
     }
     for (uint32_t slot = 0; slot < ROOT_ENTRY_COUNT_32; slot++) {
@@ -134,8 +138,12 @@ static void closed_entries_stay_0(void)
     uint64_t child = ENTRY_OF(frame_at(OFFSET_L2), ENTRY_TABLE);
 
     for (uint32_t slot = ROOT_ENTRY_COUNT_32; slot < TABLE_ENTRY_COUNT; slot++) {
-        CHECK(update_refused(record, ERROR_invalid_argument, OFFSET_L3, slot, child));
+        CHECK_EQUAL(update_call(record, OFFSET_L3, slot, child), -ERROR_invalid_argument);
+        if (slot % 64 == ROOT_ENTRY_COUNT_32) {
+            CHECK(update_refused(record, ERROR_invalid_argument, OFFSET_L3, slot, child));
+        }
     }
+    check_frame(OFFSET_L2, FRAME_TABLE_2, 2);
     CHECK(update_refused(record, ERROR_invalid_argument, OFFSET_L3, 4, 0));
     CHECK(update_refused(record, ERROR_invalid_argument, OFFSET_L3, 511, ENTRY_SOFTWARE));
     for (uint32_t slot = 1; slot < ROOT_ENTRY_COUNT_32; slot++) {
