@@ -17,6 +17,7 @@
 #define PAGE_SHIFT 12
 #define PAGE_SIZE_BYTES 4096
 #define TABLE_ENTRY_COUNT 512
+#define ROOT_ENTRY_COUNT_32 4 /* used entries of a 32-bit guest's root: the others are 0 */
 
 /* L4 slots 256 to 271 of every address space are the monitor's. */
 #define MONITOR_SLOT_FIRST 256

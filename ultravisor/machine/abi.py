@@ -14,6 +14,8 @@ ABI_VERSION: Final = 1
 PAGE_SHIFT: Final = 12
 PAGE_SIZE_BYTES: Final = 4096
 TABLE_ENTRY_COUNT: Final = 512
+ROOT_ENTRY_COUNT_32: Final = 4
+"""Used entries of a 32-bit guest's root: the others are 0."""
 MONITOR_SLOT_FIRST: Final = 256
 MONITOR_SLOT_COUNT: Final = 16
 ENTRY_PRESENT: Final = 0x1

@@ -41,6 +41,10 @@ static inline void platform_or(uint64_t *word, uint64_t bits)
     *word |= bits;
 }
 
+/* The engine's, where they live: platform_native.c. */
+void platform_selectors_save(struct virtual_processor *current);
+void platform_selectors_load(struct virtual_processor *current);
+
 /* The engine copies the bases with all registers, so the record is always right. */
 static inline void platform_bases_save(void *record)
 {
