@@ -36,7 +36,8 @@ static void walk_mark(uint64_t *const entries[LEVEL_LIMIT], uint32_t root_level,
     }
 }
 
-static uint64_t walk(const struct virtual_processor *record, uint64_t address, enum guest_access access, bool mark)
+static uint64_t walk(const struct virtual_processor *record, uint64_t address,
+                     enum guest_access access, bool mark)
 {
     /* The kernel of a 64-bit guest is user to the processor, the one of a 32-bit guest not. */
     uint64_t needed = record_is_32(record) ? ENTRY_PRESENT : ENTRY_PRESENT | ENTRY_USER;
@@ -67,8 +68,8 @@ static uint64_t walk(const struct virtual_processor *record, uint64_t address, e
     return (frame << PAGE_SHIFT) + address % PAGE_SIZE_BYTES;
 }
 
-bool guest_memory_check(const struct virtual_processor *record, uint64_t address, uint64_t size_bytes,
-                        enum guest_access access)
+bool guest_memory_check(const struct virtual_processor *record, uint64_t address,
+                        uint64_t size_bytes, enum guest_access access)
 {
     if (size_bytes != 0 && address + (size_bytes - 1) < address) {
         return false;
@@ -85,12 +86,14 @@ bool guest_memory_check(const struct virtual_processor *record, uint64_t address
     return true;
 }
 
-uint64_t guest_memory_address(const struct virtual_processor *record, uint64_t address, enum guest_access access)
+uint64_t guest_memory_address(const struct virtual_processor *record, uint64_t address,
+                              enum guest_access access)
 {
     return walk(record, address, access, true);
 }
 
-enum error guest_memory_peek(const struct virtual_processor *record, uint64_t address, void *to, uint64_t size_bytes)
+enum error guest_memory_peek(const struct virtual_processor *record, uint64_t address, void *to,
+                             uint64_t size_bytes)
 {
     uint8_t *target = to;
 
@@ -112,7 +115,8 @@ enum error guest_memory_peek(const struct virtual_processor *record, uint64_t ad
     return ERROR_none;
 }
 
-void guest_memory_touch(const struct virtual_processor *record, uint64_t address, uint64_t size_bytes)
+void guest_memory_touch(const struct virtual_processor *record, uint64_t address,
+                        uint64_t size_bytes)
 {
     while (size_bytes != 0) {
         uint64_t piece_bytes = guest_memory_piece(address, size_bytes);
@@ -124,7 +128,8 @@ void guest_memory_touch(const struct virtual_processor *record, uint64_t address
     }
 }
 
-enum error guest_memory_read(const struct virtual_processor *record, uint64_t address, void *to, uint64_t size_bytes)
+enum error guest_memory_read(const struct virtual_processor *record, uint64_t address, void *to,
+                             uint64_t size_bytes)
 {
     enum error error = guest_memory_peek(record, address, to, size_bytes);
 
@@ -134,8 +139,8 @@ enum error guest_memory_read(const struct virtual_processor *record, uint64_t ad
     return error;
 }
 
-enum error guest_memory_write(const struct virtual_processor *record, uint64_t address, const void *from,
-                              uint64_t size_bytes)
+enum error guest_memory_write(const struct virtual_processor *record, uint64_t address,
+                              const void *from, uint64_t size_bytes)
 {
     const uint8_t *source = from;
 

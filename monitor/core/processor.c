@@ -69,8 +69,7 @@ static struct virtual_processor *processor_sibling(const struct virtual_processo
 }
 
 static enum error start_check(const struct virtual_processor *caller,
-                              const struct virtual_processor *target,
-                              struct processor_start *start)
+                              const struct virtual_processor *target, struct processor_start *start)
 {
     enum error error;
 

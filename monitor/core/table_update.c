@@ -78,8 +78,7 @@ int64_t hc_table_update(struct virtual_processor *caller)
     if (count > TABLE_UPDATE_LIMIT) {
         return -ERROR_limit;
     }
-    error = guest_memory_peek(caller, argument(caller, 0), updates,
-                              count * sizeof(updates[0]));
+    error = guest_memory_peek(caller, argument(caller, 0), updates, count * sizeof(updates[0]));
     if (error == ERROR_none) {
         error = updates_take(caller->partition, updates, count);
     }

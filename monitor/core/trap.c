@@ -203,8 +203,7 @@ static bool trap_is_vmcall(const struct virtual_processor *current)
     uint8_t code[VMCALL_SIZE_BYTES];
 
     return current->user_mode == 0 &&
-           guest_memory_peek(current, current->registers.rip, code,
-                             sizeof(code)) == ERROR_none &&
+           guest_memory_peek(current, current->registers.rip, code, sizeof(code)) == ERROR_none &&
            code[0] == vmcall[0] && code[1] == vmcall[1] && code[2] == vmcall[2];
 }
 

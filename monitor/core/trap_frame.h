@@ -9,8 +9,7 @@
  * Writes the frame below the stack pointer on which the trap arrives. *address is where it
  * lies, or would lie: false when it could not be written.
  */
-bool trap_frame_write(struct virtual_processor *record, const struct trap *trap,
-                      uint64_t *address);
+bool trap_frame_write(struct virtual_processor *record, const struct trap *trap, uint64_t *address);
 
 /*
  * Reads the frame at the stack pointer, 32-bit ones widened; the registers that it holds in

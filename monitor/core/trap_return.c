@@ -35,9 +35,8 @@ static int64_t return_result(const struct virtual_processor *caller)
 {
     const struct registers *registers = &caller->registers;
 
-    return record_is_32(caller)
-               ? (int64_t)((uint32_t)registers->rax | registers->rdx << 32)
-               : (int64_t)registers->rax;
+    return record_is_32(caller) ? (int64_t)((uint32_t)registers->rax | registers->rdx << 32)
+                                : (int64_t)registers->rax;
 }
 
 int64_t hc_iret(struct virtual_processor *caller)
@@ -87,8 +86,8 @@ int64_t hc_trap_handlers_set(struct virtual_processor *caller)
     if (count > TRAP_VECTOR_LIMIT) {
         return -ERROR_limit;
     }
-    if (guest_memory_peek(caller, argument(caller, 0), handlers,
-                          count * sizeof(handlers[0])) != ERROR_none) {
+    if (guest_memory_peek(caller, argument(caller, 0), handlers, count * sizeof(handlers[0])) !=
+        ERROR_none) {
         return -ERROR_fault;
     }
     for (uint64_t index = 0; index < count; index++) {

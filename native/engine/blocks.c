@@ -90,7 +90,8 @@ static uint32_t count_instructions(struct block_cache *cache, struct code_space 
     size_t left = size_bytes;
     uint64_t at = address;
     uint32_t count = 0;
-    while (left > 0 && cs_disasm_iter(decoder_of(cache, space), &code, &left, &at, cache->instruction)) {
+    while (left > 0 &&
+           cs_disasm_iter(decoder_of(cache, space), &code, &left, &at, cache->instruction)) {
         count++;
     }
     return left > 0 ? count + 1 : count;
@@ -135,7 +136,8 @@ uint64_t block_last_start(struct block_cache *cache, struct code_space space, ui
     if (!read_code(cache, space, address, (uint32_t)left)) {
         return address;
     }
-    while (left > 0 && cs_disasm_iter(decoder_of(cache, space), &code, &left, &at, cache->instruction)) {
+    while (left > 0 &&
+           cs_disasm_iter(decoder_of(cache, space), &code, &left, &at, cache->instruction)) {
     }
     return at;
 }
@@ -195,8 +197,9 @@ static enum unsupported classify(const cs_insn *instruction, bool narrow)
     switch (instruction->id) {
     case X86_INS_CALL:
     case X86_INS_JMP:
-        return is_far_indirect(instruction->bytes, instruction->size, narrow) ? UNSUPPORTED_PROTECTION
-                                                                      : SUPPORTED;
+        return is_far_indirect(instruction->bytes, instruction->size, narrow)
+                   ? UNSUPPORTED_PROTECTION
+                   : SUPPORTED;
     case X86_INS_LCALL:
     case X86_INS_LJMP:
     case X86_INS_RETF:
@@ -216,8 +219,9 @@ static enum unsupported classify(const cs_insn *instruction, bool narrow)
     case X86_INS_OUTSD:
         return UNSUPPORTED_PROTECTION;
     default:
-        return is_vector_extension(instruction->bytes, instruction->size, narrow) ? UNSUPPORTED_UNDEFINED
-                                                                          : SUPPORTED;
+        return is_vector_extension(instruction->bytes, instruction->size, narrow)
+                   ? UNSUPPORTED_UNDEFINED
+                   : SUPPORTED;
     }
 }
 
@@ -234,7 +238,8 @@ enum unsupported block_unsupported(struct block_cache *cache, struct code_space 
         const uint8_t *start = code;
         *at = next;
         if (!cs_disasm_iter(decoder_of(cache, space), &code, &left, &next, cache->instruction)) {
-            return is_vector_extension(start, (uint32_t)left, space.narrow) ? UNSUPPORTED_UNDEFINED : SUPPORTED;
+            return is_vector_extension(start, (uint32_t)left, space.narrow) ? UNSUPPORTED_UNDEFINED
+                                                                            : SUPPORTED;
         }
         enum unsupported class = classify(cache->instruction, space.narrow);
         if (class != SUPPORTED) {

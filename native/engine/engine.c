@@ -137,9 +137,8 @@ bool engine_block_boundary(struct engine *engine, uint64_t address, uint32_t siz
     engine_settle(engine);
     if (engine->unchecked) {
         engine->unchecked = false;
-        engine->unsupported =
-            block_unsupported(engine->blocks, code_space(engine, address), address, size_bytes,
-                              &engine->unsupported_address);
+        engine->unsupported = block_unsupported(engine->blocks, code_space(engine, address),
+                                                address, size_bytes, &engine->unsupported_address);
         if (engine->unsupported != SUPPORTED) {
             engine->refusing = true;
             engine->unsupported_block = address;

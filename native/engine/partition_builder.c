@@ -163,7 +163,8 @@ static void write_start_page(struct builder *builder, uint32_t id, const struct 
     start->time_page_address = builder->map->boot_area + TIME_OFFSET;
     start->shared_pages_address = builder->map->boot_area + SHARED_OFFSET;
     start->stack_top_address = stack_top(builder);
-    start->kernel_root_frame = builder->first_frame + tables_frame(builder, builder->map->root_level, 0);
+    start->kernel_root_frame =
+        builder->first_frame + tables_frame(builder, builder->map->root_level, 0);
     start->first_free_guest_frame = builder->used;
     start->extents[0] = (struct extent){0, builder->first_frame, builder->frame_count};
     start->image_address = UINT64_MAX;
@@ -194,7 +195,8 @@ static void write_view(struct builder *builder, uint32_t id)
     partition->hypercall_frame = builder->first_frame + builder->calls;
     partition->time_frame = builder->first_frame + builder->time;
     partition->shared_first_frame = builder->first_frame + builder->shared;
-    partition->kernel_root_frame = builder->first_frame + tables_frame(builder, builder->map->root_level, 0);
+    partition->kernel_root_frame =
+        builder->first_frame + tables_frame(builder, builder->map->root_level, 0);
     partition->table_first_frame = builder->first_frame + builder->tables;
     for (unsigned level = 0; level < 4; level++) {
         partition->table_counts[level] = (uint32_t)builder->table_counts[level];
@@ -227,8 +229,8 @@ static int check_partition(struct machine *machine, const struct partition_optio
         machine->view->virtual_processor_count + options->virtual_processor_count >
             VIRTUAL_PROCESSOR_LIMIT) {
         return machine_fail(machine, NATIVE_LIMIT,
-                            "%s: width must be 64 or 32, virtual processors 1 to %d",
-                            options->name, PARTITION_PROCESSOR_LIMIT);
+                            "%s: width must be 64 or 32, virtual processors 1 to %d", options->name,
+                            PARTITION_PROCESSOR_LIMIT);
     }
     for (uint32_t index = 0; index < options->virtual_processor_count; index++) {
         if (options->processors[index] >= machine->options.processor_count) {

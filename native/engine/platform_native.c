@@ -144,8 +144,7 @@ void platform_root_load(struct virtual_processor *current)
 
 void platform_selectors_save(struct virtual_processor *current)
 {
-    current->selectors =
-        environment_selectors(current_machine->engines[current->id]->environment);
+    current->selectors = environment_selectors(current_machine->engines[current->id]->environment);
 }
 
 /* The bases that came with them are in force at once, so they are the record's too. */
