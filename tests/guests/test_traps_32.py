@@ -283,6 +283,37 @@ def test_a_64_bit_guest_has_no_segments_of_its_own() -> None:
     assert outcome.statistics.exit_code == -Error.NO_SUCH_CALL
 
 
+CALLS_THAT_RETURN = tuple(
+    number
+    for number in Hypercall
+    if number not in (Hypercall.PARTITION_EXIT, Hypercall.BLOCK, Hypercall.IRET)
+    and number != Hypercall.PROCESSOR_STOP
+)
+
+
+@pytest.mark.parametrize("transport", [HYPERCALL, VMCALL], ids=["int_0x82", "vmcall"])
+def test_a_guest_s_direction_flag_is_its_own(transport: bytes) -> None:
+    """No gate clears it: a monitor that copied backwards would write over itself."""
+    first_eip = FIRST_FRAME + 4 * Frame._fields.index("eip")
+    code = b"\xfd"  # std
+    for number in CALLS_THAT_RETURN:
+        arguments = zip((EBX, ECX, EDX, ESI, EDI), (0, SCRATCH, 8, SCRATCH, 8), strict=True)
+        code += b"".join(load(*row) for row in arguments) + load(EAX, number) + transport
+    # And out by a frame: add dword [eip], what lies between here and there.
+    end = TESTED + len(code) + len(add(0)) + len(return_to_first_frame())
+    code += add(end - TESTED, first_eip) + return_to_first_frame() + b"\xfd\x0f\x0b"
+    frame = seen(run_both(guest(code, KERNEL, vectors=(UNDEFINED,))).outcome).frame
+    assert (frame.eip, frame.eflags & 0x400) == (end + 1, 0x400)
+
+
+@pytest.mark.parametrize("mode", [KERNEL, USER])
+def test_a_null_selector_is_zero_behind_a_trap(mode: str) -> None:
+    """As an `iret` to an outer ring leaves DS and ES; FS and GS keep what they hold."""
+    code = b"".join(load_segment(segment, 3) for segment in (ES, FS, GS)) + b"\x0f\x0b"
+    result = seen(run_both(guest(code, mode, vectors=(UNDEFINED,))).outcome)
+    assert (result.es, result.fs, result.gs) == (0, 3, 3)
+
+
 @pytest.mark.parametrize("index", [0, 7])
 def test_a_segment_follows_its_descriptor(index: int) -> None:
     """Moved, it reads elsewhere without being loaded again; removed, it is null."""
