@@ -185,6 +185,8 @@ void engine_load_general(struct engine *engine, const struct registers *register
 void environment_enter_guest(struct environment *environment,
                              const struct virtual_processor *record);
 void environment_enter_monitor(struct environment *environment);
+/* What `iret` to an outer ring makes of DS and ES: null selectors that are not 0 become 0. */
+void environment_clear_null_selectors(struct environment *environment);
 /* DS, ES, FS and GS, 16 bits each. */
 uint64_t environment_selectors(const struct environment *environment);
 /* From the record, with the bases that its descriptors say. */

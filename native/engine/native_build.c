@@ -41,6 +41,13 @@ static void load_root(struct engine *engine)
     }
 }
 
+/* The simulated build leaves by `sysret` where it can, and else by `iret`: a guest can tell. */
+static bool leaves_by_iret(const struct registers *registers)
+{
+    return registers->vector != ENTRY_SYSCALL || registers->rcx != registers->rip ||
+           registers->r11 != registers->rflags;
+}
+
 static void load_registers(struct engine *engine)
 {
     struct environment *environment = engine->environment;
@@ -54,6 +61,9 @@ static void load_registers(struct engine *engine)
     if (environment->segments[ENV_CS].selector != from->cs ||
         environment->segments[ENV_SS].selector != from->ss) {
         environment_enter_guest(environment, record);
+    }
+    if (leaves_by_iret(from)) {
+        environment_clear_null_selectors(environment);
     }
     if (record->width == 64) { /* in 32 bits they come with the selectors */
         environment->segments[ENV_FS].base = record->fs_base;

@@ -133,6 +133,16 @@ void environment_load_selectors(struct environment *environment,
     }
 }
 
+void environment_clear_null_selectors(struct environment *environment)
+{
+    for (unsigned index = 0; index < 2; index++) {
+        struct environment_segment_cache *cache = &environment->segments[data_segments[index]];
+        if (cache->selector < NULL_SELECTOR_LIMIT) {
+            cache->selector = 0;
+        }
+    }
+}
+
 uint64_t environment_selectors(const struct environment *environment)
 {
     uint64_t selectors = 0;
