@@ -163,7 +163,6 @@ void environment_load_selectors(struct environment *environment,
         set_mode(environment, environment->hflags & HFLAG_CPL_MASK, true);
     }
 }
-
 uint64_t environment_selectors(const struct environment *environment)
 {
     uint64_t selectors = 0;
