@@ -8,6 +8,7 @@
 
 #include "abi.h"
 #include "core/machine_map.h"
+#include "instruction.h"
 #include "machine_memory.h"
 
 #define CACHE_ENTRY_COUNT 8192u
@@ -16,7 +17,7 @@ struct block_cache {
     csh decoder;
     cs_insn *instruction; /* scratch, allocated once */
     uint64_t generation;
-    uint8_t code[BLOCK_SIZE_LIMIT_BYTES];
+    uint8_t code[BLOCK_SIZE_LIMIT_BYTES + INSTRUCTION_LIMIT_BYTES];
     struct block blocks[CACHE_ENTRY_COUNT];
 };
 
@@ -49,25 +50,46 @@ void block_cache_invalidate(struct block_cache *cache)
     cache->generation++;
 }
 
-static bool read_code(struct block_cache *cache, const struct machine_memory *memory, uint64_t root,
-                      uint64_t address, uint32_t size_bytes)
+/* As much as is mapped, up to size_bytes, into the cache's buffer. */
+static uint32_t read_mapped(struct block_cache *cache, const struct machine_memory *memory,
+                            uint64_t root, uint64_t address, uint32_t size_bytes)
 {
     uint32_t done = 0;
-    if (size_bytes > BLOCK_SIZE_LIMIT_BYTES) {
-        return false;
-    }
     while (done < size_bytes) {
         uint64_t at = address + done;
         uint64_t machine_address = memory_translate(memory, root, at);
         uint32_t piece = PAGE_SIZE_BYTES - (uint32_t)(at & (PAGE_SIZE_BYTES - 1));
         piece = piece < size_bytes - done ? piece : size_bytes - done;
         if (machine_address == 0 || machine_address + piece > memory->size_bytes) {
-            return false;
+            break;
         }
         memcpy(cache->code + done, memory->base + machine_address, piece);
         done += piece;
     }
-    return true;
+    return done;
+}
+
+static bool read_code(struct block_cache *cache, const struct machine_memory *memory, uint64_t root,
+                      uint64_t address, uint32_t size_bytes)
+{
+    return size_bytes <= BLOCK_SIZE_LIMIT_BYTES &&
+           read_mapped(cache, memory, root, address, size_bytes) == size_bytes;
+}
+
+/* Over the next instruction; false: nothing that the engine may be given. */
+static bool next_instruction(struct block_cache *cache, const uint8_t **code, size_t *left,
+                             uint64_t *at)
+{
+    if (cs_disasm_iter(cache->decoder, code, left, at, cache->instruction)) {
+        return true;
+    }
+    uint32_t size_bytes = harmless_instruction_size(*code, (uint32_t)*left, true);
+    cache->instruction->id = X86_INS_NOP;
+    cache->instruction->size = 0;
+    *code += size_bytes;
+    *left -= size_bytes;
+    *at += size_bytes;
+    return size_bytes != 0;
 }
 
 /* Instructions wholly before limit; what cannot be decoded counts as one and ends the block. */
@@ -77,7 +99,7 @@ static uint32_t count_instructions(struct block_cache *cache, uint64_t address, 
     size_t left = size_bytes;
     uint64_t at = address;
     uint32_t count = 0;
-    while (left > 0 && cs_disasm_iter(cache->decoder, &code, &left, &at, cache->instruction)) {
+    while (left > 0 && next_instruction(cache, &code, &left, &at)) {
         count++;
     }
     return left > 0 ? count + 1 : count;
@@ -122,7 +144,7 @@ uint64_t block_last_start(struct block_cache *cache, const struct machine_memory
     if (!read_code(cache, memory, root, address, (uint32_t)left)) {
         return address;
     }
-    while (left > 0 && cs_disasm_iter(cache->decoder, &code, &left, &at, cache->instruction)) {
+    while (left > 0 && next_instruction(cache, &code, &left, &at)) {
     }
     return at;
 }
@@ -162,31 +184,21 @@ static bool is_vector_extension(const uint8_t *bytes, uint32_t size_bytes)
            (opcode == 0x8f && (bytes[at + 1] & 0x38) != 0);
 }
 
-/* `lcall` and `ljmp` through memory: without REX.W the decoder calls them near. */
-static bool is_far_indirect(const uint8_t *bytes, uint32_t size_bytes)
+static enum unsupported classify_far(const uint8_t *bytes, size_t size_bytes)
 {
-    uint32_t at = 0;
-    while (at + 1 < size_bytes && is_legacy_prefix(bytes[at])) {
-        at++;
+    switch (far_instruction_decode(bytes, (uint32_t)size_bytes, true).kind) {
+    case FAR_NONE:
+        return SUPPORTED;
+    case FAR_UNDEFINED:
+        return UNSUPPORTED_UNDEFINED;
+    default:
+        return UNSUPPORTED_FAR;
     }
-    uint8_t extension = at + 1 < size_bytes ? bytes[at + 1] >> 3 & 7 : 0;
-    return bytes[at] == 0xff && (extension == 3 || extension == 5);
 }
 
 static enum unsupported classify(const cs_insn *instruction)
 {
     switch (instruction->id) {
-    case X86_INS_CALL:
-    case X86_INS_JMP:
-        return is_far_indirect(instruction->bytes, instruction->size) ? UNSUPPORTED_PROTECTION
-                                                                      : SUPPORTED;
-    case X86_INS_LCALL:
-    case X86_INS_LJMP:
-    case X86_INS_RETF:
-    case X86_INS_RETFQ:
-    case X86_INS_IRET:
-    case X86_INS_IRETD:
-    case X86_INS_IRETQ:
     case X86_INS_IN:
     case X86_INS_OUT:
     case X86_INS_SYSENTER:
@@ -198,29 +210,35 @@ static enum unsupported classify(const cs_insn *instruction)
     case X86_INS_OUTSW:
     case X86_INS_OUTSD:
         return UNSUPPORTED_PROTECTION;
+    case X86_INS_VMREAD: /* the engine takes some forms for a longer instruction of another maker */
+    case X86_INS_VMWRITE:
+    case X86_INS_EXTRQ:
+    case X86_INS_INSERTQ:
+        return UNSUPPORTED_UNDEFINED;
     default:
         return is_vector_extension(instruction->bytes, instruction->size) ? UNSUPPORTED_UNDEFINED
                                                                           : SUPPORTED;
     }
 }
 
+/* The engine may end a block inside an instruction that faults: what follows is looked at too. */
 enum unsupported block_unsupported(struct block_cache *cache, const struct machine_memory *memory,
                                    uint64_t root, uint64_t address, uint32_t size_bytes,
                                    uint64_t *at)
 {
+    const uint8_t *code = cache->code;
+    uint64_t next = address;
     if (!read_code(cache, memory, root, address, size_bytes)) {
         return SUPPORTED; /* nothing to execute: the fetch faults */
     }
-    const uint8_t *code = cache->code;
-    size_t left = size_bytes;
-    uint64_t next = address;
-    while (left > 0) {
-        const uint8_t *start = code;
+    size_t left = read_mapped(cache, memory, root, address, size_bytes + INSTRUCTION_LIMIT_BYTES);
+    while (next - address < size_bytes) {
         *at = next;
-        if (!cs_disasm_iter(cache->decoder, &code, &left, &next, cache->instruction)) {
-            return is_vector_extension(start, (uint32_t)left) ? UNSUPPORTED_UNDEFINED : SUPPORTED;
+        enum unsupported class = classify_far(code, left);
+        if (class == SUPPORTED) {
+            class = next_instruction(cache, &code, &left, &next) ? classify(cache->instruction)
+                                                                 : UNSUPPORTED_UNDEFINED;
         }
-        enum unsupported class = classify(cache->instruction);
         if (class != SUPPORTED) {
             return class;
         }

@@ -12,6 +12,8 @@
 #define TRANSLATION_BUFFER_BYTES (32u << 20)
 #define BUDGET_LIMIT_CYCLES (1ull << 62)
 #define ERROR_CODE_FETCH 0x10 /* of a page fault's */
+#define VECTOR_UNDEFINED 6u
+#define VECTOR_PROTECTION 13u
 
 static uint64_t smaller(uint64_t left, uint64_t right)
 {
@@ -121,19 +123,33 @@ void engine_request_stop(struct engine *engine, enum engine_stop stop)
     (void)uc_emu_stop(engine->uc);
 }
 
+/* A block that has just been translated: false when the engine must not be given all of it. */
+static bool block_check(struct engine *engine, uint64_t address, uint32_t size_bytes)
+{
+    uint64_t at;
+    enum unsupported unsupported =
+        block_unsupported(engine->blocks, &engine->machine->memory, engine->environment->cr[3],
+                          address, size_bytes, &at);
+    if (unsupported == SUPPORTED) {
+        return true;
+    }
+    engine->refusing = true;
+    engine->fetch_postponed = false;
+    engine->block = 0; /* the one before has run: of it nothing is taken back */
+    engine->unsupported_address = at;
+    engine->unsupported_block = address;
+    engine->unsupported_end = address + size_bytes;
+    return false;
+}
+
 bool engine_block_boundary(struct engine *engine, uint64_t address, uint32_t size_bytes)
 {
     struct physical_processor *processor = engine->processor;
     engine_settle(engine);
+    engine_drop_exit(engine); /* the shortened block has been translated, and ends there */
     if (engine->unchecked) {
         engine->unchecked = false;
-        engine->unsupported =
-            block_unsupported(engine->blocks, &engine->machine->memory, engine->environment->cr[3],
-                              address, size_bytes, &engine->unsupported_address);
-        if (engine->unsupported != SUPPORTED) {
-            engine->refusing = true;
-            engine->unsupported_block = address;
-            engine->unsupported_end = address + size_bytes;
+        if (!block_check(engine, address, size_bytes)) {
             engine_request_stop(engine, ENGINE_STOP_UNSUPPORTED);
             return false;
         }
@@ -315,22 +331,56 @@ void processor_idle(struct physical_processor *processor)
     processor->clock += cycles;
 }
 
-/* The address at which translation must end, so that what precedes a refused instruction runs. */
-static void set_exit(struct engine *engine, uint64_t address)
+/*
+ * Translation ends at unsupported_address, so that what precedes it runs, and the engine comes to
+ * rest there. The shortened block is kept: it ends there whenever it runs.
+ */
+static void set_exit(struct engine *engine)
 {
-    (void)uc_ctl_remove_cache(engine->uc, engine->unsupported_block, engine->unsupported_end);
-    (void)uc_ctl_set_exits(engine->uc, &address, (size_t)(address == 0 ? 0 : 1));
+    uint64_t address = engine->unsupported_address;
+    (void)uc_ctl_set_exits(engine->uc, &address, 1);
+    engine->has_exit = true;
+    engine->unchecked = true;
 }
 
-/* The run ended at the refused instruction, and it is still that: the root may have changed. */
-static bool at_refused(struct engine *engine)
+void engine_drop_exit(struct engine *engine)
 {
-    uint64_t at;
+    if (engine->has_exit) {
+        uint64_t none = 0;
+        (void)uc_ctl_set_exits(engine->uc, &none, 0);
+        engine->has_exit = false;
+    }
+}
+
+/*
+ * It came to rest by itself: at an instruction that is not for it, at one whose fetch faults, or
+ * where there is neither any longer.
+ */
+static enum engine_stop stop_at_exit(struct engine *engine, bool postponed)
+{
     uint64_t rip = engine->environment->rip;
-    return engine->unsupported != SUPPORTED && rip == engine->unsupported_address &&
-           block_unsupported(engine->blocks, &engine->machine->memory, engine->environment->cr[3],
-                             rip, (uint32_t)(engine->unsupported_end - rip), &at) != SUPPORTED &&
-           at == rip;
+    bool fetch_faults = postponed && rip == engine->unsupported_address;
+    engine->unsupported = fetch_faults ? SUPPORTED
+                                       : block_unsupported(engine->blocks, &engine->machine->memory,
+                                                           engine->environment->cr[3], rip, 1,
+                                                           &engine->unsupported_address);
+    if (engine->unsupported != SUPPORTED) {
+        return ENGINE_STOP_REFUSED;
+    }
+    (void)uc_ctl_remove_cache(engine->uc, rip - 1, rip + 1);
+    return ENGINE_STOP_BOUNDARY;
+}
+
+struct trap_cause engine_take_refused(struct engine *engine)
+{
+    switch (engine->unsupported) {
+    case UNSUPPORTED_UNDEFINED:
+        return (struct trap_cause){VECTOR_UNDEFINED, 0};
+    case UNSUPPORTED_PROTECTION:
+        return (struct trap_cause){VECTOR_PROTECTION, 0};
+    default:
+        return far_transfer_execute(engine);
+    }
 }
 
 bool engine_postpone_fetch_fault(struct engine *engine)
@@ -348,7 +398,7 @@ bool engine_postpone_fetch_fault(struct engine *engine)
     }
     environment->old_exception = -1;
     engine->refusing = true;
-    engine->unsupported = SUPPORTED;
+    engine->fetch_postponed = true;
     engine->unsupported_address = at;
     engine->unsupported_block = rip;
     engine->unsupported_end = page_end;
@@ -358,7 +408,7 @@ bool engine_postpone_fetch_fault(struct engine *engine)
 
 int engine_run(struct engine *engine, uint64_t rip)
 {
-    bool refusing = engine->refusing;
+    bool refusing = engine->refusing && rip == engine->unsupported_block;
     engine->refusing = false;
     if (engine->code_stale) {
         (void)uc_ctl_flush_tb(engine->uc);
@@ -370,18 +420,20 @@ int engine_run(struct engine *engine, uint64_t rip)
         engine->translation_stale = false;
     }
     if (refusing) {
-        set_exit(engine, engine->unsupported_address);
+        set_exit(engine);
     }
     engine->stop = ENGINE_STOP_NONE;
     engine->environment->old_exception = -1;
     engine_budget(engine);
     uc_err error = uc_emu_start(engine->uc, rip, 0, 0, 0);
     engine_settle(engine);
-    if (refusing) {
-        set_exit(engine, 0);
-        if (engine->stop == ENGINE_STOP_NONE) {
-            engine->stop = at_refused(engine) ? ENGINE_STOP_REFUSED : ENGINE_STOP_BOUNDARY;
-        }
+    engine_drop_exit(engine);
+    if (engine->stop == ENGINE_STOP_UNSUPPORTED) {
+        /* Before the root can change: the whole block must not run, whatever comes between. */
+        (void)uc_ctl_remove_cache(engine->uc, engine->unsupported_block, engine->unsupported_end);
+    }
+    if (engine->stop == ENGINE_STOP_NONE && (engine->environment->hflags & HFLAG_CPL_MASK) != 0) {
+        engine->stop = stop_at_exit(engine, refusing && engine->fetch_postponed);
     }
     if (error != UC_ERR_OK) {
         return machine_fail(engine->machine, NATIVE_ENGINE, "the engine stopped at %#llx: %s",

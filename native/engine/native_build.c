@@ -12,7 +12,6 @@
 
 #define VECTOR_BREAKPOINT 3u
 #define VECTOR_UNDEFINED 6u
-#define VECTOR_PROTECTION 13u
 #define VECTOR_PAGE_FAULT 14u
 #define SYSCALL_SIZE_BYTES 2u
 
@@ -141,6 +140,7 @@ static void raise_trap(struct engine *engine, uint64_t vector, uint64_t error_co
 {
     struct environment *environment = engine->environment;
     environment->old_exception = -1; /* else the next trap counts as a double fault */
+    engine_drop_exit(engine);
     if (vector == VECTOR_UNDEFINED) {
         engine_charge_undefined(engine, engine->record->user_mode != 0);
     } else {
@@ -245,10 +245,13 @@ static int run_engine(struct physical_processor *processor)
     if (engine->stop == ENGINE_STOP_SWITCH) {
         return NATIVE_OK; /* saved in the hook */
     }
-    save_registers(engine);
+    struct trap_cause cause = {NO_TRAP, 0};
     if (engine->stop == ENGINE_STOP_REFUSED) {
-        bool undefined = engine->unsupported == UNSUPPORTED_UNDEFINED;
-        raise_trap(engine, undefined ? VECTOR_UNDEFINED : VECTOR_PROTECTION, 0);
+        cause = engine_take_refused(engine);
+    }
+    save_registers(engine);
+    if (cause.vector != NO_TRAP) {
+        raise_trap(engine, cause.vector, cause.error_code);
         processor->record = enter(processor, engine->record);
     } else if (engine->stop == ENGINE_STOP_NONE) {
         return machine_fail(processor->machine, NATIVE_ENGINE,
@@ -298,6 +301,7 @@ static bool native_take_interrupt(struct engine *engine)
     /* An event that was delivered has moved rsp; rip may be the same, of the same handler. */
     bool untouched = record->registers.rip == environment->rip &&
                      record->registers.rsp == environment->registers[ENV_RSP] &&
+                     record->registers.rflags == engine->saved_rflags &&
                      record->user_mode == user_mode;
     if (processor->record == record && untouched && !engine->code_stale &&
         !engine->translation_stale) {
@@ -331,6 +335,7 @@ static void native_reload(struct machine *machine)
         if (engine != NULL) {
             engine->code_stale = true;
             engine->translation_stale = true;
+            engine->refusing = false;
             engine->loaded_root = ~0ull;
             engine->saved_rflags = ~0ull;
             floating_point_load(engine->uc, engine->record->floating_point);
