@@ -3,17 +3,16 @@
 #include "context.h"
 
 #include "check.h"
-#include "context_programs.h"
 #include "event.h"
 #include "hypercall.h"
 #include "own.h"
-#include "start.h"
+#include "programs.h"
+#include "user_mode.h"
 
 #define STACK_SIZE_BYTES 4096
 
 static uint8_t kernel_stack[STACK_SIZE_BYTES] __attribute__((aligned(16)));
 static uint8_t other_stack[STACK_SIZE_BYTES] __attribute__((aligned(16)));
-static uint8_t user_stack[STACK_SIZE_BYTES] __attribute__((aligned(16)));
 
 static struct trap_state back; /* where traps go on, events masked */
 static struct trap_state away;
@@ -25,7 +24,7 @@ static struct trap_state *arrive(struct trap_state *state)
     last = (struct arrival){
         .vector = (uint32_t)state->frame.vector,
         .error_code = (uint32_t)state->frame.error_code,
-        .number = own_system_call_number(state),
+        .number = (uint32_t)system_call_number(state),
         .from_user = trap_from_user(state),
     };
     return &back;
@@ -44,7 +43,7 @@ void context_start(void)
     trap_function_set(VECTOR_PAGE_FAULT, arrive);
     trap_function_set(VECTOR_SYSTEM_CALL, arrive_system_call);
     CALL(hypercall_kernel_stack_set((uintptr_t)kernel_stack + sizeof(kernel_stack)));
-    CALL(hypercall_roots_set(start_page->kernel_root_frame, start_page->kernel_root_frame));
+    user_start();
 }
 
 struct arrival context_try(tried_function *function, uintptr_t argument)
@@ -68,12 +67,12 @@ struct arrival context_trap(void)
     return context_try(undefined, 0);
 }
 
-struct arrival context_run_user(void (*function)(void))
+struct arrival context_run_user(void (*program)(void))
 {
     last = (struct arrival){.vector = NO_ARRIVAL};
     back.frame.state = FRAME_STATE_EVENTS_MASKED;
     if (context_save(&back) == 0) {
-        own_state(&away, function, (uintptr_t)user_stack + sizeof(user_stack), 1);
+        user_state(&away, program);
         trap_resume(&away);
     }
     return last;
@@ -92,7 +91,7 @@ int context_changes_stack(void)
     seen_stack = 0;
     back.frame.state = FRAME_STATE_EVENTS_MASKED;
     if (context_save(&back) == 0) {
-        own_state(&away, see_stack, (uintptr_t)other_stack + sizeof(other_stack), 0);
+        own_state(&away, see_stack, (uintptr_t)other_stack + sizeof(other_stack));
         trap_resume(&away);
     }
     return seen_stack - (uintptr_t)other_stack < sizeof(other_stack);

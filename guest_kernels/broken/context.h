@@ -2,7 +2,7 @@
 /*
  * Going on elsewhere: from a fault back to where an instruction was tried, to another stack, to
  * user mode and back. All of it by the call `iret`, which trap_resume makes. What differs
- * between the widths is in context_WIDTH.S and own_WIDTH.c.
+ * between the widths is in context_WIDTH.S.
  */
 #ifndef CONTEXT_H
 #define CONTEXT_H
@@ -21,7 +21,7 @@ struct arrival {
 
 typedef void tried_function(uintptr_t argument);
 
-/* Registers traps and system calls, and a user mode on the kernel's own tables. */
+/* Registers traps and system calls, and prepares user mode. */
 void context_start(void);
 
 /* Runs the function up to its fault, if any. */
@@ -30,8 +30,8 @@ struct arrival context_try(tried_function *function, uintptr_t argument);
 /* Executes an undefined instruction. */
 struct arrival context_trap(void);
 
-/* Runs the function in user mode up to its first trap or system call. */
-struct arrival context_run_user(void (*function)(void));
+/* Runs a program in user mode up to its first trap or system call. */
+struct arrival context_run_user(void (*program)(void));
 
 /* Whether a function that the call `iret` begins on another stack finds itself there. */
 int context_changes_stack(void);

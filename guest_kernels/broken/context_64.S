@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Saving 64-bit kernel code as the state of a trap, so that the call `iret` can go on with it;
- * and the two programs that run in user mode. The offsets are struct trap_state's.
+ * Saving 64-bit kernel code as the state of a trap, so that the call `iret` can go on with it.
+ * The offsets are struct trap_state's.
  */
 #include "abi.h"
-#include "context_programs.h"
 
 #define FRAME 96
 #define RFLAGS_START 0x202
@@ -30,19 +29,5 @@ context_save:
     xor %eax, %eax
     ret
     .size context_save, . - context_save
-
-    .globl program_undefined
-    .type program_undefined, @function
-program_undefined:
-    ud2
-    .size program_undefined, . - program_undefined
-
-    .globl program_system_call
-    .type program_system_call, @function
-program_system_call:
-    mov $PROGRAM_NUMBER, %eax
-    syscall
-    ud2
-    .size program_system_call, . - program_system_call
 
     .section .note.GNU-stack, "", @progbits

@@ -46,7 +46,7 @@ static int pushf_unmodified(char *happened)
 {
     uintptr_t flags = broken_pushf();
 
-    SAY(happened, "says IF=%u, events are masked", (flags & FLAG_INTERRUPT) != 0 ? 1 : 0);
+    SAY(happened, "says IF=%u while masked", (flags & FLAG_INTERRUPT) != 0 ? 1 : 0);
     return (flags & FLAG_INTERRUPT) != 0;
 }
 

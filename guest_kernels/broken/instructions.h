@@ -37,11 +37,11 @@ uint32_t broken_lsl(uint32_t selector);
 /* 1: the segment may be read or written, 0: it may not. */
 uint32_t broken_verr(uint32_t selector);
 uint32_t broken_verw(uint32_t selector);
-/* Selectors: `pop` loads FS, `push` shows FS (64-bit) or CS (32-bit), `mov` shows CS. */
+/* Selectors: `pop` loads FS (64-bit) or SS (32-bit), `push` shows FS or CS, `mov` shows CS. */
 void broken_pop(uintptr_t selector);
 uint32_t broken_push(void);
 uint32_t broken_mov(void);
-/* These three take a pointer or a selector that is refused, and do not return. */
+/* These take a pointer or a selector that is refused, and do not return. */
 void broken_call_far(uintptr_t far_pointer);
 void broken_jmp_far(uintptr_t far_pointer);
 void broken_ret_far(uintptr_t selector);

@@ -39,7 +39,8 @@ begin str
 end str
 
 begin smsw
-    smsw %eax
+    xor %eax, %eax
+    smsw %ax
     ret
 end smsw
 
@@ -132,7 +133,7 @@ begin ret_far
 end ret_far
 
 begin int
-    int $0x80
+    int $0x81
     ret
 end int
 

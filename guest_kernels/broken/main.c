@@ -10,8 +10,8 @@
 #include "row.h"
 #include "start.h"
 
-#define INSTRUCTION_COLUMN 10
-#define HAPPENED_COLUMN 30
+#define INSTRUCTION_COLUMN 9
+#define HAPPENED_COLUMN 27
 #define WHY_COLUMN 26
 #define LINE_LIMIT 100
 

@@ -1,35 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A 64-bit kernel: in ring 3, like its programs. See own.h. */
+/* A 64-bit kernel: in ring 3, like its programs; segments are bases. See own.h. */
 #include "own.h"
 
 #include "bytes.h"
 #include "check.h"
 #include "hypercall.h"
 #include "instructions.h"
-#include "processor.h"
 #include "row.h"
 
-#define RFLAGS_START 0x202
-
 const uint32_t own_code_selector = SELECTOR_GUEST_CODE_64;
+const char own_record_form[] = "base_get: its own data";
+const char own_thread_form[] = "base_set: a thread's data";
+const char own_system_call_form[] = "syscall: it arrived";
 const char own_pop_why[] = "a thread's data are lost";
+const char own_pop_form[] = "base_set: found again";
+const char own_push_form[] = "base_get: where it begins";
 
 static uint32_t thread;
 
-int own_pop_unmodified(char *happened)
+void own_state(struct trap_state *state, void (*function)(void), uintptr_t stack_top)
 {
-    int64_t base;
-
-    CALL(hypercall_base_set(BASE_fs, (uintptr_t)&thread));
-    broken_pop(SELECTOR_GUEST_DATA);
-    base = hypercall_base_get(BASE_fs);
-    SAY(happened, "makes the base of FS %lx", (unsigned long)base);
-    return base == 0;
+    memset(state, 0, sizeof(*state));
+    state->frame.state = FRAME_STATE_EVENTS_MASKED;
+    state->frame.rip = (uintptr_t)function;
+    state->frame.cs = SELECTOR_GUEST_CODE_64;
+    state->frame.rflags = RFLAGS_START;
+    state->frame.rsp = stack_top - sizeof(uint64_t); /* as if the function had been called */
+    state->frame.ss = SELECTOR_GUEST_DATA;
 }
 
-uintptr_t own_record_base(void)
+uintptr_t own_record_address(void)
 {
-    return (uintptr_t)hypercall_base_get(PROCESSOR_BASE);
+    return (uintptr_t)hypercall_base_get(BASE_gs_kernel);
 }
 
 uint32_t own_thread_read(uint32_t word)
@@ -42,23 +44,18 @@ uint32_t own_thread_read(uint32_t word)
     return result;
 }
 
-int own_thread_base_is_known(void)
+int own_pop_unmodified(char *happened)
+{
+    int64_t base;
+
+    CALL(hypercall_base_set(BASE_fs, (uintptr_t)&thread));
+    broken_pop(SELECTOR_GUEST_DATA);
+    base = hypercall_base_get(BASE_fs);
+    SAY(happened, "makes the base of FS %lx", (unsigned long)base);
+    return base == 0;
+}
+
+int own_push_modified(void)
 {
     return hypercall_base_get(BASE_fs) == (int64_t)(uintptr_t)&thread;
-}
-
-void own_state(struct trap_state *state, void (*function)(void), uintptr_t stack_top, int user)
-{
-    memset(state, 0, sizeof(*state));
-    state->frame.state = FRAME_STATE_EVENTS_MASKED | (user ? FRAME_STATE_USER : 0);
-    state->frame.rip = (uintptr_t)function;
-    state->frame.cs = SELECTOR_GUEST_CODE_64;
-    state->frame.rflags = RFLAGS_START;
-    state->frame.rsp = stack_top - sizeof(uint64_t); /* as if the function had been called */
-    state->frame.ss = SELECTOR_GUEST_DATA;
-}
-
-uint32_t own_system_call_number(const struct trap_state *state)
-{
-    return (uint32_t)state->frame.rax;
 }

@@ -56,7 +56,7 @@ static int verr_unmodified(char *happened)
 {
     uint32_t allowed = broken_verr(SELECTOR_MONITOR_DATA);
 
-    SAY(happened, "says ring 0's data read: %u", allowed);
+    SAY(happened, "says selector %x: %s", SELECTOR_MONITOR_DATA, allowed ? "read" : "no read");
     return allowed == 0;
 }
 
@@ -71,7 +71,7 @@ static int verw_unmodified(char *happened)
 {
     uint32_t allowed = broken_verw(SELECTOR_MONITOR_DATA);
 
-    SAY(happened, "says ring 0's data written: %u", allowed);
+    SAY(happened, "says selector %x: %s", SELECTOR_MONITOR_DATA, allowed ? "write" : "no write");
     return allowed == 0;
 }
 
@@ -95,11 +95,6 @@ static int push_unmodified(char *happened)
     return (selector & LEVEL_MASK) != 0;
 }
 
-static int push_modified(void)
-{
-    return own_thread_base_is_known();
-}
-
 static int mov_unmodified(char *happened)
 {
     uint32_t selector = broken_mov();
@@ -118,11 +113,10 @@ static int mov_modified(void)
 const struct row segment_rows[] = {
     {"lar", lar_unmodified, "a kernel expects ring 0", lar_modified, "own tables: code"},
     {"lsl", lsl_unmodified, "not the end of its memory", lsl_modified, "extents: all its memory"},
-    {"verr", verr_unmodified, "a kernel expects 1", verr_modified, "own tables: readable"},
-    {"verw", verw_unmodified, "a kernel expects 1", verw_modified, "own tables: writable"},
-    {"pop", own_pop_unmodified, own_pop_why, pop_modified, "base_set: found again"},
-    {"push", push_unmodified, "a kernel expects ring 0", push_modified,
-     "base_get: where it begins"},
+    {"verr", verr_unmodified, "ring 0 could read", verr_modified, "own tables: readable"},
+    {"verw", verw_unmodified, "ring 0 could write", verw_modified, "own tables: writable"},
+    {"pop", own_pop_unmodified, own_pop_why, pop_modified, own_pop_form},
+    {"push", push_unmodified, "a kernel expects ring 0", own_push_modified, own_push_form},
     {"mov", mov_unmodified, "a kernel expects ring 0", mov_modified, "frame's state: kernel"},
     {0, 0, 0, 0, 0},
 };

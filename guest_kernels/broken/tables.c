@@ -9,8 +9,8 @@
 #include "start.h"
 #include "tables.h"
 
-#define CONTROL_PAGING 0x80000000u
 #define CONTROL_PROTECTION 0x1u
+#define CONTROL_TASK_SWITCHED 0x8u
 #define TASK_SELECTOR_ALIGNMENT 16
 
 /* A 32-bit kernel sees the lower half of such an address. */
@@ -36,7 +36,7 @@ static int sgdt_unmodified(char *happened)
 /* What a kernel keeps in its own descriptors: where the data of this processor are. */
 static int sgdt_modified(void)
 {
-    return own_record_base() == (uintptr_t)&processors[0];
+    return own_record_address() == (uintptr_t)&processors[0];
 }
 
 static int sidt_unmodified(char *happened)
@@ -86,8 +86,8 @@ static int smsw_unmodified(char *happened)
 {
     uint32_t value = broken_smsw();
 
-    SAY(happened, "leaks CR0 %x", value);
-    return (value & CONTROL_PAGING) != 0 && (value & CONTROL_PROTECTION) != 0;
+    SAY(happened, "leaks CR0's low half %x", value);
+    return (value & CONTROL_PROTECTION) != 0 && (value & CONTROL_TASK_SWITCHED) == 0;
 }
 
 /* Paging is on from the start: the root that the start page names maps the image. */
@@ -99,9 +99,9 @@ static int smsw_modified(void)
 }
 
 const struct row table_rows[] = {
-    {"sgdt", sgdt_unmodified, "not the kernel's table", sgdt_modified, "base_get: its own data"},
+    {"sgdt", sgdt_unmodified, "not the kernel's table", sgdt_modified, own_record_form},
     {"sidt", sidt_unmodified, "not the kernel's table", sidt_modified, "trap_handlers_set: caught"},
-    {"sldt", sldt_unmodified, "not the kernel's table", sldt_modified, "base_set: a thread's data"},
+    {"sldt", sldt_unmodified, "not the kernel's table", sldt_modified, own_thread_form},
     {"str", str_unmodified, "names a real processor", str_modified, "its own data: number 0"},
     {"smsw", smsw_unmodified, "the monitor's modes", smsw_modified, "start page: root in force"},
     {0, 0, 0, 0, 0},

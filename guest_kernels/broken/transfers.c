@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Rows about transfers to other segments: rings are real, gates and tasks are not the kernel's. */
 #include "context.h"
-#include "context_programs.h"
 #include "hypercall.h"
 #include "instructions.h"
+#include "own.h"
+#include "programs.h"
 #include "row.h"
 
-#define INTERRUPT_NUMBER 0x80
+#define INTERRUPT_NUMBER 0x81
 #define INTERRUPT_ERROR_CODE (INTERRUPT_NUMBER * 8 + 2) /* a gate of the interrupt table */
 
 /* That it is refused, and with this error code. */
@@ -73,7 +74,7 @@ static int ret_modified(void)
 const struct row transfer_rows[] = {
     {"call far", call_unmodified, "no way into ring 0", call_modified, "call page: the monitor"},
     {"jmp far", jmp_unmodified, "no task switch", context_changes_stack, "call iret: other stack"},
-    {"int", int_unmodified, "no gate of its own", int_modified, "syscall: it arrived"},
+    {"int", int_unmodified, "no gate of its own", int_modified, own_system_call_form},
     {"ret far", ret_unmodified, "no way back to ring 0", ret_modified, "call iret: user mode"},
     {0, 0, 0, 0, 0},
 };

@@ -82,6 +82,9 @@ int64_t hc_partition_exit(struct virtual_processor *caller)
     stop = partition_stop(partition_of(caller), STOP_exit, caller->processor);
     if (stop != NULL) {
         stop->exit_code = argument(caller, 0);
+        if (record_is_32(caller)) { /* -1 is -1 in either width */
+            stop->exit_code = (uint64_t)(int64_t)(int32_t)stop->exit_code;
+        }
         exit_text_set(stop, text, size_bytes);
     }
     return 0;

@@ -139,6 +139,7 @@ static void deliver_software_interrupt(struct engine *engine, uint32_t number)
     const struct environment *environment = engine->environment;
     const uint64_t *gate = monitor_words(engine->machine, environment->idt.base + number * 16ull);
     uint32_t gate_level = (uint32_t)(gate[0] >> 45 & 3);
+    engine_charge_partial(engine, environment->rip); /* `into` stands in the middle of a block */
     if (gate_level < (environment->hflags & HFLAG_CPL_MASK)) {
         simulated_deliver(engine, VECTOR_PROTECTION, number * 8ull + ERROR_CODE_IDT, true,
                           environment->rip - SOFTWARE_INTERRUPT_SIZE_BYTES);
