@@ -298,5 +298,19 @@ def test_bundled_guests_are_clean(name: str) -> None:
 
 
 @pytest.mark.guest
+@pytest.mark.parametrize("name", ["broken", "broken_32"])
+def test_the_guest_with_all_sensitive_cases_has_each_once_and_no_others(name: str) -> None:
+    """Each in the function that is named after it."""
+    findings = check_image(read_image(find_image(name))).findings
+    found = {finding.rule.case: finding.symbol for finding in findings}
+    assert len(findings) == 19
+    assert set(found) == SENSITIVE_CASES
+    assert {finding.rule.kind for finding in findings} == {"sensitive"}
+    for case, symbol in found.items():
+        function = symbol.partition("+")[0]
+        assert function == "broken_" + case.removesuffix(" segment").replace(" ", "_")
+
+
+@pytest.mark.guest
 def test_there_are_bundled_guests() -> None:
     assert "hello" in bundled_names(".elf")
