@@ -7,11 +7,21 @@ the emulation that takes its place; always under both builds.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
 
-from tests.guests.both_builds import TIMINGS, Guest, Outcome, run_both
+from tests.guests.both_builds import (
+    BUILDS,
+    LONG_CYCLES,
+    TIMINGS,
+    Guest,
+    Outcome,
+    boot,
+    make_machine,
+    run_both,
+)
 from tests.guests.machine_code import (
     DATA,
     DATA_SIZE,
@@ -62,7 +72,7 @@ from tests.guests.trap_cases import (
     returning,
 )
 from tests.unit.tiny_guests import leave, load
-from ultravisor.machine.interface import TimingModel
+from ultravisor.machine.interface import ExitReason, MonitorBuild, TimingModel
 from ultravisor.machine.records import Segment
 
 pytestmark = pytest.mark.guest
@@ -423,3 +433,43 @@ def test_flags_are_cleaned_alike_at_every_tick() -> None:
     made = Guest(text=page({TEXT: code}), data=data_page({}), quantum_cycles=10_000)
     outcome = run_both(made).outcome
     assert outcome.word(DATA) & NESTED == 0
+
+
+def calling(rounds: int) -> Guest:
+    """Return a guest that calls far and is returned to, again and again."""
+    setup = pointing(TARGET, CODE) + load(RBX, rounds)
+    loop = branching(3) + NOP * 3 + b"\x48\xff\xcb\x0f\x85"  # dec rbx; jnz
+    loop += displaced(-len(loop) - 4)
+    text = page({TEXT: setup + loop + leave(0), TARGET: NOP * 2 + b"\x48\xcb"})
+    return Guest(text=text, data=data_page({}), quantum_cycles=61)
+
+
+@pytest.mark.parametrize("timing", TIMINGS)
+def test_transfers_are_preempted_alike(timing: TimingModel) -> None:
+    """In slots of a few instructions; one with the same code, one with other code in its place."""
+    plain = load(RBX, 300) + NOP * 90 + b"\x48\xff\xcb\x75\xa1"  # dec rbx; jnz: 95 back
+    guests = (
+        calling(300),
+        replace(calling(200), name="same", quantum_cycles=53),
+        replace(calling(1), name="plain", text=page({TEXT: plain + leave(0)})),
+    )
+    agreed = run_both(*guests, timing=timing)
+    assert [outcome.statistics.exit_code for outcome in agreed.outcomes] == [0, 0, 0]
+    assert all(outcome.statistics.traps == {} for outcome in agreed.outcomes)
+
+
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("timing", TIMINGS)
+def test_pauses_and_snapshots_are_invisible_to_transfers(
+    build: MonitorBuild, timing: TimingModel
+) -> None:
+    """Whether the engine has been stopped before one already, or has never seen its block."""
+    hashes = []
+    for step in (LONG_CYCLES, 97, 13):
+        with make_machine(build, timing) as machine:
+            boot(machine, (calling(40), replace(calling(30), name="other")))
+            at = 0
+            while machine.run(at := at + step).reason == ExitReason.PAUSED:
+                machine.restore(machine.snapshot())
+            hashes.append(machine.state_hash())
+    assert len(set(hashes)) == 1
