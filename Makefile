@@ -55,7 +55,7 @@ build: $(EXTENSION) ## Set up the environment, the extension and the images, and
 
 clean: ## Remove everything that was made, the environment too.
 	rm -rf $(VENV) build $(EXTENSION) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
-	rm -f $(IMAGES)/*.elf $(IMAGES)/*.bin $(IMAGES)/*.asm $(IMAGES)/*.sym
+	rm -f $(IMAGES)/*.elf $(IMAGES)/*.bin $(IMAGES)/*.asm $(IMAGES)/*.sym $(IMAGES)/*/*.elf
 	find ultravisor native tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The build requirements go into the same environment, so that the extension is linked to the very
