@@ -58,6 +58,10 @@ class Channel:
         (size,) = LENGTH.unpack(self._read_exactly(LENGTH.size))
         return self._read_exactly(size)
 
+    def fileno(self) -> int:
+        """Return what `select` waits on for a message, or for the end."""
+        return self._read_number
+
     def waiting(self) -> bool:
         """Say whether a message, or the end, can be received without waiting."""
         return bool(select.select([self._read_number], [], [], 0)[0])
