@@ -11,6 +11,7 @@
 #include "machine_memory.h"
 
 #define CACHE_ENTRY_COUNT 8192u
+#define INSTRUCTION_SIZE_LIMIT_BYTES 15u
 
 struct block_cache {
     csh decoder;
@@ -198,10 +199,40 @@ static enum unsupported classify(const cs_insn *instruction)
     case X86_INS_OUTSW:
     case X86_INS_OUTSD:
         return UNSUPPORTED_PROTECTION;
+    case X86_INS_EXTRQ: /* SSE4a, in whose place the engine executes something shorter */
+    case X86_INS_INSERTQ:
+    case X86_INS_VMREAD:
+    case X86_INS_VMWRITE:
+        return UNSUPPORTED_UNDEFINED;
     default:
         return is_vector_extension(instruction->bytes, instruction->size) ? UNSUPPORTED_UNDEFINED
                                                                           : SUPPORTED;
     }
+}
+
+/*
+ * What the decoder does not know is undefined: anything could hide behind it. But an engine that
+ * raises an exception stops reading, so that a block may end within a known instruction.
+ */
+static enum unsupported classify_last(struct block_cache *cache,
+                                      const struct machine_memory *memory, uint64_t root,
+                                      uint64_t address, size_t seen_bytes)
+{
+    const uint8_t *code = cache->code;
+    uint64_t at = address;
+    uint32_t size_bytes = INSTRUCTION_SIZE_LIMIT_BYTES;
+    if (!read_code(cache, memory, root, address, size_bytes)) {
+        size_bytes = PAGE_SIZE_BYTES - (uint32_t)(address % PAGE_SIZE_BYTES);
+        if (!read_code(cache, memory, root, address, size_bytes)) {
+            return UNSUPPORTED_UNDEFINED;
+        }
+    }
+    size_t left = size_bytes;
+    if (cs_disasm_iter(cache->decoder, &code, &left, &at, cache->instruction) &&
+        cache->instruction->size > seen_bytes) {
+        return classify(cache->instruction);
+    }
+    return UNSUPPORTED_UNDEFINED;
 }
 
 enum unsupported block_unsupported(struct block_cache *cache, const struct machine_memory *memory,
@@ -215,10 +246,9 @@ enum unsupported block_unsupported(struct block_cache *cache, const struct machi
     size_t left = size_bytes;
     uint64_t next = address;
     while (left > 0) {
-        const uint8_t *start = code;
         *at = next;
         if (!cs_disasm_iter(cache->decoder, &code, &left, &next, cache->instruction)) {
-            return is_vector_extension(start, (uint32_t)left) ? UNSUPPORTED_UNDEFINED : SUPPORTED;
+            return classify_last(cache, memory, root, next, left);
         }
         enum unsupported class = classify(cache->instruction);
         if (class != SUPPORTED) {

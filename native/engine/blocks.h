@@ -43,7 +43,8 @@ uint64_t block_last_start(struct block_cache *cache, const struct machine_memory
 /* What must not be given to the engine, and the trap that stands for it. */
 enum unsupported {
     SUPPORTED = 0,
-    UNSUPPORTED_UNDEFINED, /* #UD: AVX and its kin, which the engine executes wrongly */
+    UNSUPPORTED_UNDEFINED, /* #UD: AVX and its kin, which the engine executes wrongly, and what the
+                               decoder does not know */
     UNSUPPORTED_PROTECTION /* #GP(0): port I/O and sysenter, which the engine does not check, and
                                far transfers, which it lets touch supervisor memory */
 };
