@@ -115,6 +115,7 @@ struct machine {
     uint32_t turn; /* processor whose turn in the round it is */
     uint32_t partition_count;
     uint32_t log_categories;
+    bool observed; /* entries of the monitor are logged or checked */
     uint64_t monitor_entry; /* simulated: address of the image's entry */
     bool booted;
     bool failed;
@@ -131,6 +132,9 @@ struct machine {
 
 /* The machine whose monitor is running, for the platform's functions; set by platform_enter. */
 extern _Thread_local struct machine *current_machine;
+
+/* hash.c: a partition's memory. */
+uint64_t hash_memory(const struct machine *machine, uint32_t partition);
 
 /* native.c */
 int machine_fail(struct machine *machine, int code, const char *format, ...)

@@ -9,6 +9,7 @@
 
 #include "machine.h"
 #include "platform_host.h"
+#include "refusals.h"
 
 #define VECTOR_BREAKPOINT 3u
 #define VECTOR_UNDEFINED 6u
@@ -78,17 +79,23 @@ static uint64_t path_cost(const struct path_costs *costs, uint64_t vector)
     return vector == ENTRY_TIMER || vector == ENTRY_KICK ? costs->interrupt : costs->trap;
 }
 
+static struct virtual_processor *enter_observed(struct machine *machine,
+                                                struct physical_processor *processor,
+                                                struct virtual_processor *record)
+{
+    struct refusal refusal = refusal_prepare(machine, record);
+    log_entry(machine, processor, record, &record->registers, record->fault_address);
+    struct virtual_processor *next = monitor_enter(record);
+    log_return(machine, processor, next);
+    refusal_check(machine, &refusal, record);
+    return next;
+}
+
 static struct virtual_processor *dispatch(struct physical_processor *processor,
                                           struct virtual_processor *record)
 {
     struct machine *machine = processor->machine;
-    if (machine->log_categories == 0) {
-        return monitor_enter(record);
-    }
-    log_entry(machine, processor, record, &record->registers, record->fault_address);
-    struct virtual_processor *next = monitor_enter(record);
-    log_return(machine, processor, next);
-    return next;
+    return machine->observed ? enter_observed(machine, processor, record) : monitor_enter(record);
 }
 
 static struct virtual_processor *enter(struct physical_processor *processor,
