@@ -91,13 +91,14 @@ def command(paths: tuple[str, ...], as_list: bool, as_json: bool, **given: Any) 
 
 def _run(scenarios: list[Scenario], given: dict[str, Any], *, show: bool) -> TestReport:
     from ultravisor.cli.test_table import TestTable
+    from ultravisor.testing.limits import SCENARIO_LIMIT_CYCLES
     from ultravisor.testing.outcome import TestReport, find_disagreements
-    from ultravisor.testing.runner import BUILDS, LIMIT_DEFAULT_CYCLES, RunSettings
+    from ultravisor.testing.runner import BUILDS, RunSettings
     from ultravisor.testing.workers import Task, run_tasks
 
     settings = RunSettings(
         timing=given["timing"],
-        limit_cycles=given["cycles"] or LIMIT_DEFAULT_CYCLES,
+        limit_cycles=given["cycles"] or SCENARIO_LIMIT_CYCLES,
         seed=given["seed"],
     )
     builds = BUILDS if given["build"] == "both" else (given["build"],)

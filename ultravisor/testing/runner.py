@@ -22,6 +22,7 @@ from ultravisor.errors import ExitCode, SupervisedFailure
 from ultravisor.plan import make_plan
 from ultravisor.recording import make_record
 from ultravisor.supervised_host import SupervisedHost, write_replay
+from ultravisor.testing.limits import SCENARIO_LIMIT_CYCLES
 from ultravisor.testing.outcome import Outcome
 from ultravisor.testing.verdict import judge
 
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from ultravisor.testing.scenario import Scenario
 
 BUILDS: tuple[MonitorName, ...] = ("native", "simulated")
-# A scenario that has not ended by then never will: some seconds under the simulated monitor.
-LIMIT_DEFAULT_CYCLES = 20_000_000
 PARTITION_NAME = "scenario"
 
 
@@ -41,7 +40,7 @@ class RunSettings:
     """How scenarios are run."""
 
     timing: TimingName = "off"
-    limit_cycles: int = LIMIT_DEFAULT_CYCLES
+    limit_cycles: int = SCENARIO_LIMIT_CYCLES
     seed: int = 0
 
 
