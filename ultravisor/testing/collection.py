@@ -16,7 +16,7 @@ from ultravisor.testing.failure import console_lines
 from ultravisor.testing.options import limit_cycles, wanted_builds
 from ultravisor.testing.outcome import GOOD, Outcome, differing_fields
 from ultravisor.testing.runner import RunSettings, run_scenario
-from ultravisor.testing.scenario import Scenario, read_scenario
+from ultravisor.testing.scenario import Scenario, read_scenario, scenario_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,13 @@ class ScenarioItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """Return what heads the report: the image, and what it tests."""
-        return self.path, None, f"{self.scenario.name} [{self.name}]"
+        return self.path, None, f"{self._heading()} [{self.name}]"
+
+    def _heading(self) -> str:
+        """Return the scenario's name as seen from the project's root folder."""
+        root = self.config.rootpath
+        inside = self.path.is_relative_to(root)
+        return scenario_name(self.path.relative_to(root)) if inside else self.scenario.name
 
 
 def _describe(outcome: Outcome) -> str:

@@ -7,11 +7,14 @@ with the plugin, in every run.
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ultravisor.configuration import MonitorName
 
 
@@ -51,6 +54,29 @@ def wanted_builds(config: pytest.Config) -> tuple[MonitorName, ...]:
     if given not in BUILDS:
         raise pytest.UsageError(f"ultravisor_build: {given}: write native, simulated or both")
     return (given,)
+
+
+def names_image(config: pytest.Config, path: Path) -> bool:
+    """Say whether the setting of images names a file."""
+    inside = path.is_relative_to(config.rootpath)
+    return inside and any(path.relative_to(config.rootpath).match(glob) for glob in _globs(config))
+
+
+def leads_to_image(config: pytest.Config, folder: Path) -> bool:
+    """Say whether the setting of images names files somewhere below a folder."""
+    if not folder.is_relative_to(config.rootpath):
+        return False
+    parts = folder.relative_to(config.rootpath).parts
+    for glob in _globs(config):
+        above = PurePath(glob).parts[:-1]
+        named = zip(parts, above, strict=False)
+        if len(parts) <= len(above) and all(PurePath(part).match(name) for part, name in named):
+            return True
+    return False
+
+
+def _globs(config: pytest.Config) -> list[str]:
+    return list(config.getini("ultravisor_images"))
 
 
 def limit_cycles(config: pytest.Config) -> int:

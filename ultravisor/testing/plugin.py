@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ultravisor.testing.options import add_options, wanted_builds
+from ultravisor.testing.options import add_options, leads_to_image, names_image, wanted_builds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,18 +30,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Look into folders that pytest passes by, such as `build`, where images are named there."""
+    if collection_path.is_dir() and leads_to_image(config, collection_path):
+        return False
+    return None
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ImageFile | None:
     """Collect an image that was named on the command line, or that the setting names."""
     if file_path.suffix != IMAGE_SUFFIX:
         return None
-    config = parent.config
-    named = parent.session.isinitpath(file_path)
-    if not named:
-        folder = config.rootpath
-        inside = file_path.is_relative_to(folder)
-        globs = config.getini("ultravisor_images")
-        named = inside and any(file_path.relative_to(folder).match(glob) for glob in globs)
-    if not named:
+    if not parent.session.isinitpath(file_path) and not names_image(parent.config, file_path):
         return None
     from ultravisor.testing.collection import ImageFile
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 IMAGE_SUFFIX = ".elf"
+# `example`, or `example/traps`.
+_BARE = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)?")
 _WIDTH = re.compile(r"_(?:32|64)$")
 
 
@@ -66,19 +68,11 @@ def find_images(argument: str) -> list[Path]:
     path = Path(argument)
     if path.is_file():
         return [path]
+    found = _images_in(path) or _bundled(argument)
+    if found:
+        return found
     if path.is_dir():
-        return _images_in(path, argument)
-    bundled = BUNDLED / argument
-    if re.fullmatch(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)?", argument):
-        if bundled.is_dir():
-            return _images_in(bundled, argument)
-        found = [
-            file
-            for end in ("", "_32", "_64")
-            if (file := bundled.with_name(bundled.name + end + IMAGE_SUFFIX)).is_file()
-        ]
-        if found and bundled.name not in NOT_GUESTS:
-            return found
+        raise NotFoundError(f"{argument}: no image is there", f"images end in {IMAGE_SUFFIX}")
     raise _not_found(argument)
 
 
@@ -107,11 +101,18 @@ def scenario_name(path: Path) -> str:
     return _WIDTH.sub("", path.with_suffix("").as_posix())
 
 
-def _images_in(folder: Path, argument: str) -> list[Path]:
-    found = sorted(path for path in folder.rglob(f"*{IMAGE_SUFFIX}") if path.stem not in NOT_GUESTS)
-    if not found:
-        raise NotFoundError(f"{argument}: no image is there", f"images end in {IMAGE_SUFFIX}")
-    return found
+def _images_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob(f"*{IMAGE_SUFFIX}") if path.stem not in NOT_GUESTS)
+
+
+def _bundled(argument: str) -> list[Path]:
+    """Return the images of a bundled set, or one bundled image in every width it has."""
+    if not _BARE.fullmatch(argument):
+        return []
+    path = BUNDLED / argument
+    one = [path.with_name(f"{path.name}{width}{IMAGE_SUFFIX}") for width in ("", "_32", "_64")]
+    wanted = [file for file in one if file.is_file() and file.stem not in NOT_GUESTS]
+    return _images_in(path) or wanted
 
 
 def _not_found(argument: str) -> NotFoundError:
