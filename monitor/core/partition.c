@@ -76,8 +76,7 @@ int64_t hc_partition_exit(struct virtual_processor *caller)
     if (size_bytes > EXIT_REASON_LIMIT - 1) {
         return -ERROR_limit;
     }
-    if (guest_memory_read(caller->kernel_root_frame, argument(caller, 1), text, size_bytes) !=
-        ERROR_none) {
+    if (guest_memory_read(caller, argument(caller, 1), text, size_bytes) != ERROR_none) {
         return -ERROR_fault;
     }
     stop = partition_stop(partition_of(caller), STOP_exit, caller->processor);

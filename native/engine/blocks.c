@@ -14,7 +14,7 @@
 #define INSTRUCTION_SIZE_LIMIT_BYTES 15u
 
 struct block_cache {
-    csh decoder;
+    csh decoders[2]; /* of 64-bit and of 32-bit code */
     cs_insn *instruction; /* scratch, allocated once */
     uint64_t generation;
     uint8_t code[BLOCK_SIZE_LIMIT_BYTES];
@@ -27,11 +27,16 @@ struct block_cache *block_cache_open(void)
     if (cache == NULL) {
         return NULL;
     }
-    if (cs_open(CS_ARCH_X86, CS_MODE_64, &cache->decoder) != CS_ERR_OK) {
+    if (cs_open(CS_ARCH_X86, CS_MODE_64, &cache->decoders[0]) != CS_ERR_OK) {
         free(cache);
         return NULL;
     }
-    cache->instruction = cs_malloc(cache->decoder);
+    if (cs_open(CS_ARCH_X86, CS_MODE_32, &cache->decoders[1]) != CS_ERR_OK) {
+        (void)cs_close(&cache->decoders[0]);
+        free(cache);
+        return NULL;
+    }
+    cache->instruction = cs_malloc(cache->decoders[0]);
     cache->generation = 1;
     return cache;
 }
@@ -40,7 +45,8 @@ void block_cache_close(struct block_cache *cache)
 {
     if (cache != NULL) {
         cs_free(cache->instruction, 1);
-        (void)cs_close(&cache->decoder);
+        (void)cs_close(&cache->decoders[0]);
+        (void)cs_close(&cache->decoders[1]);
         free(cache);
     }
 }
@@ -50,16 +56,22 @@ void block_cache_invalidate(struct block_cache *cache)
     cache->generation++;
 }
 
-static bool read_code(struct block_cache *cache, const struct machine_memory *memory, uint64_t root,
-                      uint64_t address, uint32_t size_bytes)
+static csh decoder_of(const struct block_cache *cache, struct code_space space)
 {
+    return cache->decoders[space.narrow ? 1 : 0];
+}
+
+static bool read_code(struct block_cache *cache, struct code_space space, uint64_t address,
+                      uint32_t size_bytes)
+{
+    const struct machine_memory *memory = space.memory;
     uint32_t done = 0;
     if (size_bytes > BLOCK_SIZE_LIMIT_BYTES) {
         return false;
     }
     while (done < size_bytes) {
         uint64_t at = address + done;
-        uint64_t machine_address = memory_translate(memory, root, at);
+        uint64_t machine_address = memory_translate(memory, space.root, at);
         uint32_t piece = PAGE_SIZE_BYTES - (uint32_t)(at & (PAGE_SIZE_BYTES - 1));
         piece = piece < size_bytes - done ? piece : size_bytes - done;
         if (machine_address == 0 || machine_address + piece > memory->size_bytes) {
@@ -72,63 +84,66 @@ static bool read_code(struct block_cache *cache, const struct machine_memory *me
 }
 
 /* Instructions wholly before limit; what cannot be decoded counts as one and ends the block. */
-static uint32_t count_instructions(struct block_cache *cache, uint64_t address, uint32_t size_bytes)
+static uint32_t count_instructions(struct block_cache *cache, struct code_space space,
+                                   uint64_t address, uint32_t size_bytes)
 {
     const uint8_t *code = cache->code;
     size_t left = size_bytes;
     uint64_t at = address;
     uint32_t count = 0;
-    while (left > 0 && cs_disasm_iter(cache->decoder, &code, &left, &at, cache->instruction)) {
+    while (left > 0 &&
+           cs_disasm_iter(decoder_of(cache, space), &code, &left, &at, cache->instruction)) {
         count++;
     }
     return left > 0 ? count + 1 : count;
 }
 
-const struct block *block_lookup(struct block_cache *cache, const struct machine_memory *memory,
-                                 uint64_t root, uint64_t address, uint32_t size_bytes)
+const struct block *block_lookup(struct block_cache *cache, struct code_space space,
+                                 uint64_t address, uint32_t size_bytes)
 {
-    uint64_t index = mix64(address ^ root << 20 ^ size_bytes) % CACHE_ENTRY_COUNT;
+    uint64_t index = mix64(address ^ space.root << 20 ^ size_bytes) % CACHE_ENTRY_COUNT;
     struct block *block = &cache->blocks[index];
     if (block->timing.address == address && block->timing.size_bytes == size_bytes &&
-        block->root == root && block->generation == cache->generation) {
+        block->root == space.root && block->generation == cache->generation) {
         return block;
     }
-    if (!read_code(cache, memory, root, address, size_bytes)) {
+    if (!read_code(cache, space, address, size_bytes)) {
         return NULL;
     }
     block->timing.address = address;
     block->timing.size_bytes = size_bytes;
-    block->timing.instruction_count = count_instructions(cache, address, size_bytes);
-    block->root = root;
+    block->timing.instruction_count = count_instructions(cache, space, address, size_bytes);
+    block->root = space.root;
     block->generation = cache->generation;
     return block;
 }
 
-uint32_t block_count(struct block_cache *cache, const struct machine_memory *memory, uint64_t root,
-                     uint64_t address, uint64_t end)
+uint32_t block_count(struct block_cache *cache, struct code_space space, uint64_t address,
+                     uint64_t end)
 {
     uint32_t size_bytes = (uint32_t)(end - address);
-    if (size_bytes == 0 || !read_code(cache, memory, root, address, size_bytes)) {
+    if (size_bytes == 0 || !read_code(cache, space, address, size_bytes)) {
         return 0;
     }
-    return count_instructions(cache, address, size_bytes);
+    return count_instructions(cache, space, address, size_bytes);
 }
 
-uint64_t block_last_start(struct block_cache *cache, const struct machine_memory *memory,
-                          uint64_t root, uint64_t address, uint64_t end)
+uint64_t block_last_start(struct block_cache *cache, struct code_space space, uint64_t address,
+                          uint64_t end)
 {
     const uint8_t *code = cache->code;
     size_t left = (size_t)(end - address);
     uint64_t at = address;
-    if (!read_code(cache, memory, root, address, (uint32_t)left)) {
+    if (!read_code(cache, space, address, (uint32_t)left)) {
         return address;
     }
-    while (left > 0 && cs_disasm_iter(cache->decoder, &code, &left, &at, cache->instruction)) {
+    while (left > 0 &&
+           cs_disasm_iter(decoder_of(cache, space), &code, &left, &at, cache->instruction)) {
     }
     return at;
 }
 
-static bool is_legacy_prefix(uint8_t byte)
+static bool is_prefix(uint8_t byte, bool narrow)
 {
     switch (byte) {
     case 0x26:
@@ -144,43 +159,48 @@ static bool is_legacy_prefix(uint8_t byte)
     case 0xf3:
         return true;
     default:
-        return byte >= 0x40 && byte <= 0x4f; /* REX */
+        return !narrow && byte >= 0x40 && byte <= 0x4f; /* REX */
     }
 }
 
-/* VEX, EVEX or XOP: in 64-bit mode these bytes begin nothing else. */
-static bool is_vector_extension(const uint8_t *bytes, uint32_t size_bytes)
+/*
+ * VEX, EVEX or XOP. In 64-bit mode these bytes begin nothing else; in 32-bit mode they are
+ * `les`, `lds` and `bound` unless what follows would name a register as their memory operand.
+ */
+static bool is_vector_extension(const uint8_t *bytes, uint32_t size_bytes, bool narrow)
 {
     uint32_t at = 0;
-    while (at + 1 < size_bytes && is_legacy_prefix(bytes[at])) {
+    while (at + 1 < size_bytes && is_prefix(bytes[at], narrow)) {
         at++;
     }
     if (at + 1 >= size_bytes) {
         return false;
     }
     uint8_t opcode = bytes[at];
-    return opcode == 0xc4 || opcode == 0xc5 || opcode == 0x62 ||
+    bool names_register = (bytes[at + 1] & 0xc0) == 0xc0;
+    return ((opcode == 0xc4 || opcode == 0xc5 || opcode == 0x62) && (!narrow || names_register)) ||
            (opcode == 0x8f && (bytes[at + 1] & 0x38) != 0);
 }
 
 /* `lcall` and `ljmp` through memory: without REX.W the decoder calls them near. */
-static bool is_far_indirect(const uint8_t *bytes, uint32_t size_bytes)
+static bool is_far_indirect(const uint8_t *bytes, uint32_t size_bytes, bool narrow)
 {
     uint32_t at = 0;
-    while (at + 1 < size_bytes && is_legacy_prefix(bytes[at])) {
+    while (at + 1 < size_bytes && is_prefix(bytes[at], narrow)) {
         at++;
     }
     uint8_t extension = at + 1 < size_bytes ? bytes[at + 1] >> 3 & 7 : 0;
     return bytes[at] == 0xff && (extension == 3 || extension == 5);
 }
 
-static enum unsupported classify(const cs_insn *instruction)
+static enum unsupported classify(const cs_insn *instruction, bool narrow)
 {
     switch (instruction->id) {
     case X86_INS_CALL:
     case X86_INS_JMP:
-        return is_far_indirect(instruction->bytes, instruction->size) ? UNSUPPORTED_PROTECTION
-                                                                      : SUPPORTED;
+        return is_far_indirect(instruction->bytes, instruction->size, narrow)
+                   ? UNSUPPORTED_PROTECTION
+                   : SUPPORTED;
     case X86_INS_LCALL:
     case X86_INS_LJMP:
     case X86_INS_RETF:
@@ -205,41 +225,60 @@ static enum unsupported classify(const cs_insn *instruction)
     case X86_INS_VMWRITE:
         return UNSUPPORTED_UNDEFINED;
     default:
-        return is_vector_extension(instruction->bytes, instruction->size) ? UNSUPPORTED_UNDEFINED
-                                                                          : SUPPORTED;
+        return is_vector_extension(instruction->bytes, instruction->size, narrow)
+                   ? UNSUPPORTED_UNDEFINED
+                   : SUPPORTED;
     }
+}
+
+/* Prefixes that repeat one another, and an instruction that they move beyond the limit. */
+static bool is_too_long(struct block_cache *cache, struct code_space space, uint32_t size_bytes)
+{
+    const uint8_t *code = cache->code;
+    size_t left = size_bytes;
+    uint64_t at = 0;
+    while (left > 0 && is_prefix(*code, space.narrow)) {
+        code++;
+        left--;
+    }
+    uint32_t prefixes_bytes = size_bytes - (uint32_t)left;
+    return prefixes_bytes >= INSTRUCTION_SIZE_LIMIT_BYTES ||
+           (cs_disasm_iter(decoder_of(cache, space), &code, &left, &at, cache->instruction) &&
+            prefixes_bytes + cache->instruction->size > INSTRUCTION_SIZE_LIMIT_BYTES);
 }
 
 /*
  * What the decoder does not know is undefined: anything could hide behind it. But an engine that
- * raises an exception stops reading, so that a block may end within a known instruction.
+ * raises an exception stops reading, so that a block may end within a known instruction, or
+ * behind prefixes that make one too long.
  */
-static enum unsupported classify_last(struct block_cache *cache,
-                                      const struct machine_memory *memory, uint64_t root,
+static enum unsupported classify_last(struct block_cache *cache, struct code_space space,
                                       uint64_t address, size_t seen_bytes)
 {
     const uint8_t *code = cache->code;
     uint64_t at = address;
-    uint32_t size_bytes = INSTRUCTION_SIZE_LIMIT_BYTES;
-    if (!read_code(cache, memory, root, address, size_bytes)) {
+    uint32_t size_bytes = 2 * INSTRUCTION_SIZE_LIMIT_BYTES;
+    if (!read_code(cache, space, address, size_bytes)) {
         size_bytes = PAGE_SIZE_BYTES - (uint32_t)(address % PAGE_SIZE_BYTES);
-        if (!read_code(cache, memory, root, address, size_bytes)) {
+        if (!read_code(cache, space, address, size_bytes)) {
             return UNSUPPORTED_UNDEFINED;
         }
     }
+    if (is_too_long(cache, space, size_bytes)) {
+        return UNSUPPORTED_PROTECTION;
+    }
     size_t left = size_bytes;
-    if (cs_disasm_iter(cache->decoder, &code, &left, &at, cache->instruction) &&
+    if (cs_disasm_iter(decoder_of(cache, space), &code, &left, &at, cache->instruction) &&
         cache->instruction->size > seen_bytes) {
-        return classify(cache->instruction);
+        return classify(cache->instruction, space.narrow);
     }
     return UNSUPPORTED_UNDEFINED;
 }
 
-enum unsupported block_unsupported(struct block_cache *cache, const struct machine_memory *memory,
-                                   uint64_t root, uint64_t address, uint32_t size_bytes,
-                                   uint64_t *at)
+enum unsupported block_unsupported(struct block_cache *cache, struct code_space space,
+                                   uint64_t address, uint32_t size_bytes, uint64_t *at)
 {
-    if (!read_code(cache, memory, root, address, size_bytes)) {
+    if (!read_code(cache, space, address, size_bytes)) {
         return SUPPORTED; /* nothing to execute: the fetch faults */
     }
     const uint8_t *code = cache->code;
@@ -247,10 +286,10 @@ enum unsupported block_unsupported(struct block_cache *cache, const struct machi
     uint64_t next = address;
     while (left > 0) {
         *at = next;
-        if (!cs_disasm_iter(cache->decoder, &code, &left, &next, cache->instruction)) {
-            return classify_last(cache, memory, root, next, left);
+        if (!cs_disasm_iter(decoder_of(cache, space), &code, &left, &next, cache->instruction)) {
+            return classify_last(cache, space, next, left);
         }
-        enum unsupported class = classify(cache->instruction);
+        enum unsupported class = classify(cache->instruction, space.narrow);
         if (class != SUPPORTED) {
             return class;
         }

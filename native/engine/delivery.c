@@ -64,20 +64,22 @@ static void push_frame(struct engine *engine, uint64_t stack, uint64_t rip, bool
 static void log_trap(struct engine *engine, uint64_t vector, uint64_t error_code)
 {
     struct machine *machine = engine->machine;
-    uint32_t id = current_record_id(engine->processor);
     struct registers registers;
     if (machine->log_categories == 0) {
         return;
     }
-    struct virtual_processor *record = id >= IDLE_ID_FIRST
-                                           ? &machine->monitor->idle[id - IDLE_ID_FIRST]
-                                           : &machine->monitor->virtual_processors[id];
+    struct virtual_processor *record = current_record(engine->processor);
     memset(&registers, 0, sizeof registers);
     engine_save_registers(engine, &registers);
-    registers.vector = vector == INTERRUPT_TIMER  ? (uint64_t)ENTRY_TIMER
-                       : vector == INTERRUPT_KICK ? (uint64_t)ENTRY_KICK
-                                                  : vector;
+    registers.vector = vector == INTERRUPT_TIMER    ? (uint64_t)ENTRY_TIMER
+                       : vector == INTERRUPT_KICK   ? (uint64_t)ENTRY_KICK
+                       : vector == HYPERCALL_VECTOR ? (uint64_t)ENTRY_SOFTWARE_INTERRUPT + vector
+                                                    : vector;
     registers.error_code = error_code;
+    if (vector == VECTOR_PROTECTION && (error_code & 7) == ERROR_CODE_IDT) {
+        registers.vector = ENTRY_SOFTWARE_INTERRUPT + (error_code >> 3);
+        registers.error_code = 0;
+    }
     registers.rip += vector == ENTRY_SYSCALL ? SYSCALL_SIZE_BYTES : 0;
     log_return(machine, engine->processor, record); /* one that has not run a block since */
     log_entry(machine, engine->processor, record, &registers, engine->environment->cr[2]);
@@ -114,8 +116,9 @@ void simulated_deliver(struct engine *engine, uint32_t vector, uint64_t error_co
 
 static bool in_user_mode(const struct engine *engine)
 {
-    uint32_t id = current_record_id(engine->processor);
-    return id < IDLE_ID_FIRST && engine->machine->monitor->virtual_processors[id].user_mode != 0;
+    const struct virtual_processor *record = current_record(engine->processor);
+    return record->width == 32 ? engine->environment->segments[ENV_CS].selector % 4 == 3
+                               : record->user_mode != 0;
 }
 
 void simulated_deliver_trap(struct engine *engine, uint32_t vector, uint64_t error_code)
@@ -168,6 +171,11 @@ static void on_syscall(uc_engine *uc, void *user_data)
     struct environment *environment = engine->environment;
     uint64_t rflags = engine_rflags(engine);
     (void)uc;
+    if ((environment->hflags & HFLAG_CS64) == 0) { /* from 32-bit code there is no such call */
+        simulated_deliver_trap(engine, VECTOR_UNDEFINED, 0);
+        environment->rip -= SYSCALL_SIZE_BYTES;
+        return;
+    }
     simulated_attribute_work(engine);
     log_trap(engine, ENTRY_SYSCALL, 0);
     environment->registers[ENV_RCX] = environment->rip + SYSCALL_SIZE_BYTES;

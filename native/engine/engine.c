@@ -18,6 +18,16 @@ static uint64_t smaller(uint64_t left, uint64_t right)
     return left < right ? left : right;
 }
 
+/* The code that the engine is about to run, or ran last. */
+static struct code_space code_space(const struct engine *engine, uint64_t address)
+{
+    return (struct code_space){
+        .memory = &engine->machine->memory,
+        .root = address_is_monitor(address) ? 0 : engine->environment->cr[3],
+        .narrow = (engine->environment->hflags & HFLAG_CS64) == 0,
+    };
+}
+
 static int map_memory(struct machine *machine, uc_engine *uc)
 {
     const struct machine_memory *memory = &machine->memory;
@@ -127,9 +137,8 @@ bool engine_block_boundary(struct engine *engine, uint64_t address, uint32_t siz
     engine_settle(engine);
     if (engine->unchecked) {
         engine->unchecked = false;
-        engine->unsupported =
-            block_unsupported(engine->blocks, &engine->machine->memory, engine->environment->cr[3],
-                              address, size_bytes, &engine->unsupported_address);
+        engine->unsupported = block_unsupported(engine->blocks, code_space(engine, address),
+                                                address, size_bytes, &engine->unsupported_address);
         if (engine->unsupported != SUPPORTED) {
             engine->refusing = true;
             engine->unsupported_block = address;
@@ -180,9 +189,8 @@ uint64_t engine_begin_block(struct engine *engine, uint64_t address, uint32_t si
     if (!timing->needs_blocks) {
         return size_bytes;
     }
-    uint64_t root = address_is_monitor(address) ? 0 : engine->environment->cr[3];
     engine->decoded =
-        block_lookup(engine->blocks, &engine->machine->memory, root, address, size_bytes);
+        block_lookup(engine->blocks, code_space(engine, address), address, size_bytes);
     /* Never NULL: the engine has just fetched these bytes through the same tables. */
     return engine->decoded == NULL ? 1 : timing->block_cycles(NULL, &engine->decoded->timing);
 }
@@ -223,8 +231,7 @@ static uint64_t unexecuted_cycles(struct engine *engine, uint64_t rip)
     if (!timing->needs_blocks || engine->decoded == NULL) {
         return address + size_bytes - rip;
     }
-    uint64_t root = address_is_monitor(rip) ? 0 : engine->environment->cr[3];
-    uint32_t executed = block_count(engine->blocks, &engine->machine->memory, root, address, rip);
+    uint32_t executed = block_count(engine->blocks, code_space(engine, rip), address, rip);
     return timing->block_cycles(NULL, &engine->decoded->timing) -
            timing->partial_cycles(NULL, &engine->decoded->timing, executed);
 }
@@ -328,8 +335,8 @@ static bool at_refused(struct engine *engine)
     uint64_t at;
     uint64_t rip = engine->environment->rip;
     return engine->unsupported != SUPPORTED && rip == engine->unsupported_address &&
-           block_unsupported(engine->blocks, &engine->machine->memory, engine->environment->cr[3],
-                             rip, (uint32_t)(engine->unsupported_end - rip), &at) != SUPPORTED &&
+           block_unsupported(engine->blocks, code_space(engine, rip), rip,
+                             (uint32_t)(engine->unsupported_end - rip), &at) != SUPPORTED &&
            at == rip;
 }
 
@@ -341,8 +348,7 @@ bool engine_postpone_fetch_fault(struct engine *engine)
     if ((environment->error_code & ERROR_CODE_FETCH) == 0 || environment->cr[2] != page_end) {
         return false;
     }
-    uint64_t at = block_last_start(engine->blocks, &engine->machine->memory, environment->cr[3],
-                                   rip, page_end);
+    uint64_t at = block_last_start(engine->blocks, code_space(engine, rip), rip, page_end);
     if (at == rip) {
         return false;
     }

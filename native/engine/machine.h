@@ -182,11 +182,18 @@ uint64_t engine_rflags(const struct engine *engine);
 void engine_save_registers(const struct engine *engine, struct registers *registers);
 /* General registers and rip; flags, segments and root are the caller's. */
 void engine_load_general(struct engine *engine, const struct registers *registers);
-void environment_enter_guest(struct environment *environment);
+/*
+ * Code and stack segment of the record, and its privilege; data segments that this one may
+ * not hold become null, as on any return to an outer ring.
+ */
+void environment_enter_guest(struct environment *environment,
+                             const struct virtual_processor *record);
 void environment_enter_monitor(struct environment *environment);
 /* DS, ES, FS and GS, 16 bits each. */
 uint64_t environment_selectors(const struct environment *environment);
-void environment_load_selectors(struct environment *environment, uint64_t selectors);
+/* From the record, with the bases that its descriptors say. */
+void environment_load_selectors(struct environment *environment,
+                                const struct virtual_processor *record);
 
 /* Nothing runs here until the deadline or the horizon: the clock goes there. */
 void processor_idle(struct physical_processor *processor);

@@ -12,6 +12,7 @@
 #include "refusals.h"
 
 #define VECTOR_BREAKPOINT 3u
+#define VECTOR_OVERFLOW 4u
 #define VECTOR_UNDEFINED 6u
 #define VECTOR_PROTECTION 13u
 #define VECTOR_PAGE_FAULT 14u
@@ -30,8 +31,7 @@ static void save_registers(struct engine *engine)
 static void load_root(struct engine *engine)
 {
     const struct virtual_processor *record = engine->record;
-    uint64_t frame = record->user_mode != 0 ? record->user_root_frame : record->kernel_root_frame;
-    uint64_t root = frame << PAGE_SHIFT;
+    uint64_t root = record->root_address;
     if (root != engine->loaded_root) {
         (void)uc_reg_write(engine->uc, UC_X86_REG_CR3, &root); /* drops all translations */
         engine->loaded_root = root;
@@ -52,12 +52,14 @@ static void load_registers(struct engine *engine)
         (void)uc_reg_write(engine->uc, UC_X86_REG_EFLAGS, &from->rflags);
         engine->saved_rflags = from->rflags;
     }
-    if (environment->segments[ENV_CS].selector != SELECTOR_GUEST_CODE_64 ||
-        environment->segments[ENV_SS].selector != SELECTOR_GUEST_DATA) {
-        environment_enter_guest(environment);
+    if (environment->segments[ENV_CS].selector != from->cs ||
+        environment->segments[ENV_SS].selector != from->ss) {
+        environment_enter_guest(environment, record);
     }
-    environment->segments[ENV_FS].base = record->fs_base;
-    environment->segments[ENV_GS].base = record->gs_base;
+    if (record->width == 64) { /* in 32 bits they come with the selectors */
+        environment->segments[ENV_FS].base = record->fs_base;
+        environment->segments[ENV_GS].base = record->gs_base;
+    }
     load_root(engine);
 }
 
@@ -128,20 +130,11 @@ static void enter_from_hook(struct engine *engine)
     }
 }
 
-static void on_syscall(uc_engine *uc, void *user_data)
+/* A 32-bit kernel goes to user mode without telling: its ring says it. */
+static bool in_user_mode(const struct engine *engine)
 {
-    struct engine *engine = user_data;
-    (void)uc;
-    save_registers(engine);
-    struct registers *registers = &engine->record->registers;
-    registers->rip += SYSCALL_SIZE_BYTES;
-    registers->rcx = registers->rip;
-    registers->r11 = registers->rflags;
-    registers->vector = ENTRY_SYSCALL;
-    registers->error_code = 0;
-    enter_from_hook(engine);
-    /* The engine adds the instruction's size when this hook returns. */
-    engine->environment->rip -= SYSCALL_SIZE_BYTES;
+    return engine->record->width == 32 ? engine->environment->segments[ENV_CS].selector % 4 == 3
+                                       : engine->record->user_mode != 0;
 }
 
 static void raise_trap(struct engine *engine, uint64_t vector, uint64_t error_code)
@@ -149,7 +142,7 @@ static void raise_trap(struct engine *engine, uint64_t vector, uint64_t error_co
     struct environment *environment = engine->environment;
     environment->old_exception = -1; /* else the next trap counts as a double fault */
     if (vector == VECTOR_UNDEFINED) {
-        engine_charge_undefined(engine, engine->record->user_mode != 0);
+        engine_charge_undefined(engine, in_user_mode(engine));
     } else {
         engine_charge_partial(engine, environment->rip);
     }
@@ -161,13 +154,36 @@ static void raise_trap(struct engine *engine, uint64_t vector, uint64_t error_co
     }
 }
 
+static void on_syscall(uc_engine *uc, void *user_data)
+{
+    struct engine *engine = user_data;
+    struct registers *registers = &engine->record->registers;
+    (void)uc;
+    if (engine->record->width == 32) {
+        raise_trap(engine, VECTOR_UNDEFINED, 0);
+        enter_from_hook(engine);
+        engine->environment->rip -= SYSCALL_SIZE_BYTES;
+        return;
+    }
+    save_registers(engine);
+    registers->rip += SYSCALL_SIZE_BYTES;
+    registers->rcx = registers->rip;
+    registers->r11 = registers->rflags;
+    registers->vector = ENTRY_SYSCALL;
+    registers->error_code = 0;
+    enter_from_hook(engine);
+    /* The engine adds the instruction's size when this hook returns. */
+    engine->environment->rip -= SYSCALL_SIZE_BYTES;
+}
+
 static void on_interrupt(uc_engine *uc, uint32_t number, void *user_data)
 {
     struct engine *engine = user_data;
     const struct environment *environment = engine->environment;
     (void)uc;
     if (environment->exception_is_interrupt != 0) {
-        uint64_t vector = number == VECTOR_BREAKPOINT ? number : ENTRY_SOFTWARE_INTERRUPT + number;
+        bool open = number == VECTOR_BREAKPOINT || number == VECTOR_OVERFLOW;
+        uint64_t vector = open ? number : ENTRY_SOFTWARE_INTERRUPT + number;
         raise_trap(engine, vector, 0);
     } else if (number == VECTOR_PAGE_FAULT && engine_postpone_fetch_fault(engine)) {
         return;
@@ -201,8 +217,9 @@ static int open_engine(struct machine *machine, uint32_t id)
     engine->record = &machine->monitor->virtual_processors[id];
     engine->processor = &machine->processors[record->processor];
     engine->saved_rflags = ~0ull; /* none yet: the first load writes it */
-    uc_x86_mmr table = {0, MONITOR_DIRECT_ADDRESS + DESCRIPTOR_TABLE_ADDRESS, PAGE_SIZE_BYTES - 1,
-                        0};
+    uint64_t descriptors =
+        DESCRIPTOR_TABLES_ADDRESS + (uint64_t)record->processor * PAGE_SIZE_BYTES;
+    uc_x86_mmr table = {0, MONITOR_DIRECT_ADDRESS + descriptors, PAGE_SIZE_BYTES - 1, 0};
     (void)uc_reg_write(engine->uc, UC_X86_REG_GDTR, &table);
     /* What `sidt` and `str` show; nothing here uses them. */
     struct environment *environment = engine->environment;
@@ -210,6 +227,7 @@ static int open_engine(struct machine *machine, uint32_t id)
     environment->idt.limit = PAGE_SIZE_BYTES - 1;
     environment->tr.selector = TASK_SELECTOR_FIRST + 16 * record->processor;
     floating_point_load(engine->uc, record->floating_point);
+    environment_load_selectors(environment, record);
     return engine_add_hooks(engine, &hooks);
 }
 
@@ -295,7 +313,7 @@ static bool native_take_interrupt(struct engine *engine)
 {
     struct physical_processor *processor = engine->processor;
     struct virtual_processor *record = engine->record;
-    uint32_t user_mode = record->user_mode;
+    bool user_mode = in_user_mode(engine);
     save_registers(engine);
     record->registers.vector = processor->kicked ? ENTRY_KICK : ENTRY_TIMER;
     record->registers.error_code = 0;
@@ -305,7 +323,8 @@ static bool native_take_interrupt(struct engine *engine)
     /* An event that was delivered has moved rsp; rip may be the same, of the same handler. */
     bool untouched = record->registers.rip == environment->rip &&
                      record->registers.rsp == environment->registers[ENV_RSP] &&
-                     record->user_mode == user_mode;
+                     record->registers.ss == environment->segments[ENV_SS].selector &&
+                     (record->user_mode != 0) == user_mode;
     if (processor->record == record && untouched && !engine->code_stale &&
         !engine->translation_stale) {
         return true;
@@ -341,7 +360,7 @@ static void native_reload(struct machine *machine)
             engine->loaded_root = ~0ull;
             engine->saved_rflags = ~0ull;
             floating_point_load(engine->uc, engine->record->floating_point);
-            environment_load_selectors(engine->environment, engine->record->selectors);
+            environment_load_selectors(engine->environment, engine->record);
         }
     }
 }

@@ -3,14 +3,15 @@
  * Registers and segments between an engine's live state and a record: what the entry
  * path pushes and the exit path pops, done by the host.
  */
+#include "core/descriptors.h"
 #include "machine.h"
 
-/* Flags of the descriptors in view_writer.c, as the engine caches them: base, limit and type. */
-#define GUEST_CODE_FLAGS 0x00affb00u
-#define GUEST_DATA_FLAGS 0x00cff300u
-#define MONITOR_CODE_FLAGS 0x00af9b00u
-#define MONITOR_DATA_FLAGS 0x00cf9300u
+/* Of the descriptors in view_writer.c. */
+#define MONITOR_CODE_DESCRIPTOR 0x00af9b000000ffffull
+#define MONITOR_DATA_DESCRIPTOR 0x00cf93000000ffffull
 #define NULL_SELECTOR_LIMIT 4u
+
+static const unsigned data_segments[4] = {ENV_DS, ENV_ES, ENV_FS, ENV_GS};
 
 uint64_t engine_rflags(const struct engine *engine)
 {
@@ -68,36 +69,69 @@ void engine_load_general(struct engine *engine, const struct registers *from)
     environment->rip = from->rip;
 }
 
-static void load_segment(struct environment_segment_cache *cache, uint32_t selector, uint32_t flags)
+/* As the processor caches a descriptor; limits are kept for show, the engine checks none. */
+static void load_segment(struct environment_segment_cache *cache, uint32_t selector,
+                         uint64_t descriptor)
 {
     cache->selector = selector;
-    cache->base = 0;
+    cache->base = descriptor_base(descriptor);
     cache->limit = 0xffffffff;
-    cache->flags = flags;
+    cache->flags = (uint32_t)(descriptor >> 32);
 }
 
-static void set_level(struct environment *environment, uint32_t level)
+static uint32_t segment_level(const struct environment_segment_cache *cache)
 {
-    environment->hflags &= ~(HFLAG_CPL_MASK | HFLAG_ADDSEG);
-    environment->hflags |= level | HFLAG_CS32 | HFLAG_SS32 | HFLAG_CS64;
+    return cache->flags >> 13 & 3;
 }
 
-void environment_enter_guest(struct environment *environment)
+/* Privilege and width as the code segment says; in 64-bit mode no data segment has a base. */
+static void set_mode(struct environment *environment, uint32_t level, bool narrow)
 {
-    load_segment(&environment->segments[ENV_CS], SELECTOR_GUEST_CODE_64, GUEST_CODE_FLAGS);
-    load_segment(&environment->segments[ENV_SS], SELECTOR_GUEST_DATA, GUEST_DATA_FLAGS);
-    set_level(environment, 3);
+    const struct environment_segment_cache *segments = environment->segments;
+    bool based = (segments[ENV_DS].base | segments[ENV_ES].base | segments[ENV_SS].base) != 0;
+    environment->hflags &= ~(HFLAG_CPL_MASK | HFLAG_ADDSEG | HFLAG_CS64);
+    environment->hflags |= level | HFLAG_CS32 | HFLAG_SS32;
+    environment->hflags |= narrow ? (based ? HFLAG_ADDSEG : 0) : HFLAG_CS64;
+}
+
+void environment_enter_guest(struct environment *environment,
+                             const struct virtual_processor *record)
+{
+    uint32_t code = (uint32_t)record->registers.cs;
+    uint32_t stack = (uint32_t)record->registers.ss;
+    uint32_t level = code & 3;
+    load_segment(&environment->segments[ENV_CS], code, descriptor_of(record, code));
+    load_segment(&environment->segments[ENV_SS], stack, descriptor_of(record, stack));
+    for (unsigned index = 0; index < 4; index++) {
+        struct environment_segment_cache *cache = &environment->segments[data_segments[index]];
+        if (cache->selector >= NULL_SELECTOR_LIMIT && segment_level(cache) < level) {
+            load_segment(cache, 0, 0);
+        }
+    }
+    set_mode(environment, level, record->width == 32);
 }
 
 /* As a gate or `syscall` leaves it: the stack segment is null, or as good as. */
 void environment_enter_monitor(struct environment *environment)
 {
-    load_segment(&environment->segments[ENV_CS], SELECTOR_MONITOR_CODE, MONITOR_CODE_FLAGS);
-    load_segment(&environment->segments[ENV_SS], 0, MONITOR_DATA_FLAGS);
-    set_level(environment, 0);
+    load_segment(&environment->segments[ENV_CS], SELECTOR_MONITOR_CODE, MONITOR_CODE_DESCRIPTOR);
+    load_segment(&environment->segments[ENV_SS], 0, MONITOR_DATA_DESCRIPTOR);
+    set_mode(environment, 0, false);
 }
 
-static const unsigned data_segments[4] = {ENV_DS, ENV_ES, ENV_FS, ENV_GS};
+void environment_load_selectors(struct environment *environment,
+                                const struct virtual_processor *record)
+{
+    for (unsigned index = 0; index < 4; index++) {
+        uint32_t selector = (uint32_t)(record->selectors >> (16 * index) & 0xffff);
+        struct environment_segment_cache *cache = &environment->segments[data_segments[index]];
+        load_segment(cache, selector,
+                     selector < NULL_SELECTOR_LIMIT ? 0 : descriptor_of(record, selector));
+    }
+    if ((environment->hflags & HFLAG_CS64) == 0) {
+        set_mode(environment, environment->hflags & HFLAG_CPL_MASK, true);
+    }
+}
 
 uint64_t environment_selectors(const struct environment *environment)
 {
@@ -107,14 +141,4 @@ uint64_t environment_selectors(const struct environment *environment)
         selectors |= selector << (16 * index);
     }
     return selectors;
-}
-
-/* Bases of FS and GS are the caller's to set afterwards. */
-void environment_load_selectors(struct environment *environment, uint64_t selectors)
-{
-    for (unsigned index = 0; index < 4; index++) {
-        uint32_t selector = (uint32_t)(selectors >> (16 * index) & 0xffff);
-        struct environment_segment_cache *cache = &environment->segments[data_segments[index]];
-        load_segment(cache, selector, selector < NULL_SELECTOR_LIMIT ? 0 : GUEST_DATA_FLAGS);
-    }
 }

@@ -33,11 +33,7 @@ static void leave_monitor(struct engine *engine)
     engine->was_in_monitor = false;
     restore_instruction_pointer(engine);
     if (machine->pending_log[engine->processor->id].category != 0) {
-        uint32_t id = current_record_id(engine->processor);
-        const struct virtual_processor *next = id >= IDLE_ID_FIRST
-                                                   ? &machine->monitor->idle[id - IDLE_ID_FIRST]
-                                                   : &machine->monitor->virtual_processors[id];
-        log_return(machine, engine->processor, next);
+        log_return(machine, engine->processor, current_record(engine->processor));
     }
 }
 
@@ -224,15 +220,15 @@ static void simulated_save_processor(const struct physical_processor *processor,
     words[23] = environment->segments[ENV_GS].base;
     words[24] = environment->kernel_gs_base;
     words[25] = environment->cr[3];
-    words[26] = environment_selectors(environment);
-    words[27] = processor->halted;
-    words[28] = processor->engine->monitor_work;
+    words[26] = processor->halted;
+    words[27] = processor->engine->monitor_work;
 }
 
 static void simulated_load_processor(struct physical_processor *processor, const uint64_t *words)
 {
     struct engine *engine = processor->engine;
     struct environment *environment = engine->environment;
+    struct virtual_processor *record = current_record(processor);
     struct registers registers;
     memcpy(&registers, words, sizeof registers);
     engine_load_general(engine, &registers);
@@ -240,16 +236,16 @@ static void simulated_load_processor(struct physical_processor *processor, const
     if ((registers.cs & 3) == 0) {
         environment_enter_monitor(environment);
     } else {
-        environment_enter_guest(environment);
+        environment_enter_guest(environment, record);
     }
-    environment_load_selectors(environment, words[26]);
+    environment_load_selectors(environment, record);
     environment->segments[ENV_FS].base = words[22];
     environment->segments[ENV_GS].base = words[23];
     environment->kernel_gs_base = words[24];
     (void)uc_reg_write(engine->uc, UC_X86_REG_CR3, &words[25]);
-    processor->halted = words[27] != 0;
-    engine->monitor_work = words[28];
-    engine->settled_monitor_work = words[28];
+    processor->halted = words[26] != 0;
+    engine->monitor_work = words[27];
+    engine->settled_monitor_work = words[27];
     engine->was_in_monitor = false;
 }
 

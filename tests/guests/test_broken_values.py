@@ -28,7 +28,7 @@ STORES = {
     "mov from ss": b"\x8c\x13",
 }
 GDT_BASE = 0xFFFF8000005F0000
-IDT_BASE = 0xFFFF8000005F1000
+IDT_BASE = 0xFFFF8000005F8000
 
 
 @pytest.mark.parametrize("name", STORES)

@@ -22,6 +22,7 @@ jmp_buf *fake_panic_return;
 const char *fake_panic_text;
 struct virtual_processor *fake_next;
 struct fake_bases fake_bases[FAKE_PROCESSOR_COUNT];
+uint64_t fake_selectors[FAKE_PROCESSOR_COUNT];
 
 static struct fake_record log_records[LOG_LIMIT];
 static uint32_t log_size;
@@ -92,6 +93,16 @@ void platform_bases_load(const struct virtual_processor *current)
     fake_bases[current->processor].gs = current->gs_base;
 }
 
+void platform_selectors_save(struct virtual_processor *current)
+{
+    current->selectors = fake_selectors[current->processor];
+}
+
+void platform_selectors_load(struct virtual_processor *current)
+{
+    fake_selectors[current->processor] = current->selectors;
+}
+
 /* The exit path: who leaves is saved, who comes is loaded, and who stays is not touched. */
 static struct virtual_processor *switch_to(struct virtual_processor *from,
                                            struct virtual_processor *to)
@@ -99,6 +110,8 @@ static struct virtual_processor *switch_to(struct virtual_processor *from,
     if (from != to) {
         platform_bases_save(from);
         platform_bases_load(to);
+        platform_selectors_save(from);
+        platform_selectors_load(to);
     }
     return to;
 }
@@ -189,6 +202,7 @@ void fake_reset(uint32_t processor_count)
     fake_console_input_size = 0;
     fake_console_output_size = 0;
     memset(fake_bases, 0, sizeof(fake_bases));
+    memset(fake_selectors, 0, sizeof(fake_selectors));
     fake_log_clear();
     region = machine_pointer(VIEW_REGION_ADDRESS);
     region->header.magic = PAGE_MAGIC_VIEW;

@@ -114,6 +114,9 @@ struct fake_bases {
 };
 extern struct fake_bases fake_bases[FAKE_PROCESSOR_COUNT];
 
+/* What its data segment registers hold: ds, es, fs, gs, 16 bits each. */
+extern uint64_t fake_selectors[FAKE_PROCESSOR_COUNT];
+
 /* The first entry of a processor, and every other: with the switch that the exit path does. */
 struct virtual_processor *fake_first(uint32_t processor);
 

@@ -164,8 +164,8 @@ static void other_body_of_the_view_is_read(void)
 
 static void records_are_refused(void)
 {
-    two_partitions()->width = 32;
-    check_refused(0, 32, ERROR_invalid_argument);
+    two_partitions()->width = 16;
+    check_refused(0, 16, ERROR_invalid_argument);
     two_partitions()->id = 7;
     check_refused(0, 7, ERROR_invalid_argument);
     two_partitions()->virtual_processor_count = 0;
