@@ -11,12 +11,14 @@
 #include "platform_host.h"
 #include "refusals.h"
 
+#define VECTOR_DEBUG 1u
 #define VECTOR_BREAKPOINT 3u
 #define VECTOR_OVERFLOW 4u
 #define VECTOR_UNDEFINED 6u
 #define VECTOR_PROTECTION 13u
 #define VECTOR_PAGE_FAULT 14u
 #define SYSCALL_SIZE_BYTES 2u
+#define RFLAGS_TRAP 0x100u
 
 static void save_registers(struct engine *engine)
 {
@@ -154,6 +156,27 @@ static void raise_trap(struct engine *engine, uint64_t vector, uint64_t error_co
     }
 }
 
+/* As entry.S goes back by `sysret`: a single step over `syscall` has its end there. */
+static bool returns_behind_syscall(const struct registers *registers)
+{
+    return registers->vector == ENTRY_SYSCALL && registers->rcx == registers->rip &&
+           registers->r11 == registers->rflags;
+}
+
+/*
+ * Behind `syscall` the engine looks at the trap flag and would raise #DB at once: for a record that
+ * no longer runs, or before the first instruction that `iret` went back to.
+ */
+static void hold_single_step(struct engine *engine)
+{
+    if ((engine->environment->eflags & RFLAGS_TRAP) != 0 &&
+        (engine->stop != ENGINE_STOP_NONE || !returns_behind_syscall(&engine->record->registers))) {
+        engine->environment->eflags &= ~(uint64_t)RFLAGS_TRAP;
+        engine->saved_rflags = ~0ull;
+        engine_request_stop(engine, ENGINE_STOP_SWITCH);
+    }
+}
+
 static void on_syscall(uc_engine *uc, void *user_data)
 {
     struct engine *engine = user_data;
@@ -162,6 +185,7 @@ static void on_syscall(uc_engine *uc, void *user_data)
     if (engine->record->width == 32) {
         raise_trap(engine, VECTOR_UNDEFINED, 0);
         enter_from_hook(engine);
+        hold_single_step(engine);
         engine->environment->rip -= SYSCALL_SIZE_BYTES;
         return;
     }
@@ -172,6 +196,7 @@ static void on_syscall(uc_engine *uc, void *user_data)
     registers->vector = ENTRY_SYSCALL;
     registers->error_code = 0;
     enter_from_hook(engine);
+    hold_single_step(engine);
     /* The engine adds the instruction's size when this hook returns. */
     engine->environment->rip -= SYSCALL_SIZE_BYTES;
 }
@@ -263,6 +288,12 @@ static int run_engine(struct physical_processor *processor)
     processor->engine = engine;
     processor->budget_stale = false;
     load_registers(engine);
+    if ((engine->saved_rflags & RFLAGS_TRAP) != 0 &&
+        returns_behind_syscall(&engine->record->registers)) {
+        raise_trap(engine, VECTOR_DEBUG, 0);
+        processor->record = enter(processor, engine->record);
+        return NATIVE_OK;
+    }
     int result = engine_run(engine, engine->environment->rip);
     if (result != NATIVE_OK) {
         return result;
@@ -271,6 +302,7 @@ static int run_engine(struct physical_processor *processor)
         return NATIVE_OK; /* saved in the hook */
     }
     save_registers(engine);
+    engine->record->registers.vector = 0; /* what brought it here is over */
     if (engine->stop == ENGINE_STOP_REFUSED) {
         bool undefined = engine->unsupported == UNSUPPORTED_UNDEFINED;
         raise_trap(engine, undefined ? VECTOR_UNDEFINED : VECTOR_PROTECTION, 0);

@@ -21,31 +21,33 @@ static const char *const call_names[HYPERCALL_COUNT] = {
 #undef HYPERCALL
 };
 
-static bool reads_as(const struct machine *machine, uint64_t root, uint64_t address,
-                     const uint8_t *bytes, uint64_t size_bytes)
+/* The engine of a record still stands at the instruction that brought it here. */
+static bool stands_at_vmcall(const struct engine *engine, uint64_t address)
 {
-    for (uint64_t at = 0; at < size_bytes; at++) {
-        uint64_t byte = memory_translate(&machine->memory, root, address + at);
-        if (byte == 0 || byte >= machine->memory.size_bytes ||
-            machine->memory.base[byte] != bytes[at]) {
+    static const uint8_t vmcall[3] = {0x0f, 0x01, 0xc1};
+    const struct machine_memory *memory = &engine->machine->memory;
+    for (uint64_t at = 0; at < sizeof vmcall; at++) {
+        uint64_t byte = memory_translate(memory, engine->environment->cr[3], address + at);
+        if (byte == 0 || byte >= memory->size_bytes || memory->base[byte] != vmcall[at]) {
             return false;
         }
     }
     return true;
 }
 
-/* As the monitor will see it: a call of the guest's kernel, by either instruction. */
+/* As the monitor will see it: a call of the guest's kernel, by any instruction. */
 static bool is_call(const struct machine *machine, const struct virtual_processor *record)
 {
-    static const uint8_t vmcall[3] = {0x0f, 0x01, 0xc1};
     const struct registers *registers = &record->registers;
-    if (record->user_mode != 0) {
+    bool narrow = record->width == 32;
+    if (narrow ? registers->cs % 4 == 3 : record->user_mode != 0) {
         return false;
     }
-    return registers->vector == ENTRY_SYSCALL ||
-           (registers->vector == VECTOR_UNDEFINED &&
-            reads_as(machine, record->kernel_root_frame << PAGE_SHIFT, registers->rip, vmcall,
-                     sizeof vmcall));
+    if (registers->vector == VECTOR_UNDEFINED) {
+        return stands_at_vmcall(machine->engines[record->id], registers->rip);
+    }
+    return registers->vector ==
+           (narrow ? (uint64_t)ENTRY_SOFTWARE_INTERRUPT + HYPERCALL_VECTOR : ENTRY_SYSCALL);
 }
 
 /* Its delivery would follow the call, and change memory. */
@@ -99,16 +101,24 @@ struct refusal refusal_prepare(const struct machine *machine,
         is_call(machine, record) && !event_is_waiting(machine, record) &&
         machine->monitor->processors[record->processor].attention == 0) {
         refusal.checked = true;
-        refusal.number = record->registers.rax;
+        refusal.number =
+            record->width == 32 ? (uint32_t)record->registers.rax : record->registers.rax;
         refusal.hash = hash_all(machine, record);
     }
     return refusal;
 }
 
+static int64_t call_result(const struct virtual_processor *record)
+{
+    const struct registers *registers = &record->registers;
+    return record->width == 32 ? (int64_t)((uint32_t)registers->rax | registers->rdx << 32)
+                               : (int64_t)registers->rax;
+}
+
 /* `iret` returns no error, but what a frame holds for RAX. */
 static bool was_refused(const struct refusal *refusal, const struct virtual_processor *record)
 {
-    int64_t result = (int64_t)record->registers.rax;
+    int64_t result = call_result(record);
     return refusal->checked && refusal->number != HC_iret && result < 0 && result > -ERROR_COUNT;
 }
 
@@ -121,7 +131,7 @@ void refusal_check(struct machine *machine, const struct refusal *refusal,
     }
     if (refusal->number < HYPERCALL_COUNT) {
         (void)snprintf(text, sizeof text, "%s was refused with error %d and has changed something",
-                       call_names[refusal->number], (int)-(int64_t)record->registers.rax);
+                       call_names[refusal->number], (int)-call_result(record));
     } else {
         (void)snprintf(text, sizeof text, "call %#llx, which does not exist, has changed something",
                        (unsigned long long)refusal->number);
