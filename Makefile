@@ -10,7 +10,7 @@ READY := $(VENV)/ready
 COMMAND := $(VENV)/bin/ultravisor
 EXTENSION := ultravisor/machine/_native.abi3.so
 C_SOURCES := $(shell find native monitor -name '*.[ch]' -o -name '*.def')
-C_FORMATTED := $(shell find native monitor guest_kernels tests -name '*.[ch]')
+C_FORMATTED := $(shell find native monitor guest_kernels examples tests -name '*.[ch]')
 REQUIRES := import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
 	print(*p["build-system"]["requires"], *p["project"]["dependencies"])
 PYTEST := $(RUN) -m pytest -n 2
