@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -227,6 +231,28 @@ def test_a_machine_that_dies_is_that_scenarios_crash_and_our_failure(
     assert lines[-1].startswith("2 success, 1 crash; ")
     assert run(["replay", str(replay), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["result"]["partitions"][0]["exit_code"] == 3
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_ends_with_what_is_done(tmp_path: Path, jobs: str) -> None:
+    arguments = ["test", "good", "bad/spins.elf", "bad/spins_.elf", "--jobs", jobs]
+    images.write(tmp_path / "bad", "spins_", tiny.SPIN)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ultravisor", *arguments, "--cycles", str(1 << 60)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    shown = "".join(process.stdout.readline() for _ in range(4))
+    assert "good/succeeds" in shown
+    # The whole group gets the signal, as from a terminal.
+    os.killpg(process.pid, signal.SIGINT)
+    rest, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert rest.startswith("2 success, 1 skip; ")
+    assert "Traceback" not in rest
 
 
 def test_the_seed_reaches_the_guest(capsys: pytest.CaptureFixture[str]) -> None:

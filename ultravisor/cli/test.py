@@ -7,12 +7,14 @@ cli.test_table shows them.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ultravisor.cli.completion import complete_scenarios
+from ultravisor.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +39,7 @@ within --cycles.
 
 \b
 Exit codes: 0 all succeeded or skipped, 1 one did not or the builds differ, 2 wrong usage,
-3 not an image, 6 no such file, 70 the monitor or the engine failed.
+3 not an image, 6 no such file, 70 the monitor or the engine failed, 130 Ctrl-C.
 """,
 )
 @click.argument(
@@ -83,13 +85,16 @@ def command(paths: tuple[str, ...], as_list: bool, as_json: bool, **given: Any) 
 
         print_scenarios(scenarios, sys.stdout, as_json=as_json)
         return 0
-    report = _run(scenarios, given, show=not as_json)
+    report, whole = _run(scenarios, given, show=not as_json)
     if as_json:
         print(report.to_json())
-    return report.exit_code
+    return report.exit_code if whole else ExitCode.INTERRUPTED
 
 
-def _run(scenarios: list[Scenario], given: dict[str, Any], *, show: bool) -> TestReport:
+def _run(
+    scenarios: list[Scenario], given: dict[str, Any], *, show: bool
+) -> tuple[TestReport, bool]:
+    """Return the report, and whether Ctrl-C left all of it to run."""
     from ultravisor.cli.test_table import TestTable
     from ultravisor.testing.limits import SCENARIO_LIMIT_CYCLES
     from ultravisor.testing.outcome import TestReport, find_disagreements
@@ -105,11 +110,12 @@ def _run(scenarios: list[Scenario], given: dict[str, Any], *, show: bool) -> Tes
     tasks = [Task(scenario, build) for scenario in scenarios for build in builds]
     outcomes: Iterator[Outcome] = run_tasks(tasks, settings, given["jobs"])
     table = TestTable(scenarios, sys.stdout) if show else None
-    done = []
-    for outcome in outcomes:
-        done.append(outcome)
-        if table is not None:
-            table.show(outcome)
+    done: list[Outcome] = []
+    with contextlib.suppress(KeyboardInterrupt):
+        for outcome in outcomes:
+            done.append(outcome)
+            if table is not None:
+                table.show(outcome)
     report = TestReport(
         timing=settings.timing,
         limit_cycles=settings.limit_cycles,
@@ -119,4 +125,4 @@ def _run(scenarios: list[Scenario], given: dict[str, Any], *, show: bool) -> Tes
     )
     if table is not None:
         table.finish(report)
-    return report
+    return report, len(done) == len(tasks)
