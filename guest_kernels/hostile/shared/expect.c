@@ -4,8 +4,6 @@
  */
 #include "hostile.h"
 
-#define PAGE_FAULT_USER 0x4 /* ring 3: a 64-bit kernel runs there too, a 32-bit one does not */
-
 static void expect_seen(const char *name, int trapped, const struct trap_seen *seen,
                         uint64_t vector, uint64_t error_code)
 {

@@ -29,6 +29,8 @@
 #define PAGE_CODE (ENTRY_PRESENT | ENTRY_USER)
 #define TABLE_LINK (ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER)
 
+#define PAGE_FAULT_USER 0x4 /* ring 3: a 64-bit kernel runs there too, a 32-bit one does not */
+
 #define VECTOR_DEBUG 1
 #define VECTOR_FLOATING_POINT 16
 
