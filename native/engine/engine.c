@@ -261,6 +261,17 @@ void engine_charge_undefined(struct engine *engine, bool user_mode)
     engine_charge_partial(engine, call ? rip + sizeof vmcall : rip);
 }
 
+/* Any other `int n` has the engine stand behind it when its hook is called. */
+bool engine_was_software_interrupt(struct engine *engine)
+{
+    struct environment *environment = engine->environment;
+    if (environment->exception_is_interrupt == 0) {
+        return false;
+    }
+    environment->rip = environment->exception_next_rip;
+    return true;
+}
+
 /* The schedule's clock, settled to the instruction, in EDX:EAX. */
 static int on_time_stamp(uc_engine *uc, void *user_data)
 {
@@ -375,10 +386,16 @@ int engine_run(struct engine *engine, uint64_t rip)
         (void)uc_ctl_flush_tlb(engine->uc);
         engine->translation_stale = false;
     }
+    engine->stop = ENGINE_STOP_NONE;
+    if (refusing && rip == engine->unsupported_address && at_refused(engine)) {
+        /* Nothing precedes it. An empty block would be looked up in the page before it, too. */
+        (void)uc_ctl_remove_cache(engine->uc, engine->unsupported_block, engine->unsupported_end);
+        engine->stop = ENGINE_STOP_REFUSED;
+        return NATIVE_OK;
+    }
     if (refusing) {
         set_exit(engine, engine->unsupported_address);
     }
-    engine->stop = ENGINE_STOP_NONE;
     engine->environment->old_exception = -1;
     engine_budget(engine);
     uc_err error = uc_emu_start(engine->uc, rip, 0, 0, 0);

@@ -166,6 +166,8 @@ void engine_set_work(struct engine *engine, uint64_t work);
 void engine_charge_partial(struct engine *engine, uint64_t rip);
 /* The same for an undefined instruction at rip, unless it is a call from kernel mode. */
 void engine_charge_undefined(struct engine *engine, bool user_mode);
+/* What arrives as an undefined instruction is `int $6`: the engine now stands behind it. */
+bool engine_was_software_interrupt(struct engine *engine);
 /* Cycles of a block that is about to run, which becomes the current one. */
 uint64_t engine_begin_block(struct engine *engine, uint64_t address, uint32_t size_bytes);
 /* How a build takes what leaves the guest's own code. */

@@ -222,9 +222,12 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *user_data)
 static bool on_invalid_instruction(uc_engine *uc, void *user_data)
 {
     struct engine *engine = user_data;
-    (void)uc;
-    raise_trap(engine, VECTOR_UNDEFINED, 0);
-    enter_from_hook(engine);
+    if (engine_was_software_interrupt(engine)) {
+        on_interrupt(uc, VECTOR_UNDEFINED, user_data);
+    } else {
+        raise_trap(engine, VECTOR_UNDEFINED, 0);
+        enter_from_hook(engine);
+    }
     return true;
 }
 
