@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "abort_guard.h"
 #include "calibration.h"
 #include "environment.h"
 
@@ -278,6 +279,9 @@ static int calibrate_with(uc_engine *engine, uc_engine *second, struct engine_re
     const char *wrong = check_fields(engine);
     if (wrong == NULL) {
         wrong = check_fields(second);
+    }
+    if (wrong == NULL && !abort_guard_calibrate()) {
+        wrong = "count of runs";
     }
     if (wrong != NULL) {
         return refuse(report, "the engine keeps its %s elsewhere than expected", wrong);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abort_guard.h"
 #include "machine.h"
 
 #define TRANSLATION_BUFFER_BYTES (32u << 20)
@@ -373,6 +374,27 @@ bool engine_postpone_fetch_fault(struct engine *engine)
     return true;
 }
 
+/* The engine cannot translate the next block: what of it is refused must be why. */
+static bool refuse_aborted(struct engine *engine)
+{
+    uint64_t rip = engine->environment->rip;
+    uint64_t end = (rip | (PAGE_SIZE_BYTES - 1)) + 1 + PAGE_SIZE_BYTES;
+    struct code_space space = code_space(engine, rip);
+    for (unsigned pages = 2; pages > 0; pages--) {
+        engine->unsupported = block_unsupported(engine->blocks, space, rip, (uint32_t)(end - rip),
+                                                &engine->unsupported_address);
+        if (engine->unsupported != SUPPORTED) {
+            engine->refusing = true;
+            engine->unsupported_block = rip;
+            engine->unsupported_end = end;
+            engine->stop = ENGINE_STOP_UNSUPPORTED;
+            return true;
+        }
+        end -= PAGE_SIZE_BYTES;
+    }
+    return false;
+}
+
 int engine_run(struct engine *engine, uint64_t rip)
 {
     bool refusing = engine->refusing;
@@ -398,8 +420,14 @@ int engine_run(struct engine *engine, uint64_t rip)
     }
     engine->environment->old_exception = -1;
     engine_budget(engine);
-    uc_err error = uc_emu_start(engine->uc, rip, 0, 0, 0);
+    uc_err error = UC_ERR_OK;
+    bool aborted = !abort_guard_run(engine->uc, rip, &error);
     engine_settle(engine);
+    if (aborted && (refusing || !refuse_aborted(engine))) {
+        return machine_fail(engine->machine, NATIVE_ENGINE,
+                            "the engine aborted in the block at %#llx",
+                            (unsigned long long)engine->environment->rip);
+    }
     if (refusing) {
         set_exit(engine, 0);
         if (engine->stop == ENGINE_STOP_NONE) {

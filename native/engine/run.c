@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "abort_guard.h"
 #include "machine.h"
 #include "platform_host.h"
 
@@ -100,7 +101,9 @@ int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_e
         return machine_fail(machine, NATIVE_STATE, "the machine has not been booted");
     }
     platform_enter(machine);
+    abort_guard_install();
     if (machine->failed || setjmp(machine->panic) != 0) {
+        abort_guard_leave();
         exit->reason = machine->failure;
     } else {
         exit->reason = run_until(machine, until_cycles);
