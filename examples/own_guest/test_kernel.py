@@ -40,8 +40,8 @@ def test_a_sum_takes_time_by_its_length(host: HostFactory) -> None:
     kernel.cycles_within(20, 200, between=(MARK_BEGIN, MARK_END))
 
 
-def test_it_needs_its_stack(host: HostFactory) -> None:
-    """Stopped from outside, it says so; no reason of its own comes first."""
+def test_it_can_be_stopped_from_outside(host: HostFactory) -> None:
+    """The operator's order is its first reason: nothing of its own came before."""
     kernel = host.boot(KERNEL)
     kernel.console.expect("ready")
     kernel.stop("kernel")
