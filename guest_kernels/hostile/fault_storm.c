@@ -5,9 +5,9 @@
  */
 #include "shared/hostile.h"
 
-HOSTILE("A thousand faults in a row are a thousand faults.");
+HOSTILE("Hundreds of faults in a row are delivered one by one.");
 
-#define FAULT_COUNT 1000
+#define FAULT_COUNT 300
 
 void scenario_main(const struct start_page *start)
 {
