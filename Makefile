@@ -46,8 +46,8 @@ format: $(READY) ## Bring C and Python into the project's form.
 	$(VENV)/bin/ruff format --quiet .
 	@$(VENV)/bin/clang-format -i $(C_FORMATTED)
 
-docs: build ## Write what is derived: docs/hypercalls.md, abi.py, docs/demo.svg.
-	$(RUN) -m ultravisor.machine.generate_abi && $(RUN) docs/picture.py
+docs: build ## Write what is derived: docs/hypercalls.md, abi.py, the picture, the hostile set.
+	$(RUN) -m ultravisor.machine.generate_abi && $(RUN) docs/picture.py && $(RUN) docs/hostile_table.py
 
 build: $(EXTENSION) ## Set up the environment, the extension and the images, and nothing else.
 	@$(MAKE) -s -C guest_kernels OUTPUT=$(IMAGES) BUILD=$(CURDIR)/build/guest_kernels

@@ -9,7 +9,9 @@ native build checks meanwhile that no refused call changes anything.
 
 from __future__ import annotations
 
+import runpy
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.guest
 
+ROOT = Path(__file__).resolve().parents[2]
 SET_MINIMUM = 60
 CYCLES = 2_000_000
 LONG_CYCLES = 12_000_000
@@ -167,3 +170,9 @@ def test_what_an_image_does_to_its_neighbours_would_show(idle: str) -> None:
     case = Case(USUAL.quantum_cycles + 1, USUAL.interleave_cycles)
     shifted = run(case, "native", idle, CYCLES)
     assert others(shifted) != beside_idle(USUAL, "native", idle, CYCLES)
+
+
+def test_the_page_on_containment_lists_the_set() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "hostile_table.py"))
+    text = (ROOT / "docs" / "containment.md").read_text(encoding="utf-8")
+    assert text == page["page"](text), "run `make docs`"
