@@ -162,6 +162,9 @@ struct monitor {
     uint64_t frame_count;
     uint32_t running_partitions;
     uint32_t stop_request; /* an operator's order, taken at the next ENTRY_KICK, or 0 */
+    uint32_t failed_partition; /* the machine cannot run its code at failed_rip: taken alike */
+    uint32_t reserved0;
+    uint64_t failed_rip;
     uint64_t monitor_entries[MONITOR_SLOT_COUNT]; /* the firmware's L4 entries for slots 256..271 */
     struct processor processors[PROCESSOR_LIMIT];
     struct virtual_processor idle[PROCESSOR_LIMIT] __attribute__((aligned(64)));
@@ -190,7 +193,7 @@ _Static_assert(sizeof(struct view_region) <= VIEW_REGION_SIZE_BYTES, "machine_ma
  * is what was running on its processor. Returns what that processor runs next: load
  * it (root by user_mode, bases, registers) and go on. An idle record means: halt
  * until the deadline or a kick. An operator's order to stop a partition is left in
- * stop_request, with a kick.
+ * stop_request, the machine's report that it cannot run one in failed_partition, with a kick.
  */
 void monitor_start(void);
 struct virtual_processor *monitor_first(uint32_t processor);

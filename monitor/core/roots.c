@@ -63,9 +63,7 @@ void roots_enter(struct virtual_processor *record, uint64_t kernel_frame, uint64
 
 void roots_release(struct virtual_processor *record)
 {
-    if (record->kernel_root_frame != 0) {
-        root_drop(record->kernel_root_frame);
-    }
+    root_drop(record->kernel_root_frame);
     if (record->user_root_frame != 0) {
         root_drop(record->user_root_frame);
     }

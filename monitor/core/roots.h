@@ -15,7 +15,7 @@ void roots_enter(struct virtual_processor *record, uint64_t kernel_frame, uint64
 /* What has to be loaded for the active mode: after the mode or a root has changed. */
 void root_activate(struct virtual_processor *record);
 
-/* Nothing runs on the record's roots any more. */
+/* Nothing runs any more on the roots that the record has. */
 void roots_release(struct virtual_processor *record);
 
 #endif

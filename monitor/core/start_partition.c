@@ -6,8 +6,6 @@
  */
 #include "start_partition.h"
 
-#include <stddef.h>
-
 #include "frames.h"
 #include "memory.h"
 #include "partition.h"
@@ -22,14 +20,15 @@ _Static_assert(HYPERCALL_COUNT *HYPERCALL_STUB_SIZE_BYTES <= PAGE_SIZE_BYTES,
 
 void start_refuse(uint32_t partition, uint32_t level, uint64_t address, enum error error)
 {
-    struct stop_record *stop =
-        partition_stop(&monitor_state()->partitions[partition], STOP_bad_start, PROCESSOR_NONE);
+    struct stop_record *stop;
 
-    if (stop != NULL) {
-        stop->vector = level;
-        stop->error_code = (uint64_t)error;
-        stop->address = address;
+    if (monitor_state()->partitions[partition].state != PARTITION_RUNNING) {
+        return;
     }
+    stop = partition_stop(&monitor_state()->partitions[partition], STOP_bad_start, PROCESSOR_NONE);
+    stop->vector = level;
+    stop->error_code = (uint64_t)error;
+    stop->address = address;
 }
 
 static bool width_is_good(uint32_t width)

@@ -64,12 +64,10 @@ static void trap_stop_in_delivery(struct virtual_processor *record, const struct
     struct stop_record *stop =
         partition_stop(partition_of(record), STOP_trap_in_delivery, record->processor);
 
-    if (stop != NULL) {
-        stop->vector = (uint32_t)trap->vector;
-        stop->error_code = trap->error_code;
-        stop->rip = record->registers.rip;
-        stop->address = stack_address;
-    }
+    stop->vector = (uint32_t)trap->vector;
+    stop->error_code = trap->error_code;
+    stop->rip = record->registers.rip;
+    stop->address = stack_address;
 }
 
 bool trap_deliver(struct virtual_processor *record, const struct trap *trap)
@@ -128,19 +126,23 @@ static void trap_exception(struct virtual_processor *current, uint64_t vector, u
         return;
     }
     stop = partition_stop(partition, STOP_unhandled_trap, current->processor);
-    if (stop != NULL) {
-        stop->vector = (uint32_t)vector;
-        stop->error_code = error_code;
-        stop->rip = current->registers.rip;
-        stop->address = fault_address;
-    }
+    stop->vector = (uint32_t)vector;
+    stop->error_code = error_code;
+    stop->rip = current->registers.rip;
+    stop->address = fault_address;
+}
+
+/* The addresses of a 32-bit guest wrap: what follows its last byte is at 0. */
+static void trap_go_to(struct virtual_processor *current, uint64_t rip)
+{
+    current->registers.rip = record_is_32(current) ? (uint32_t)rip : rip;
 }
 
 /* The guest may not use the instruction before rip. */
 static void trap_undo(struct virtual_processor *current, uint64_t size_bytes, uint64_t vector,
                       uint64_t error_code)
 {
-    current->registers.rip -= size_bytes;
+    trap_go_to(current, current->registers.rip - size_bytes);
     trap_exception(current, vector, error_code, 0);
 }
 
@@ -230,7 +232,7 @@ static void trap_guest(struct virtual_processor *current, uint64_t vector)
     bool vmcall = vector == TRAP_INVALID_OPCODE && trap_is_vmcall(current);
 
     if (vmcall) {
-        current->registers.rip += VMCALL_SIZE_BYTES;
+        trap_go_to(current, current->registers.rip + VMCALL_SIZE_BYTES);
     }
     if (vector == TRAP_PAGE_FAULT) {
         trap_page_fault(current);
@@ -256,6 +258,23 @@ static void trap_guest(struct virtual_processor *current, uint64_t vector)
     }
 }
 
+/* The machine's: what the partition does there no processor of this kind can do. */
+static void trap_take_failure(uint32_t processor)
+{
+    struct monitor *monitor = monitor_state();
+    uint32_t partition = monitor->failed_partition;
+    struct stop_record *stop;
+
+    monitor->failed_partition = 0;
+    if (partition == 0 || partition >= PARTITION_LIMIT) {
+        return;
+    }
+    stop = partition_stop(&monitor->partitions[partition], STOP_unsupported, processor);
+    if (stop != NULL) {
+        stop->rip = monitor->failed_rip;
+    }
+}
+
 /* The operator's: the host has left it in the monitor's state before the kick. */
 static void trap_take_order(uint32_t processor)
 {
@@ -263,7 +282,7 @@ static void trap_take_order(uint32_t processor)
     uint32_t partition = monitor->stop_request;
 
     monitor->stop_request = 0;
-    if (partition != 0 && partition < PARTITION_LIMIT) {
+    if (partition < PARTITION_LIMIT && monitor->partitions[partition].state == PARTITION_RUNNING) {
         (void)partition_stop(&monitor->partitions[partition], STOP_operator, processor);
     }
 }
@@ -286,6 +305,7 @@ void trap_handle(struct virtual_processor *current)
         }
     }
     if (vector == ENTRY_KICK) {
+        trap_take_failure(current->processor);
         trap_take_order(current->processor);
     }
     if (scheduling) {

@@ -3,8 +3,6 @@
  * The way back out of a handler, and the registration of handlers. Called by the
  * dispatcher. What a frame says is checked: a guest can write anything there.
  */
-#include <stddef.h>
-
 #include "guest_memory.h"
 #include "hypercall.h"
 #include "partition.h"
@@ -17,10 +15,8 @@ static void return_refuse(struct virtual_processor *caller, uint64_t address)
     struct stop_record *stop =
         partition_stop(partition_of(caller), STOP_bad_return, caller->processor);
 
-    if (stop != NULL) {
-        stop->rip = caller->registers.rip;
-        stop->address = address;
-    }
+    stop->rip = caller->registers.rip;
+    stop->address = address;
 }
 
 static bool return_is_good(const struct virtual_processor *caller, const struct trap_frame *frame)

@@ -83,6 +83,7 @@ syscall_entry:
         /* `int $0x82` of a 32-bit guest's kernel mode, by a gate of its own. */
         .globl call_32_entry
 call_32_entry:
+        cld
         swapgs
         pushq $0
         pushq $ENTRY_call_32
@@ -92,8 +93,12 @@ call_32_entry:
         call monitor_enter
         jmp leave
 
-        /* Traps and interrupts: the processor has pushed its frame, the stub vector and error. */
+        /*
+         * Traps and interrupts: the processor has pushed its frame, the stub vector and error. No
+         * gate clears the direction flag, and C counts on it; for `syscall` the mask does.
+         */
 trap_common:
+        cld
         testb $3, 24(%rsp)
         jz 1f                           /* out of the idle loop: GS is already ours */
         swapgs

@@ -17,6 +17,7 @@ struct block_cache {
     csh decoders[2]; /* of 64-bit and of 32-bit code */
     cs_insn *instruction; /* scratch, allocated once */
     uint64_t generation;
+    bool mixes_flags;
     uint8_t code[BLOCK_SIZE_LIMIT_BYTES];
     struct block blocks[CACHE_ENTRY_COUNT];
 };
@@ -275,8 +276,20 @@ static enum unsupported classify_last(struct block_cache *cache, struct code_spa
     return UNSUPPORTED_UNDEFINED;
 }
 
+/* The engine hands it flags that are not computed yet. */
+static bool is_wide_exchange(const cs_insn *instruction)
+{
+    return instruction->id == X86_INS_CMPXCHG8B || instruction->id == X86_INS_CMPXCHG16B;
+}
+
+bool block_mixes_flags(const struct block_cache *cache)
+{
+    return cache->mixes_flags;
+}
+
 enum unsupported block_unsupported(struct block_cache *cache, struct code_space space,
-                                   uint64_t address, uint32_t size_bytes, uint64_t *at)
+                                   uint64_t address, uint32_t size_bytes, uint32_t translated_count,
+                                   uint64_t *at)
 {
     if (!read_code(cache, space, address, size_bytes)) {
         return SUPPORTED; /* nothing to execute: the fetch faults */
@@ -284,6 +297,8 @@ enum unsupported block_unsupported(struct block_cache *cache, struct code_space 
     const uint8_t *code = cache->code;
     size_t left = size_bytes;
     uint64_t next = address;
+    uint32_t count = 0;
+    cache->mixes_flags = false;
     while (left > 0) {
         *at = next;
         if (!cs_disasm_iter(decoder_of(cache, space), &code, &left, &next, cache->instruction)) {
@@ -293,6 +308,9 @@ enum unsupported block_unsupported(struct block_cache *cache, struct code_space 
         if (class != SUPPORTED) {
             return class;
         }
+        cache->mixes_flags |= is_wide_exchange(cache->instruction);
+        count++;
     }
-    return SUPPORTED;
+    *at = address;
+    return translated_count == 0 || translated_count == count ? SUPPORTED : UNSUPPORTED_UNKNOWN;
 }

@@ -52,12 +52,20 @@ enum unsupported {
     SUPPORTED = 0,
     UNSUPPORTED_UNDEFINED, /* #UD: AVX and its kin, which the engine executes wrongly, and what the
                                decoder does not know */
+    UNSUPPORTED_UNKNOWN, /* a block in which the engine sees other instructions than we do */
     UNSUPPORTED_PROTECTION /* #GP(0): port I/O and sysenter, which the engine does not check, and
                                far transfers, which it lets touch supervisor memory */
 };
 
-/* The first such instruction of a block: its class, and its address in *at. */
+/*
+ * The first such instruction of a block: its class, and its address in *at. What cannot be
+ * decoded is undefined, whatever the engine makes of it: nobody looked at it, nor at what
+ * follows. translated_count is the engine's number of instructions; 0: not known.
+ */
 enum unsupported block_unsupported(struct block_cache *cache, struct code_space space,
-                                   uint64_t address, uint32_t size_bytes, uint64_t *at);
+                                   uint64_t address, uint32_t size_bytes, uint32_t translated_count,
+                                   uint64_t *at);
+/* Whether a block looked at last has an instruction that may leave anything in the flags. */
+bool block_mixes_flags(const struct block_cache *cache);
 
 #endif

@@ -16,7 +16,6 @@
 #define VECTOR_PROTECTION 13u
 #define VECTOR_PAGE_FAULT 14u
 #define VECTORS_WITH_ERROR_CODE 0x60227d00u
-#define SYSCALL_SIZE_BYTES 2u
 #define SOFTWARE_INTERRUPT_SIZE_BYTES 2u
 #define ERROR_CODE_IDT 2u
 #define RFLAGS_CLEARED_BY_GATE 0x34300u /* VM RF NT IF TF */
@@ -80,7 +79,7 @@ static void log_trap(struct engine *engine, uint64_t vector, uint64_t error_code
         registers.vector = ENTRY_SOFTWARE_INTERRUPT + (error_code >> 3);
         registers.error_code = 0;
     }
-    registers.rip += vector == ENTRY_SYSCALL ? SYSCALL_SIZE_BYTES : 0;
+    registers.rip += vector == ENTRY_SYSCALL ? engine_syscall_size_bytes(engine) : 0;
     log_return(machine, engine->processor, record); /* one that has not run a block since */
     log_entry(machine, engine->processor, record, &registers, engine->environment->cr[2]);
 }
@@ -138,6 +137,7 @@ static void deliver_software_interrupt(struct engine *engine, uint32_t number)
     const struct environment *environment = engine->environment;
     const uint64_t *gate = monitor_words(engine->machine, environment->idt.base + number * 16ull);
     uint32_t gate_level = (uint32_t)(gate[0] >> 45 & 3);
+    engine_charge_partial(engine, environment->rip); /* `into` need not end its block */
     if (gate_level < (environment->hflags & HFLAG_CPL_MASK)) {
         simulated_deliver(engine, VECTOR_PROTECTION, number * 8ull + ERROR_CODE_IDT, true,
                           environment->rip - SOFTWARE_INTERRUPT_SIZE_BYTES);
@@ -173,20 +173,22 @@ static void on_syscall(uc_engine *uc, void *user_data)
     struct engine *engine = user_data;
     struct environment *environment = engine->environment;
     uint64_t rflags = engine_rflags(engine);
+    uint64_t size_bytes = engine_syscall_size_bytes(engine);
     (void)uc;
     if ((environment->hflags & HFLAG_CS64) == 0) { /* from 32-bit code there is no such call */
         simulated_deliver_trap(engine, VECTOR_UNDEFINED, 0);
-        environment->rip -= SYSCALL_SIZE_BYTES;
+        environment->rip -= size_bytes;
         return;
     }
     simulated_attribute_work(engine);
     log_trap(engine, ENTRY_SYSCALL, 0);
-    environment->registers[ENV_RCX] = environment->rip + SYSCALL_SIZE_BYTES;
+    environment->registers[ENV_RCX] = environment->rip + size_bytes;
     environment->registers[ENV_R11] = rflags;
     uint64_t masked = rflags & ~environment->fmask;
     (void)uc_reg_write(engine->uc, UC_X86_REG_EFLAGS, &masked);
     environment_enter_monitor(environment);
-    environment->rip = environment->lstar - SYSCALL_SIZE_BYTES; /* the engine adds it again */
+    environment->rip = environment->lstar - size_bytes; /* the engine adds it again */
 }
 
-const struct engine_hooks simulated_hooks = {on_interrupt, on_invalid_instruction, on_syscall};
+const struct engine_hooks simulated_hooks = {on_interrupt, on_invalid_instruction, on_syscall,
+                                             simulated_on_out};

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "abort_guard.h"
+#include "engine_failure.h"
 #include "machine.h"
 
 #define TRANSLATION_BUFFER_BYTES (32u << 20)
@@ -57,6 +57,7 @@ static void set_control_registers(uc_engine *uc)
 void engine_set_work(struct engine *engine, uint64_t work)
 {
     engine->budget = 0;
+    engine->budget_end = 0;
     engine->work_at_zero = work;
     engine->settled_work = work;
 }
@@ -71,7 +72,17 @@ int engine_open(struct machine *machine, struct engine **result)
     engine->machine = machine;
     engine->timed = machine->timing->needs_blocks;
     engine->blocks = block_cache_open();
-    if (engine->blocks == NULL || uc_open(UC_ARCH_X86, UC_MODE_64, &engine->uc) != UC_ERR_OK) {
+    if (engine->blocks == NULL) {
+        return machine_fail(machine, NATIVE_NO_MEMORY, "no memory for an engine");
+    }
+    engine_failure_prepare();
+    return engine_configure(engine);
+}
+
+int engine_configure(struct engine *engine)
+{
+    struct machine *machine = engine->machine;
+    if (uc_open(UC_ARCH_X86, UC_MODE_64, &engine->uc) != UC_ERR_OK) {
         return machine_fail(machine, NATIVE_ENGINE, "the engine does not open");
     }
     if (uc_ctl_set_cpu_model(engine->uc, UC_CPU_X86_SANDYBRIDGE) != UC_ERR_OK ||
@@ -122,7 +133,9 @@ void engine_budget(struct engine *engine)
         left = 0;
     }
     uint64_t work = engine_work(engine);
-    engine->budget = (int64_t)smaller(left, BUDGET_LIMIT_CYCLES);
+    int64_t budget = (int64_t)smaller(left, BUDGET_LIMIT_CYCLES);
+    engine->budget = engine->guarded ? 0 : budget;
+    engine->budget_end = engine->guarded ? -budget : 0;
     engine->work_at_zero = work + (uint64_t)engine->budget;
 }
 
@@ -132,14 +145,28 @@ void engine_request_stop(struct engine *engine, enum engine_stop stop)
     (void)uc_emu_stop(engine->uc);
 }
 
+/* How many instructions the engine saw in a block; 0: another one was translated last. */
+static uint32_t translated_count(const struct engine *engine, uint64_t address, uint32_t size_bytes)
+{
+    /* It may count an exit at which its translation had to end; the whole was seen before. */
+    bool cut = engine->exit_address == address + size_bytes;
+    return engine->translated_address == address && !cut ? engine->translated_count : 0;
+}
+
 bool engine_block_boundary(struct engine *engine, uint64_t address, uint32_t size_bytes)
 {
     struct physical_processor *processor = engine->processor;
     engine_settle(engine);
     if (engine->unchecked) {
         engine->unchecked = false;
-        engine->unsupported = block_unsupported(engine->blocks, code_space(engine, address),
-                                                address, size_bytes, &engine->unsupported_address);
+        engine->unsupported = block_unsupported(
+            engine->blocks, code_space(engine, address), address, size_bytes,
+            translated_count(engine, address, size_bytes), &engine->unsupported_address);
+        engine->guarded |= block_mixes_flags(engine->blocks);
+        if (engine->unsupported == UNSUPPORTED_UNKNOWN) {
+            engine_request_stop(engine, ENGINE_STOP_FAILED);
+            return false;
+        }
         if (engine->unsupported != SUPPORTED) {
             engine->refusing = true;
             engine->unsupported_block = address;
@@ -165,8 +192,7 @@ static void on_block_off(uc_engine *uc, uint64_t address, uint32_t size_bytes, v
 {
     struct engine *engine = user_data;
     (void)uc;
-    if (__builtin_expect(engine->budget <= 0, 0) &&
-        !engine_block_boundary(engine, address, size_bytes)) {
+    if (engine_is_due(engine) && !engine_block_boundary(engine, address, size_bytes)) {
         return; /* not charged: the same block arrives again on resuming */
     }
     engine->budget -= size_bytes;
@@ -177,7 +203,7 @@ static void on_block_timed(uc_engine *uc, uint64_t address, uint32_t size_bytes,
 {
     struct engine *engine = user_data;
     (void)uc;
-    if (engine->budget <= 0 && !engine_block_boundary(engine, address, size_bytes)) {
+    if (engine_is_due(engine) && !engine_block_boundary(engine, address, size_bytes)) {
         return;
     }
     engine->budget -= (int64_t)engine_begin_block(engine, address, size_bytes);
@@ -200,8 +226,9 @@ static void on_edge(uc_engine *uc, uc_tb *current, uc_tb *previous, void *user_d
 {
     struct engine *engine = user_data;
     (void)uc;
-    (void)current;
     (void)previous;
+    engine->translated_address = current->pc;
+    engine->translated_count = current->icount;
     engine->unchecked = true;
     engine->reports_edges = true;
     engine_attend(engine); /* the block's own hook comes next and takes the slow path */
@@ -220,10 +247,21 @@ static bool add_block_hooks(struct engine *engine)
                UC_ERR_OK;
 }
 
+static uint64_t block_address(const struct engine *engine)
+{
+    return (uint64_t)((int64_t)engine->block >> 16);
+}
+
+uint64_t engine_syscall_size_bytes(const struct engine *engine)
+{
+    uint64_t end = block_address(engine) + (engine->block & 0xffff);
+    return end - engine->environment->rip;
+}
+
 /* Of the current block, what lies at and after rip has been charged but not executed. */
 static uint64_t unexecuted_cycles(struct engine *engine, uint64_t rip)
 {
-    uint64_t address = (uint64_t)((int64_t)engine->block >> 16);
+    uint64_t address = block_address(engine);
     uint64_t size_bytes = engine->block & 0xffff;
     if (rip - address >= size_bytes) {
         return 0;
@@ -313,6 +351,7 @@ static bool add_instruction_hook(struct engine *engine, void *callback, int inst
 int engine_add_hooks(struct engine *engine, const struct engine_hooks *hooks)
 {
     uc_hook hook;
+    engine->hooks = hooks;
     if (!add_block_hooks(engine) ||
         uc_hook_add(engine->uc, &hook, UC_HOOK_INTR, (void *)hooks->on_interrupt, engine, 1, 0) !=
             UC_ERR_OK ||
@@ -320,7 +359,9 @@ int engine_add_hooks(struct engine *engine, const struct engine_hooks *hooks)
                     engine, 1, 0) != UC_ERR_OK ||
         !add_instruction_hook(engine, (void *)hooks->on_syscall, UC_X86_INS_SYSCALL) ||
         !add_instruction_hook(engine, (void *)on_time_stamp, UC_X86_INS_RDTSC) ||
-        !add_instruction_hook(engine, (void *)on_time_stamp_and_processor, UC_X86_INS_RDTSCP)) {
+        !add_instruction_hook(engine, (void *)on_time_stamp_and_processor, UC_X86_INS_RDTSCP) ||
+        (hooks->on_out != NULL &&
+         !add_instruction_hook(engine, (void *)hooks->on_out, UC_X86_INS_OUT))) {
         return machine_fail(engine->machine, NATIVE_ENGINE, "the engine refuses a hook");
     }
     return NATIVE_OK;
@@ -334,10 +375,17 @@ void processor_idle(struct physical_processor *processor)
     processor->clock += cycles;
 }
 
+/* The block is translated already: it must not be found the next time. */
+static void forget_refused(struct engine *engine)
+{
+    (void)uc_ctl_remove_cache(engine->uc, engine->unsupported_block, engine->unsupported_end);
+}
+
 /* The address at which translation must end, so that what precedes a refused instruction runs. */
 static void set_exit(struct engine *engine, uint64_t address)
 {
-    (void)uc_ctl_remove_cache(engine->uc, engine->unsupported_block, engine->unsupported_end);
+    engine->exit_address = address;
+    forget_refused(engine);
     (void)uc_ctl_set_exits(engine->uc, &address, (size_t)(address == 0 ? 0 : 1));
 }
 
@@ -348,7 +396,7 @@ static bool at_refused(struct engine *engine)
     uint64_t rip = engine->environment->rip;
     return engine->unsupported != SUPPORTED && rip == engine->unsupported_address &&
            block_unsupported(engine->blocks, code_space(engine, rip), rip,
-                             (uint32_t)(engine->unsupported_end - rip), &at) != SUPPORTED &&
+                             (uint32_t)(engine->unsupported_end - rip), 0, &at) != SUPPORTED &&
            at == rip;
 }
 
@@ -374,29 +422,30 @@ bool engine_postpone_fetch_fault(struct engine *engine)
     return true;
 }
 
-/* The engine cannot translate the next block: what of it is refused must be why. */
-static bool refuse_aborted(struct engine *engine)
+/* Whose code it was is stopped, by the monitor, at its next entry: at once. */
+static int contain_failure(struct engine *engine, enum engine_end end, uc_err error)
 {
+    struct machine *machine = engine->machine;
+    uint32_t partition = machine_build(machine)->partition_of(engine);
     uint64_t rip = engine->environment->rip;
-    uint64_t end = (rip | (PAGE_SIZE_BYTES - 1)) + 1 + PAGE_SIZE_BYTES;
-    struct code_space space = code_space(engine, rip);
-    for (unsigned pages = 2; pages > 0; pages--) {
-        engine->unsupported = block_unsupported(engine->blocks, space, rip, (uint32_t)(end - rip),
-                                                &engine->unsupported_address);
-        if (engine->unsupported != SUPPORTED) {
-            engine->refusing = true;
-            engine->unsupported_block = rip;
-            engine->unsupported_end = end;
-            engine->stop = ENGINE_STOP_UNSUPPORTED;
-            return true;
-        }
-        end -= PAGE_SIZE_BYTES;
+    if (partition == 0) {
+        return machine_fail(machine, NATIVE_ENGINE, "the engine failed in the monitor at %#llx: %s",
+                            (unsigned long long)rip, uc_strerror(error));
     }
-    return false;
+    machine->monitor->failed_partition = partition;
+    machine->monitor->failed_rip = rip;
+    engine->processor->kicked = true;
+    engine->stop = ENGINE_STOP_BOUNDARY;
+    engine->refusing = false;
+    if (engine->exit_address != 0) {
+        set_exit(engine, 0);
+    }
+    return end == ENGINE_END_ABORTED ? engine_replace(engine) : NATIVE_OK;
 }
 
 int engine_run(struct engine *engine, uint64_t rip)
 {
+    uc_err error = UC_ERR_OK;
     bool refusing = engine->refusing;
     engine->refusing = false;
     if (engine->code_stale) {
@@ -408,35 +457,29 @@ int engine_run(struct engine *engine, uint64_t rip)
         (void)uc_ctl_flush_tlb(engine->uc);
         engine->translation_stale = false;
     }
-    engine->stop = ENGINE_STOP_NONE;
-    if (refusing && rip == engine->unsupported_address && at_refused(engine)) {
-        /* Nothing precedes it. An empty block would be looked up in the page before it, too. */
-        (void)uc_ctl_remove_cache(engine->uc, engine->unsupported_block, engine->unsupported_end);
+    /* Nothing precedes it. An empty block would make the engine look at the page before. */
+    if (refusing && engine->unsupported_address == rip && at_refused(engine)) {
+        forget_refused(engine);
         engine->stop = ENGINE_STOP_REFUSED;
         return NATIVE_OK;
     }
     if (refusing) {
         set_exit(engine, engine->unsupported_address);
     }
+    engine_settle_flags_at_rest(engine);
+    engine->stop = ENGINE_STOP_NONE;
     engine->environment->old_exception = -1;
     engine_budget(engine);
-    uc_err error = UC_ERR_OK;
-    bool aborted = !abort_guard_run(engine->uc, rip, &error);
+    enum engine_end end = engine_start(engine, rip, &error);
     engine_settle(engine);
-    if (aborted && (refusing || !refuse_aborted(engine))) {
-        return machine_fail(engine->machine, NATIVE_ENGINE,
-                            "the engine aborted in the block at %#llx",
-                            (unsigned long long)engine->environment->rip);
+    if (end != ENGINE_END_RESTED || engine->stop == ENGINE_STOP_FAILED) {
+        return contain_failure(engine, end, error);
     }
     if (refusing) {
         set_exit(engine, 0);
         if (engine->stop == ENGINE_STOP_NONE) {
             engine->stop = at_refused(engine) ? ENGINE_STOP_REFUSED : ENGINE_STOP_BOUNDARY;
         }
-    }
-    if (error != UC_ERR_OK) {
-        return machine_fail(engine->machine, NATIVE_ENGINE, "the engine stopped at %#llx: %s",
-                            (unsigned long long)engine->environment->rip, uc_strerror(error));
     }
     return NATIVE_OK;
 }

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "abort_guard.h"
 #include "machine.h"
 #include "platform_host.h"
 #include "view_writer.h"
@@ -169,10 +168,8 @@ int machine_boot(struct machine *machine)
     firmware_prepare(machine);
     view_publish(machine);
     platform_enter(machine);
-    abort_guard_install();
     machine->booted = true;
     if (setjmp(machine->panic) != 0) {
-        abort_guard_leave();
         return NATIVE_ENGINE;
     }
     result = machine_build(machine)->boot(machine);

@@ -17,13 +17,13 @@
 #define VECTOR_UNDEFINED 6u
 #define VECTOR_PROTECTION 13u
 #define VECTOR_PAGE_FAULT 14u
-#define SYSCALL_SIZE_BYTES 2u
 #define RFLAGS_TRAP 0x100u
 
 static void save_registers(struct engine *engine)
 {
     const struct environment *environment = engine->environment;
     struct virtual_processor *record = engine->record;
+    (void)engine_settle_flags(engine);
     engine_save_registers(engine, &record->registers);
     record->fs_base = environment->segments[ENV_FS].base;
     record->gs_base = environment->segments[ENV_GS].base;
@@ -44,6 +44,13 @@ static void load_root(struct engine *engine)
     }
 }
 
+/* The simulated exit path takes `sysret` when it may, and `iret` otherwise. */
+static bool leaves_by_sysret(const struct registers *registers)
+{
+    return registers->vector == ENTRY_SYSCALL && registers->rcx == registers->rip &&
+           registers->r11 == registers->rflags;
+}
+
 static void load_registers(struct engine *engine)
 {
     struct environment *environment = engine->environment;
@@ -57,6 +64,9 @@ static void load_registers(struct engine *engine)
     if (environment->segments[ENV_CS].selector != from->cs ||
         environment->segments[ENV_SS].selector != from->ss) {
         environment_enter_guest(environment, record);
+    }
+    if (!leaves_by_sysret(from)) {
+        environment_return_outward(environment);
     }
     if (record->width == 64) { /* in 32 bits they come with the selectors */
         environment->segments[ENV_FS].base = record->fs_base;
@@ -181,16 +191,17 @@ static void on_syscall(uc_engine *uc, void *user_data)
 {
     struct engine *engine = user_data;
     struct registers *registers = &engine->record->registers;
+    uint64_t size_bytes = engine_syscall_size_bytes(engine);
     (void)uc;
     if (engine->record->width == 32) {
         raise_trap(engine, VECTOR_UNDEFINED, 0);
         enter_from_hook(engine);
         hold_single_step(engine);
-        engine->environment->rip -= SYSCALL_SIZE_BYTES;
+        engine->environment->rip -= size_bytes;
         return;
     }
     save_registers(engine);
-    registers->rip += SYSCALL_SIZE_BYTES;
+    registers->rip += size_bytes;
     registers->rcx = registers->rip;
     registers->r11 = registers->rflags;
     registers->vector = ENTRY_SYSCALL;
@@ -198,7 +209,7 @@ static void on_syscall(uc_engine *uc, void *user_data)
     enter_from_hook(engine);
     hold_single_step(engine);
     /* The engine adds the instruction's size when this hook returns. */
-    engine->environment->rip -= SYSCALL_SIZE_BYTES;
+    engine->environment->rip -= size_bytes;
 }
 
 static void on_interrupt(uc_engine *uc, uint32_t number, void *user_data)
@@ -231,7 +242,7 @@ static bool on_invalid_instruction(uc_engine *uc, void *user_data)
     return true;
 }
 
-static const struct engine_hooks hooks = {on_interrupt, on_invalid_instruction, on_syscall};
+static const struct engine_hooks hooks = {on_interrupt, on_invalid_instruction, on_syscall, NULL};
 
 static int open_engine(struct machine *machine, uint32_t id)
 {
@@ -362,6 +373,7 @@ static bool native_take_interrupt(struct engine *engine)
                      (record->user_mode != 0) == user_mode;
     if (processor->record == record && untouched && !engine->code_stale &&
         !engine->translation_stale) {
+        environment_return_outward(engine->environment);
         return true;
     }
     engine_request_stop(engine, ENGINE_STOP_SWITCH);
@@ -422,8 +434,13 @@ static void native_set_work(struct machine *machine, uint32_t virtual_processor,
     }
 }
 
+static uint32_t native_partition_of(const struct engine *engine)
+{
+    return engine->record->partition;
+}
+
 const struct build_operations native_build = {
-    native_boot,           native_run_processor,  native_take_interrupt,
-    native_is_idle,        native_synchronise,    native_reload,
-    native_save_processor, native_load_processor, native_set_work,
+    native_boot,        native_run_processor, native_take_interrupt, native_is_idle,
+    native_synchronise, native_reload,        native_save_processor, native_load_processor,
+    native_set_work,    native_partition_of,
 };

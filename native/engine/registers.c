@@ -11,13 +11,36 @@
 #define MONITOR_DATA_DESCRIPTOR 0x00cf93000000ffffull
 #define NULL_SELECTOR_LIMIT 4u
 
+#define DATA_SEGMENT_FS 2u
 static const unsigned data_segments[4] = {ENV_DS, ENV_ES, ENV_FS, ENV_GS};
 
+/* `cmpxchg8b` can leave anything among the lazy ones, so only what they are for is taken. */
 uint64_t engine_rflags(const struct engine *engine)
 {
+    const struct environment *environment = engine->environment;
     uint32_t flags = 0;
-    (void)uc_reg_read(engine->uc, UC_X86_REG_EFLAGS, &flags); /* gathers the lazy ones */
+    (void)uc_reg_read(engine->uc, UC_X86_REG_EFLAGS, &flags); /* gathers them */
+    return (flags & ARITHMETIC_FLAGS) | (environment->direction < 0 ? DIRECTION_FLAG : 0) |
+           (environment->eflags & CONTROL_FLAGS);
+}
+
+uint64_t engine_settle_flags(const struct engine *engine)
+{
+    struct environment *environment = engine->environment;
+    uint64_t flags = engine_rflags(engine);
+    environment->eflags &= CONTROL_FLAGS;
+    environment->cc_op = CC_OP_EFLAGS;
+    environment->cc_src = flags & ARITHMETIC_FLAGS;
+    environment->cc_dst = 0;
+    environment->cc_src2 = 0;
     return flags;
+}
+
+/* Starting, the engine takes all flags from here. */
+void engine_settle_flags_at_rest(const struct engine *engine)
+{
+    uint64_t flags = engine_settle_flags(engine);
+    engine->environment->eflags = flags;
 }
 
 void engine_save_registers(const struct engine *engine, struct registers *to)
@@ -102,13 +125,21 @@ void environment_enter_guest(struct environment *environment,
     uint32_t level = code & 3;
     load_segment(&environment->segments[ENV_CS], code, descriptor_of(record, code));
     load_segment(&environment->segments[ENV_SS], stack, descriptor_of(record, stack));
+    set_mode(environment, level, record->width == 32);
+}
+
+/* Any null selector of DS and ES becomes 0, one of FS and GS stays: as the processor does it. */
+void environment_return_outward(struct environment *environment)
+{
+    uint32_t level = environment->hflags & HFLAG_CPL_MASK;
     for (unsigned index = 0; index < 4; index++) {
         struct environment_segment_cache *cache = &environment->segments[data_segments[index]];
-        if (cache->selector >= NULL_SELECTOR_LIMIT && segment_level(cache) < level) {
+        bool null = cache->selector < NULL_SELECTOR_LIMIT;
+        if (!(null && index >= DATA_SEGMENT_FS) && segment_level(cache) < level) {
             load_segment(cache, 0, 0);
         }
     }
-    set_mode(environment, level, record->width == 32);
+    set_mode(environment, level, (environment->hflags & HFLAG_CS64) == 0);
 }
 
 /* As a gate or `syscall` leaves it: the stack segment is null, or as good as. */
@@ -132,7 +163,6 @@ void environment_load_selectors(struct environment *environment,
         set_mode(environment, environment->hflags & HFLAG_CPL_MASK, true);
     }
 }
-
 uint64_t environment_selectors(const struct environment *environment)
 {
     uint64_t selectors = 0;

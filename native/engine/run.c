@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "abort_guard.h"
+#include "engine_failure.h"
 #include "machine.h"
 #include "platform_host.h"
 
@@ -101,9 +101,8 @@ int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_e
         return machine_fail(machine, NATIVE_STATE, "the machine has not been booted");
     }
     platform_enter(machine);
-    abort_guard_install();
     if (machine->failed || setjmp(machine->panic) != 0) {
-        abort_guard_leave();
+        engine_failure_disarm();
         exit->reason = machine->failure;
     } else {
         exit->reason = run_until(machine, until_cycles);

@@ -31,6 +31,7 @@ static void leave_monitor(struct engine *engine)
 {
     struct machine *machine = engine->machine;
     engine->was_in_monitor = false;
+    (void)engine_settle_flags(engine);
     restore_instruction_pointer(engine);
     if (machine->pending_log[engine->processor->id].category != 0) {
         log_return(machine, engine->processor, current_record(engine->processor));
@@ -52,7 +53,7 @@ void simulated_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, vo
         engine->monitor_work += engine_begin_block(engine, address, size_bytes);
         return;
     }
-    if (engine->budget <= 0) {
+    if (engine_is_due(engine)) {
         if (engine->code_stale || engine->translation_stale) {
             engine_request_stop(engine, ENGINE_STOP_SWITCH); /* both are dropped at rest */
             return;
@@ -65,18 +66,6 @@ void simulated_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, vo
         }
     }
     engine->budget -= (int64_t)engine_begin_block(engine, address, size_bytes);
-}
-
-static int add_hooks(struct engine *engine)
-{
-    uc_hook hook;
-    int result = engine_add_hooks(engine, &simulated_hooks);
-    if (result == NATIVE_OK &&
-        uc_hook_add(engine->uc, &hook, UC_HOOK_INSN, (void *)simulated_on_out, engine, 1, 0,
-                    UC_X86_INS_OUT) != UC_ERR_OK) {
-        result = machine_fail(engine->machine, NATIVE_ENGINE, "the engine refuses a hook");
-    }
-    return result;
 }
 
 /* Runs until a stop that is not only for dropping code, and looks at why. */
@@ -117,7 +106,7 @@ static int boot_processor(struct machine *machine, uint32_t id)
     engine->processor = processor;
     engine->last_record = UINT32_MAX;
     processor->engine = engine;
-    result = add_hooks(engine);
+    result = engine_add_hooks(engine, &simulated_hooks);
     if (result != NATIVE_OK) {
         return result;
     }
@@ -272,8 +261,15 @@ static void simulated_reload(struct machine *machine)
     }
 }
 
+static uint32_t simulated_partition_of(const struct engine *engine)
+{
+    const struct virtual_processor *record = current_record(engine->processor);
+    return engine_in_monitor(engine) || record->id >= IDLE_ID_FIRST ? 0 : record->partition;
+}
+
 const struct build_operations simulated_build = {
     simulated_boot,           simulated_run_processor,  simulated_take_interrupt,
     simulated_is_idle,        simulated_synchronise,    simulated_reload,
     simulated_save_processor, simulated_load_processor, simulated_set_work,
+    simulated_partition_of,
 };

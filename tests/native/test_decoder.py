@@ -37,7 +37,7 @@ ESCAPES = {b"": b"\x0f", b"\x0f": b"\x38\x3a", b"\x0f\x38": b"", b"\x0f\x3a": b"
 REFUSED = frozenset(
     {ids.X86_INS_EXTRQ, ids.X86_INS_INSERTQ, ids.X86_INS_VMREAD, ids.X86_INS_VMWRITE}
 )
-# The engine aborts when it translates these with a lock and a register: abort_guard.c.
+# The engine aborts when it translates these with a lock and a register: engine_failure.c.
 BIT_TESTS = (0xA3, 0xAB, 0xB3, 0xBB, 0xBA)
 
 
