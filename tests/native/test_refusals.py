@@ -97,7 +97,7 @@ def test_a_machine_is_the_same_with_it() -> None:
     for check in (0, 1):
         with make_machine(MonitorBuild.NATIVE, check_refusals=check) as machine:
             boot(machine, (guest,))
-            results.append(observe(machine, machine.run(1_000_000).reason, 1))
+            results.append(observe(machine, machine.run(1_000_000).reason, (guest,)))
     assert results[0] == results[1]
 
 
