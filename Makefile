@@ -10,7 +10,7 @@ READY := $(VENV)/ready
 COMMAND := $(VENV)/bin/ultravisor
 EXTENSION := ultravisor/machine/_native.abi3.so
 C_SOURCES := $(shell find native monitor -name '*.[ch]' -o -name '*.def')
-C_FORMATTED := $(shell find native monitor guest_kernels tests -name '*.[ch]')
+C_FORMATTED := $(shell find native monitor guest_kernels examples tests -name '*.[ch]')
 REQUIRES := import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
 	print(*p["build-system"]["requires"], *p["project"]["dependencies"])
 PYTEST := $(RUN) -m pytest -n 2
@@ -46,8 +46,8 @@ format: $(READY) ## Bring C and Python into the project's form.
 	$(VENV)/bin/ruff format --quiet .
 	@$(VENV)/bin/clang-format -i $(C_FORMATTED)
 
-docs: build ## Write what is derived: docs/hypercalls.md, abi.py, docs/demo.svg.
-	$(RUN) -m ultravisor.machine.generate_abi && $(RUN) docs/picture.py
+docs: build ## Write what is derived: docs/hypercalls.md, abi.py, the picture, the hostile set.
+	$(RUN) -m ultravisor.machine.generate_abi && $(RUN) docs/picture.py && $(RUN) docs/hostile_table.py
 
 build: $(EXTENSION) ## Set up the environment, the extension and the images, and nothing else.
 	@$(MAKE) -s -C guest_kernels OUTPUT=$(IMAGES) BUILD=$(CURDIR)/build/guest_kernels
@@ -55,7 +55,7 @@ build: $(EXTENSION) ## Set up the environment, the extension and the images, and
 
 clean: ## Remove everything that was made, the environment too.
 	rm -rf $(VENV) build $(EXTENSION) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
-	rm -f $(IMAGES)/*.elf $(IMAGES)/*.bin $(IMAGES)/*.asm $(IMAGES)/*.sym
+	rm -f $(IMAGES)/*.elf $(IMAGES)/*.bin $(IMAGES)/*.asm $(IMAGES)/*.sym $(IMAGES)/*/*.elf
 	find ultravisor native tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The build requirements go into the same environment, so that the extension is linked to the very

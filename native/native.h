@@ -63,6 +63,8 @@ struct machine_options {
     uint32_t monitor_build;
     uint32_t timing;
     uint32_t clock;
+    uint32_t check_refusals; /* native build: 1: whether refused calls change nothing */
+    uint32_t reserved0;
 };
 
 struct image_segment {

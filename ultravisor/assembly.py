@@ -30,6 +30,7 @@ def make_machine(plan: HostPlan) -> Machine:
             monitor=MonitorBuild[host.monitor.upper()],
             timing=TimingModel[host.timing.upper()],
             clock=ClockSource[host.clock.upper()],
+            check_refusals=host.check_refusals,
         )
     )
 

@@ -67,6 +67,8 @@ class HostConfiguration(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """How far one processor runs before the next has its turn, in cycles."""
     clock_frequency_hz: Annotated[int, Meta(ge=1, le=INTEGER_MAXIMUM)] = CLOCK_FREQUENCY_DEFAULT_HZ
     """Nominal cycles in a second of guest time; told to guests, changes nothing else."""
+    check_refusals: bool = False
+    """Whether a refused call that changes anything ends the host; slow; native build only."""
 
 
 class PartitionConfiguration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

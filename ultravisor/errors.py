@@ -40,6 +40,9 @@ class UltravisorError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            # Where Python itself shows the exception, it shows this too.
+            self.add_note(hint)
 
 
 class ConfigurationError(UltravisorError):

@@ -24,7 +24,7 @@ from ultravisor.machine.interface import ExitReason, LogCategory, PartitionState
 from ultravisor.plan import HostPlan, make_plan
 from ultravisor.recording import make_record
 from ultravisor.result_builder import build_result
-from ultravisor.results import ConsoleOutput, HostResult, LogLine, Progress
+from ultravisor.results import ConsoleOutput, HostResult, LogLine, Mark, Progress
 from ultravisor.saved_state import (
     SavedConsole,
     StateManifest,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ultravisor.machine.machine import MachineSnapshot
+    from ultravisor.machine.records import MarkRecord
     from ultravisor.supervised_host import SupervisedHost
 
 LOG_NOTHING = LogCategory(0)
@@ -47,6 +48,8 @@ LOG_NOTHING = LogCategory(0)
 # Pausing is invisible to guests, so that the length is free.
 SLICE_FUNCTIONAL_CYCLES = 10_000_000
 SLICE_CYCLES = 1_000_000
+# A guest that sets marks for ever must not fill the host's memory: further ones are dropped.
+MARKS_KEPT = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class HostSnapshot:
     machine: MachineSnapshot
     consoles: tuple[tuple[int, int], ...]
     input_count: int
+    mark_count: int
     position_cycles: int
     reason: ExitReason
 
@@ -79,6 +83,7 @@ class Host:
         self.inputs: list[InputEntry] = []
         self.machine = make_machine(plan)
         self._consoles = [Console() for _ in plan.partitions]
+        self._marks: list[Mark] = []
         self._position_cycles = 0
         self._reason = ExitReason.NONE
         self._interrupted = False
@@ -179,12 +184,17 @@ class Host:
         """Return what a partition has written so far."""
         return bytes(self._consoles[self._index(name)].data)
 
+    def marks(self) -> list[Mark]:
+        """Return the marks that guests have set so far, oldest first."""
+        return list(self._marks)
+
     def snapshot(self) -> HostSnapshot:
         """Keep the whole host in memory."""
         return HostSnapshot(
             machine=self.machine.snapshot(),
             consoles=tuple((len(row.data), row.dropped_bytes) for row in self._consoles),
             input_count=len(self.inputs),
+            mark_count=len(self._marks),
             position_cycles=self._position_cycles,
             reason=self._reason,
         )
@@ -197,6 +207,7 @@ class Host:
             del console.data[size:]
             console.dropped_bytes = dropped
         del self.inputs[snapshot.input_count :]
+        del self._marks[snapshot.mark_count :]
         self._position_cycles = snapshot.position_cycles
         self._reason = snapshot.reason
 
@@ -265,7 +276,7 @@ class Host:
         *,
         discard: bool = False,
     ) -> None:
-        """Take consoles and log from the machine."""
+        """Take consoles, log and marks from the machine."""
         for chunk in self.machine.consoles():
             if discard:
                 continue
@@ -276,6 +287,19 @@ class Host:
         for record in self.machine.log():
             if on_log is not None and not discard:
                 on_log(LogLine(log_line(record, self._virtual_processors)))
+        for mark in self.machine.marks():
+            if not discard and len(self._marks) < MARKS_KEPT:
+                self._marks.append(self._mark(mark))
+
+    def _mark(self, record: MarkRecord) -> Mark:
+        return Mark(
+            partition=self.plan.partitions[record.partition - 1].configuration.name,
+            id=record.id,
+            value=record.value,
+            clock_cycles=record.clock_cycles,
+            guest_cycles=record.guest_cycles,
+            virtual_processor=record.virtual_processor,
+        )
 
     def _progress(self) -> Progress:
         statistics = [

@@ -21,6 +21,7 @@ from ultravisor.results import (
     PartitionResult,
     PartitionStateName,
     ProcessorResult,
+    StopResult,
 )
 
 if TYPE_CHECKING:
@@ -123,6 +124,19 @@ def _partition_result(
         hypercalls={_call_name(number): count for number, count in row.hypercalls.items()},
         traps={trap_name(number): count for number, count in row.traps.items()},
         console=console.text(),
+        stop=_stop_result(row),
+    )
+
+
+def _stop_result(row: PartitionStatistics) -> StopResult | None:
+    if row.stop_reason in (StopReason.NONE, StopReason.EXIT):
+        return None
+    return StopResult(
+        reason=row.stop_reason.name.lower(),
+        vector=row.stop_vector,
+        error_code=row.stop_error_code,
+        rip=f"{row.stop_rip:#x}",
+        address=f"{row.stop_address:#x}",
     )
 
 

@@ -32,6 +32,20 @@ class ProcessorResult(Struct, frozen=True):
     idle_cycles: int
 
 
+class StopResult(Struct, frozen=True):
+    """Why a partition was stopped, in numbers; `reason` of the partition says it in words."""
+
+    reason: str
+    """A member of the contract's enum stop_reason, in lower case."""
+    vector: int
+    """Of the trap that stopped it; 0 where none did."""
+    error_code: int
+    rip: str
+    """In hex digits with 0x: JSON's numbers do not hold every address."""
+    address: str
+    """Of a page fault, or the one that could not be used; as `rip`."""
+
+
 class PartitionResult(Struct, frozen=True):
     """A partition at the end of the run."""
 
@@ -48,6 +62,8 @@ class PartitionResult(Struct, frozen=True):
     hypercalls: dict[str, int]
     traps: dict[str, int]
     console: str
+    stop: StopResult | None = None
+    """None unless it was stopped."""
 
 
 class HostResult(Struct, frozen=True):
@@ -76,6 +92,19 @@ class HostResult(Struct, frozen=True):
         fields = msgspec.structs.asdict(self)
         ordered = {"schema": fields.pop("schema"), **fields}
         return msgspec.json.encode(ordered).decode()
+
+
+class Mark(Struct, frozen=True):
+    """A mark that a guest set by the call `mark`."""
+
+    partition: str
+    id: int
+    value: int
+    clock_cycles: int
+    """The schedule's clock."""
+    guest_cycles: int
+    """Work of the virtual processor so far."""
+    virtual_processor: int
 
 
 class ConsoleOutput(Struct, frozen=True, tag="console"):

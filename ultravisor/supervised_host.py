@@ -24,7 +24,7 @@ from ultravisor.machine.interface import LogCategory
 from ultravisor.machine.supervised import INTERRUPT_SIGNAL, Channel, ChannelClosed, Child
 from ultravisor.plan import HostPlan, make_plan
 from ultravisor.recording import make_record
-from ultravisor.results import ConsoleOutput, HostResult, LogLine, Progress
+from ultravisor.results import ConsoleOutput, HostResult, LogLine, Mark, Progress
 from ultravisor.saved_state import partial_path, read_manifest
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class InputRequest(Struct, frozen=True, tag="input"):
 
 
 class CallRequest(Struct, frozen=True, tag="call"):
-    """Call a method with one or no argument: stop, snapshot, restore, save, result."""
+    """Call a method with one or no argument: stop, snapshot, restore, marks, result, ..."""
 
     method: str
     argument: str | int | None = None
@@ -195,6 +195,11 @@ class SupervisedHost:
         """Return what a partition has written so far."""
         self._send(CallRequest("console", name))
         return self._answer(bytes)
+
+    def marks(self) -> list[Mark]:
+        """Return the marks that guests have set so far, oldest first."""
+        self._send(CallRequest("marks"))
+        return self._answer(list[Mark])
 
     def save(self, path: Path) -> None:
         """Write the whole host to a file; one that cannot be written whole does not appear."""
@@ -376,6 +381,8 @@ class _Server:
                 self.host.save(Path(name))
             case "console":
                 return self.host.console(name)
+            case "marks":
+                return self.host.marks()
             case "result":
                 return self.host.result()
             case _:

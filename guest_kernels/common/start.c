@@ -16,8 +16,8 @@ void guest_exit(int code, const char *reason)
 {
     uint64_t size_bytes = text_length(reason);
 
-    if (size_bytes > EXIT_REASON_LIMIT) {
-        size_bytes = EXIT_REASON_LIMIT;
+    if (size_bytes > EXIT_REASON_LIMIT - 1) {
+        size_bytes = EXIT_REASON_LIMIT - 1;
     }
     for (;;) {
         (void)hypercall_partition_exit((uint64_t)(int64_t)code, reason, size_bytes);

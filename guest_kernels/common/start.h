@@ -17,7 +17,7 @@ int guest_main(const struct start_page *start);
 /* Called by the entry only. */
 _Noreturn void guest_start(const struct start_page *start);
 
-/* Ends the partition; at most EXIT_REASON_LIMIT bytes of the reason are kept. */
+/* Ends the partition; what of the reason does not fit EXIT_REASON_LIMIT is cut off. */
 _Noreturn void guest_exit(int code, const char *reason);
 
 #endif

@@ -29,6 +29,22 @@ void trap_function_set(uint32_t vector, trap_function *function)
     }
 }
 
+void trap_functions_restore(void)
+{
+    struct trap_handler handlers[TRAP_VECTOR_LIMIT];
+    const int system_calls = functions[VECTOR_SYSTEM_CALL] != 0;
+
+    for (uint32_t vector = 0; vector < TRAP_VECTOR_LIMIT; vector++) {
+        handlers[vector] = (struct trap_handler){
+            .vector = vector,
+            .flags = TRAP_MASK_EVENTS,
+            .address = functions[vector] != 0 ? (uintptr_t)trap_entry : 0,
+        };
+    }
+    CALL(hypercall_trap_handlers_set(handlers, TRAP_VECTOR_LIMIT));
+    CALL(hypercall_callback_set(CALLBACK_system_call, system_calls ? (uintptr_t)trap_entry : 0));
+}
+
 struct trap_state *trap_dispatch(struct trap_state *state)
 {
     uint64_t vector = state->frame.vector;

@@ -29,6 +29,9 @@ typedef struct trap_state *trap_function(struct trap_state *state);
 /* Exceptions: for the partition. Event and system call: for the calling virtual processor. */
 void trap_function_set(uint32_t vector, trap_function *function);
 
+/* Registers the functions of all exceptions and of system calls again; others have no handler. */
+void trap_functions_restore(void);
+
 /* Leaves the present stack for good and continues the state. */
 _Noreturn void trap_resume(const struct trap_state *state);
 

@@ -77,6 +77,7 @@
 #define PAGE_MAGIC_SHARED 0x48535655 /* "UVSH" */
 #define PAGE_MAGIC_TIME 0x49545655   /* "UVTI" */
 #define NOTE_TYPE_IMAGE 1            /* ELF note, owner "Ultravisor" */
+#define NOTE_TYPE_SCENARIO 2         /* the same owner; images that are tests have it too */
 
 #ifdef __ASSEMBLER__
 
@@ -129,6 +130,14 @@ enum stop_reason {
     STOP_bad_start = 5,      /* its initial tables or records were refused */
     STOP_unsupported = 6,    /* code that the engine would execute wrongly */
     STOP_operator = 7        /* stopped from outside */
+};
+
+/* The exit code of an image that is a test; any other end is a crash. */
+enum verdict {
+    VERDICT_success = 0,
+    VERDICT_skip = 3,   /* what it needs is not there */
+    VERDICT_error = 4,  /* it could not bring about what it wanted to test */
+    VERDICT_failure = 5 /* what it tested is not as it should be */
 };
 
 /* Every shared page begins with this. */
@@ -281,6 +290,15 @@ struct image_note {
     uint32_t width; /* 32 or 64 */
     uint64_t entry_address;
     uint64_t memory_size_bytes;
+};
+
+/* Descriptor of the second ELF note of an image that is a test: what it tests and how it ends. */
+struct scenario_note {
+    uint32_t abi_version;
+    uint32_t expected_stop;   /* enum stop_reason; STOP_none: it ends with a verdict */
+    uint32_t expected_vector; /* of the trap that stops it; otherwise 0 */
+    uint32_t reserved0;
+    char sentence[SCENARIO_SENTENCE_LIMIT];
 };
 
 #endif

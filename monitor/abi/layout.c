@@ -129,6 +129,13 @@ FIELD(image_note, width, 4);
 FIELD(image_note, entry_address, 8);
 FIELD(image_note, memory_size_bytes, 16);
 
+SIZE(scenario_note, 144);
+FIELD(scenario_note, abi_version, 0);
+FIELD(scenario_note, expected_stop, 4);
+FIELD(scenario_note, expected_vector, 8);
+FIELD(scenario_note, reserved0, 12);
+FIELD(scenario_note, sentence, 16);
+
 SIZE(view_partition, 144);
 FIELD(view_partition, id, 0);
 FIELD(view_partition, kind, 4);

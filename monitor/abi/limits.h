@@ -26,6 +26,9 @@
 #define NAME_LIMIT 32                /* bytes of a name, with its final zero */
 #define COMMAND_LINE_LIMIT 1024      /* bytes of a command line, with its final zero */
 
+/* One image. */
+#define SCENARIO_SENTENCE_LIMIT 128  /* bytes of a scenario's sentence, with its final zero */
+
 /* One call. */
 #define TABLE_UPDATE_LIMIT 128       /* entries in one table_update */
 #define CONSOLE_LIMIT 4096           /* bytes in one console_write or console_read */

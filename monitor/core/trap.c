@@ -6,6 +6,8 @@
  */
 #include "trap.h"
 
+#include <stddef.h>
+
 #include "guest_memory.h"
 #include "hypercall.h"
 #include "partition.h"

@@ -18,7 +18,7 @@ struct block_cache {
     cs_insn *instruction; /* scratch, allocated once */
     uint64_t generation;
     bool mixes_flags;
-    uint8_t code[BLOCK_SIZE_LIMIT_BYTES + INSTRUCTION_LIMIT_BYTES];
+    uint8_t code[BLOCK_SIZE_LIMIT_BYTES + 2 * INSTRUCTION_LIMIT_BYTES];
     struct block blocks[CACHE_ENTRY_COUNT];
 };
 
@@ -240,6 +240,22 @@ static enum unsupported classify(const cs_insn *instruction, bool narrow)
     }
 }
 
+/* Prefixes that repeat one another, and an instruction that they move beyond the limit. */
+static bool is_too_long(const struct block_cache *cache, struct code_space space,
+                        const uint8_t *code, size_t size_bytes)
+{
+    size_t left = size_bytes;
+    uint64_t at = 0;
+    while (left > 0 && is_prefix(*code, space.narrow)) {
+        code++;
+        left--;
+    }
+    size_t prefixes_bytes = size_bytes - left;
+    return prefixes_bytes >= INSTRUCTION_LIMIT_BYTES ||
+           (cs_disasm_iter(decoder_of(cache, space), &code, &left, &at, cache->instruction) &&
+            prefixes_bytes + cache->instruction->size > INSTRUCTION_LIMIT_BYTES);
+}
+
 /* The engine hands it flags that are not computed yet. */
 static bool is_wide_exchange(const cs_insn *instruction)
 {
@@ -261,7 +277,7 @@ enum unsupported block_unsupported(struct block_cache *cache, struct code_space 
     if (!read_code(cache, space, address, size_bytes)) {
         return SUPPORTED; /* nothing to execute: the fetch faults */
     }
-    size_t left = read_mapped(cache, space, address, size_bytes + INSTRUCTION_LIMIT_BYTES);
+    size_t left = read_mapped(cache, space, address, size_bytes + 2 * INSTRUCTION_LIMIT_BYTES);
     uint32_t count = 0;
     cache->mixes_flags = false;
     while (next - address < size_bytes) {
@@ -270,7 +286,8 @@ enum unsupported block_unsupported(struct block_cache *cache, struct code_space 
         if (class == SUPPORTED) {
             class = next_instruction(cache, space, &code, &left, &next)
                         ? classify(cache->instruction, space.narrow)
-                        : UNSUPPORTED_UNDEFINED;
+                    : is_too_long(cache, space, code, left) ? UNSUPPORTED_PROTECTION
+                                                            : UNSUPPORTED_UNDEFINED;
         }
         if (class != SUPPORTED) {
             return class;

@@ -161,8 +161,11 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *user_data)
 
 static bool on_invalid_instruction(uc_engine *uc, void *user_data)
 {
-    (void)uc;
-    simulated_deliver_trap(user_data, VECTOR_UNDEFINED, 0);
+    if (engine_was_software_interrupt(user_data)) {
+        on_interrupt(uc, VECTOR_UNDEFINED, user_data);
+    } else {
+        simulated_deliver_trap(user_data, VECTOR_UNDEFINED, 0);
+    }
     return true;
 }
 

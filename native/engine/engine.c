@@ -317,6 +317,17 @@ void engine_charge_undefined(struct engine *engine, bool user_mode)
     engine_charge_partial(engine, call ? rip + sizeof vmcall : rip);
 }
 
+/* Any other `int n` has the engine stand behind it when its hook is called. */
+bool engine_was_software_interrupt(struct engine *engine)
+{
+    struct environment *environment = engine->environment;
+    if (environment->exception_is_interrupt == 0) {
+        return false;
+    }
+    environment->rip = environment->exception_next_rip;
+    return true;
+}
+
 /* The schedule's clock, settled to the instruction, in EDX:EAX. */
 static int on_time_stamp(uc_engine *uc, void *user_data)
 {

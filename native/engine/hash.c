@@ -69,8 +69,9 @@ static uint64_t hash_frame(const struct machine *machine, uint64_t frame, uint64
 }
 
 /* Frames add up, so that the order of extents does not matter and holes cost nothing. */
-static uint64_t hash_memory(const struct machine *machine, const struct view_partition *partition)
+uint64_t hash_memory(const struct machine *machine, uint32_t id)
 {
+    const struct view_partition *partition = &machine->view->partitions[id];
     uint64_t sum = 0;
     for (uint32_t index = 0; index < partition->extent_count; index++) {
         const struct view_extent *extent = &machine->view->extents[partition->first_extent + index];
@@ -90,7 +91,7 @@ static uint64_t hash_memory(const struct machine *machine, const struct view_par
 static uint64_t hash_partition(const struct machine *machine, uint32_t id)
 {
     const struct partition *partition = &machine->monitor->partitions[id];
-    uint64_t hash = hash_memory(machine, &machine->view->partitions[id]);
+    uint64_t hash = hash_memory(machine, id);
     for (uint32_t index = 0; index < partition->virtual_processor_count; index++) {
         uint32_t record = partition->first_virtual_processor + index;
         hash = mix64(hash ^ hash_record(&machine->monitor->virtual_processors[record]));

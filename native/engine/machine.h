@@ -125,6 +125,7 @@ struct machine {
     uint32_t turn; /* processor whose turn in the round it is */
     uint32_t partition_count;
     uint32_t log_categories;
+    bool observed; /* entries of the monitor are logged or checked */
     uint64_t monitor_entry; /* simulated: address of the image's entry */
     bool booted;
     bool failed;
@@ -141,6 +142,9 @@ struct machine {
 
 /* The machine whose monitor is running, for the platform's functions; set by platform_enter. */
 extern _Thread_local struct machine *current_machine;
+
+/* hash.c: a partition's memory. */
+uint64_t hash_memory(const struct machine *machine, uint32_t partition);
 
 /* native.c */
 int machine_fail(struct machine *machine, int code, const char *format, ...)
@@ -177,6 +181,8 @@ uint64_t engine_syscall_size_bytes(const struct engine *engine);
 void engine_charge_partial(struct engine *engine, uint64_t rip);
 /* The same for an undefined instruction at rip, unless it is a call from kernel mode. */
 void engine_charge_undefined(struct engine *engine, bool user_mode);
+/* What arrives as an undefined instruction is `int $6`: the engine now stands behind it. */
+bool engine_was_software_interrupt(struct engine *engine);
 /* Cycles of a block that is about to run, which becomes the current one. */
 uint64_t engine_begin_block(struct engine *engine, uint64_t address, uint32_t size_bytes);
 /* How a build takes what leaves the guest's own code. */

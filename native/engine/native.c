@@ -55,6 +55,11 @@ static int check_options(struct machine *machine)
         options->clock_frequency_hz == 0) {
         return machine_fail(machine, NATIVE_INVALID, "an option of the machine has no such value");
     }
+    if (options->check_refusals > 1 ||
+        (options->check_refusals != 0 && options->monitor_build != MONITOR_NATIVE)) {
+        return machine_fail(machine, NATIVE_INVALID,
+                            "only the native monitor's refusals can be checked");
+    }
     return NATIVE_OK;
 }
 
@@ -72,6 +77,7 @@ static int prepare(struct machine *machine)
     }
     machine->monitor = (struct monitor *)(void *)(machine->memory.base + MONITOR_STATE_ADDRESS);
     machine->costs = costs_of(options);
+    machine->observed = options->check_refusals != 0;
     machine->timing = options->timing == TIMING_OFF ? &timing_off : &timing_unit;
     for (uint32_t id = 0; id < PROCESSOR_LIMIT; id++) {
         machine->processors[id].machine = machine;

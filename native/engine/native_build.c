@@ -9,11 +9,14 @@
 
 #include "machine.h"
 #include "platform_host.h"
+#include "refusals.h"
 
+#define VECTOR_DEBUG 1u
 #define VECTOR_BREAKPOINT 3u
 #define VECTOR_OVERFLOW 4u
 #define VECTOR_UNDEFINED 6u
 #define VECTOR_PAGE_FAULT 14u
+#define RFLAGS_TRAP 0x100u
 
 static void save_registers(struct engine *engine)
 {
@@ -40,7 +43,10 @@ static void load_root(struct engine *engine)
     }
 }
 
-/* The simulated exit path takes `sysret` when it may, and `iret` otherwise. */
+/*
+ * The simulated exit path takes `sysret` when it may, and `iret` otherwise; a single step over
+ * `syscall` has its end there.
+ */
 static bool leaves_by_sysret(const struct registers *registers)
 {
     return registers->vector == ENTRY_SYSCALL && registers->rcx == registers->rip &&
@@ -90,6 +96,18 @@ static uint64_t path_cost(const struct path_costs *costs, uint64_t vector)
     return vector == ENTRY_TIMER || vector == ENTRY_KICK ? costs->interrupt : costs->trap;
 }
 
+static struct virtual_processor *enter_observed(struct machine *machine,
+                                                struct physical_processor *processor,
+                                                struct virtual_processor *record)
+{
+    struct refusal refusal = refusal_prepare(machine, record);
+    log_entry(machine, processor, record, &record->registers, record->fault_address);
+    struct virtual_processor *next = monitor_enter(record);
+    log_return(machine, processor, next);
+    refusal_check(machine, &refusal, record);
+    return next;
+}
+
 static struct virtual_processor *dispatch(struct physical_processor *processor,
                                           struct virtual_processor *record)
 {
@@ -97,13 +115,7 @@ static struct virtual_processor *dispatch(struct physical_processor *processor,
     if (record->id < IDLE_ID_FIRST) {
         machine->engines[record->id]->in_monitor = true;
     }
-    if (machine->log_categories == 0) {
-        return monitor_enter(record);
-    }
-    log_entry(machine, processor, record, &record->registers, record->fault_address);
-    struct virtual_processor *next = monitor_enter(record);
-    log_return(machine, processor, next);
-    return next;
+    return machine->observed ? enter_observed(machine, processor, record) : monitor_enter(record);
 }
 
 static struct virtual_processor *enter(struct physical_processor *processor,
@@ -161,6 +173,20 @@ static void raise_trap(struct engine *engine, uint64_t vector, uint64_t error_co
     }
 }
 
+/*
+ * Behind `syscall` the engine looks at the trap flag and would raise #DB at once: for a record that
+ * no longer runs, or before the first instruction that `iret` went back to.
+ */
+static void hold_single_step(struct engine *engine)
+{
+    if ((engine->environment->eflags & RFLAGS_TRAP) != 0 &&
+        (engine->stop != ENGINE_STOP_NONE || !leaves_by_sysret(&engine->record->registers))) {
+        engine->environment->eflags &= ~(uint64_t)RFLAGS_TRAP;
+        engine->saved_rflags = ~0ull;
+        engine_request_stop(engine, ENGINE_STOP_SWITCH);
+    }
+}
+
 static void on_syscall(uc_engine *uc, void *user_data)
 {
     struct engine *engine = user_data;
@@ -170,6 +196,7 @@ static void on_syscall(uc_engine *uc, void *user_data)
     if (engine->record->width == 32) {
         raise_trap(engine, VECTOR_UNDEFINED, 0);
         enter_from_hook(engine);
+        hold_single_step(engine);
         engine->environment->rip -= size_bytes;
         return;
     }
@@ -180,6 +207,7 @@ static void on_syscall(uc_engine *uc, void *user_data)
     registers->vector = ENTRY_SYSCALL;
     registers->error_code = 0;
     enter_from_hook(engine);
+    hold_single_step(engine);
     /* The engine adds the instruction's size when this hook returns. */
     engine->environment->rip -= size_bytes;
 }
@@ -205,9 +233,12 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *user_data)
 static bool on_invalid_instruction(uc_engine *uc, void *user_data)
 {
     struct engine *engine = user_data;
-    (void)uc;
-    raise_trap(engine, VECTOR_UNDEFINED, 0);
-    enter_from_hook(engine);
+    if (engine_was_software_interrupt(engine)) {
+        on_interrupt(uc, VECTOR_UNDEFINED, user_data);
+    } else {
+        raise_trap(engine, VECTOR_UNDEFINED, 0);
+        enter_from_hook(engine);
+    }
     return true;
 }
 
@@ -272,6 +303,11 @@ static int run_engine(struct physical_processor *processor)
     processor->engine = engine;
     processor->budget_stale = false;
     load_registers(engine);
+    if ((engine->saved_rflags & RFLAGS_TRAP) != 0 && leaves_by_sysret(&engine->record->registers)) {
+        raise_trap(engine, VECTOR_DEBUG, 0);
+        processor->record = enter(processor, engine->record);
+        return NATIVE_OK;
+    }
     int result = engine_run(engine, engine->environment->rip);
     if (result != NATIVE_OK) {
         return result;
@@ -284,6 +320,7 @@ static int run_engine(struct physical_processor *processor)
         cause = engine_take_refused(engine);
     }
     save_registers(engine);
+    engine->record->registers.vector = 0; /* what brought it here is over */
     if (cause.vector != NO_TRAP) {
         raise_trap(engine, cause.vector, cause.error_code);
         processor->record = enter(processor, engine->record);

@@ -93,7 +93,8 @@ uint32_t host_console_read(struct machine *machine, uint32_t partition, uint64_t
     struct console *console = &machine->consoles[partition];
     uint32_t taken =
         size_bytes < console->input_size_bytes ? size_bytes : console->input_size_bytes;
-    if (machine_address >= machine->memory.size_bytes ||
+    /* A console that never had any input has no buffer either. */
+    if (taken == 0 || machine_address >= machine->memory.size_bytes ||
         taken > machine->memory.size_bytes - machine_address) {
         return 0;
     }

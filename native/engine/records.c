@@ -94,6 +94,7 @@ int machine_mark_next(struct machine *machine, struct mark_record *record)
 void machine_log_set(struct machine *machine, uint32_t categories)
 {
     machine->log_categories = categories;
+    machine->observed = categories != 0 || machine->options.check_refusals != 0;
 }
 
 int machine_log_next(struct machine *machine, struct log_record *record)

@@ -31,10 +31,12 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
         "monitor/entry/doorbell.h",
     ),
     "guest_kernels": ("guest_kernels", "monitor/abi"),
+    # As a user's own guests: the contract, and what the library offers.
+    "examples": ("examples", "guest_kernels/common", "monitor/abi"),
     "tests": ("tests", "native", "monitor"),
 }
 # Parts that run without an operating system below them: no header of libc.
-WITHOUT_LIBC = ("monitor", "guest_kernels")
+WITHOUT_LIBC = ("monitor", "guest_kernels", "examples")
 # The headers that are chosen by include path: each build and each width brings its own.
 PLATFORM_HEADER = "platform_inline.h"
 BY_INCLUDE_PATH = frozenset({PLATFORM_HEADER, "width.h", "user_width.h"})

@@ -17,6 +17,7 @@ ABOVE_THE_HOST = (
     "ultravisor.supervised_host",
     "ultravisor.cli",
     "ultravisor.bench",
+    "ultravisor.testing",
 )
 ROOTS = ("ultravisor", "ultravisor.__main__")
 

@@ -3,8 +3,9 @@
 
 A command is a line that begins with `$ ` in a `console` or `sh` block. `# exits N` behind it says
 that it ends with that code. Each document has a folder of its own with links to the project's
-files, so that what one command writes, the next can read. `make` targets are only looked up: the
-tests are run by one of them. Python blocks are run and TOML blocks are read as configurations.
+files, and with a copy of the examples, so that what one command writes, the next can read. `make`
+is run for an example; other targets are only looked up: the tests are run by one of them. Python
+blocks are run and TOML blocks are read as configurations.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,8 +28,9 @@ from ultravisor.configuration_reader import parse_configuration
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOCUMENT_NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
-LINKED = ("docs", "examples", "guest_kernels", "monitor")
-RUN = ("ultravisor", "gcc")
+LINKED = ("docs", "guest_kernels", "monitor")
+COPIED = "examples"
+RUN = ("ultravisor", "gcc", "pytest")
 TIME_LIMIT_SECONDS = 120
 _BLOCK = re.compile(r"^```(?:console|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -136,7 +139,8 @@ def complaint(command: Command, folder: Path) -> str | None:
     """Return what is wrong with a documented command, or None."""
     words = command.words
     if words[0] == "make":
-        return make_complaint(words)
+        in_example = "-C" in words and words[words.index("-C") + 1].startswith(COPIED)
+        return run_complaint(words, folder) if in_example else make_complaint(words)
     if words[0] in RUN:
         return run_complaint(words, folder, command.exit_code)
     return f"documents show make, {' and '.join(RUN)}: write `{words[0]}` in the text instead"
@@ -146,6 +150,9 @@ def complaint(command: Command, folder: Path) -> str | None:
 def test_documented_commands_work(document: Path, tmp_path: Path) -> None:
     for name in LINKED:
         (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(
+        ROOT / COPIED, tmp_path / COPIED, ignore=shutil.ignore_patterns("build", "__pycache__")
+    )
     for command in commands_of(document.read_text(encoding="utf-8")):
         wrong = complaint(command, tmp_path)
         assert wrong is None, f"{document.name}:{command.line}: $ {command.text}\n{wrong}"

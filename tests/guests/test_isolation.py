@@ -4,6 +4,7 @@
 One place in a host is taken by an idle image, then by a hostile one with the same memory and
 the same slots; the hash of every other partition must be the same, in both builds and
 however the host is preempted. Only the partner that a link joins to the hostile one is left out.
+These images never end; attempts that end are test_hostile.py's.
 """
 
 from __future__ import annotations
@@ -55,21 +56,12 @@ def timer(cycles: int) -> bytes:
 
 IDLE = for_ever(tiny.call(Hypercall.BLOCK))
 HOSTILE = {
-    "faults_at_once": tiny.UNDEFINED,
-    "faults_late": tiny.count_down(100_000) + tiny.STORE_TO_NOWHERE,
-    "floods_its_console": for_ever(tiny.say(4096)),
     "yields_for_ever": for_ever(tiny.call(Hypercall.YIELD)),
     "storms_its_link": for_ever(tiny.call(Hypercall.EVENT_SEND, 8)),
-    "storms_itself": for_ever(tiny.call(Hypercall.EVENT_SEND_PROCESSOR, 0, 9)),
-    "arms_timers": for_ever(timer(1) + timer(100) + tiny.call(Hypercall.TIMER_SET, 1)),
     "sleeps_by_timers": for_ever(timer(90) + tiny.call(Hypercall.BLOCK)),
     "spins": tiny.SPIN,
     "spins_in_long_blocks": for_ever(b"\x90" * 3000),
-    "calls_wrongly": for_ever(
-        tiny.call(Hypercall.ROOTS_SET, 1, 2) + tiny.load(0, 99) + tiny.VMCALL
-    ),
     "returns_far_for_ever": for_ever(FAR_RETURN + b"\x90" * 40),
-    "exits": tiny.leave(3),
 }
 
 
@@ -164,13 +156,8 @@ def test_the_hostile_images_do_what_they_are_named_after(images: Path, case: Cas
         return run(case, "native", str(images / f"{name}.elf"), idle)[1]
 
     share = CYCLES // 8
-    assert place("faults_at_once").traps == {"invalid_opcode": 1}
-    assert place("faults_late").traps == {"page_fault": 1}
-    assert len(place("floods_its_console").console) > 10_000
     assert place("yields_for_ever").hypercalls["yield"] > 10
     assert place("storms_its_link").hypercalls["event_send"] > 1_000
-    assert place("storms_itself").hypercalls["event_send_processor"] > 1_000
-    assert place("arms_timers").hypercalls["timer_set"] > 1_000
     assert place("sleeps_by_timers").hypercalls["block"] > 100
     assert place("spins").work > share
     assert place("returns_far_for_ever").work > share

@@ -3,7 +3,8 @@
 
 The arguments are drawn from what sits at the edges of the contract: own and foreign
 frames, tables, addresses on both sides of every border, counts at their limits. Every
-result is kept in the guest's memory, so that one that differs shows in its hash.
+result is kept in the guest's memory, so that one that differs shows in its hash; and the
+native build checks that a refused call changes nothing.
 """
 
 from __future__ import annotations
@@ -127,7 +128,9 @@ def run(path: Path, seed: int, monitor: MonitorName) -> HostResult:
             PartitionConfiguration(name=f"random{index}", image=str(image), memory_mib=1)
         )
     configuration = Configuration(
-        host=HostConfiguration(processors=1, monitor=monitor, memory_mib=64),
+        host=HostConfiguration(
+            processors=1, monitor=monitor, memory_mib=64, check_refusals=monitor == "native"
+        ),
         partition=(*partitions, PartitionConfiguration(name="hello", image="hello")),
     )
     with Host(configuration) as host:

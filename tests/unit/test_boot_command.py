@@ -53,6 +53,7 @@ PARTITION_KEYS = {
     "hypercalls",
     "traps",
     "console",
+    "stop",
 }
 
 

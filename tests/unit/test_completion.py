@@ -81,6 +81,7 @@ def test_verbs_and_options_are_completed() -> None:
 def test_bundled_names_and_files_are_completed() -> None:
     assert answers("ultravisor boot dem", word=2) == ["file,dem", "plain,demo"]
     assert answers("ultravisor check /some/fi", word=2) == ["file,/some/fi"]
+    assert answers("ultravisor test ex", word=2) == ["file,ex", "plain,example"]
 
 
 def test_a_verb_that_is_none_has_no_completions() -> None:

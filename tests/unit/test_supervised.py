@@ -162,6 +162,31 @@ def test_ctrl_c_of_the_terminal_does_not_end_the_child(children: list[Child]) ->
     assert child.channel.receive() == b"alive"
 
 
+def test_a_ctrl_c_at_birth_reaches_the_parent_only(
+    children: list[Child], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The signal comes between the fork and the child's first own instruction."""
+    real = os.fork
+
+    def fork() -> int:
+        process = real()
+        os.kill(process or os.getpid(), signal.SIGINT)
+        return process
+
+    monkeypatch.setattr(os, "fork", fork)
+    child = Child(echo)
+    children.append(child)
+    child.channel.send(b"alive")
+    assert child.channel.receive() == b"alive"
+    assert capfd.readouterr().err == ""
+
+
+def test_a_parent_that_leaves_at_once_hears_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(20):
+        Child(echo).close()
+    assert capfd.readouterr().err == ""
+
+
 def test_what_a_child_complained_of_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
     def complain(channel: Channel) -> None:
         os.write(2, b"a warning\n")

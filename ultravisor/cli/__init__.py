@@ -22,6 +22,7 @@ from ultravisor.errors import ExitCode, OutputError, UltravisorError
 VERBS = {
     "boot": Verb("ultravisor.cli.boot", "Boot images or a configuration, and show what they do."),
     "check": Verb("ultravisor.cli.check", "List what an image must not contain, with advice."),
+    "test": Verb("ultravisor.cli.test", "Run images that are tests, and judge them."),
     "replay": Verb("ultravisor.cli.replay", "Run a recorded run again, and compare."),
     "snap": Verb("ultravisor.cli.snap", "Save a host's state to a file, and restore it."),
     "demo": Verb("ultravisor.cli.demo", "Boot the bundled host, under both builds of the monitor."),

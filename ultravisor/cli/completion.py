@@ -76,6 +76,17 @@ def complete_hosts(
     return _items(CompletionItem(incomplete, type="file"), names, incomplete)
 
 
+def complete_scenarios(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete what can be tested: a bundled set by name, or a file."""
+    from click.shell_completion import CompletionItem
+
+    from ultravisor.testing.scenario import bundled_sets
+
+    return _items(CompletionItem(incomplete, type="file"), bundled_sets(), incomplete)
+
+
 def _items(file: CompletionItem, names: list[str], incomplete: str) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 

@@ -38,8 +38,14 @@ OPTIONS = (
         type=click.Choice(["guest", "machine"]),
         help="What slots and timers run by: guest work, or the monitor's too.",
     ),
+    click.option(
+        "--check-refusals",
+        is_flag=True,
+        default=None,
+        help="Check that a refused call changes nothing; slow; native build only.",
+    ),
 )
-NAMES = ("seed", "processors", "memory_mib", "monitor", "timing", "clock")
+NAMES = ("seed", "processors", "memory_mib", "monitor", "timing", "clock", "check_refusals")
 
 
 def host_options(function: Function) -> Function:

@@ -64,6 +64,8 @@ PAGE_MAGIC_TIME: Final = 0x49545655
 """'UVTI'."""
 NOTE_TYPE_IMAGE: Final = 1
 """ELF note, owner 'Ultravisor'."""
+NOTE_TYPE_SCENARIO: Final = 2
+"""The same owner; images that are tests have it too."""
 ENTRY_NO_EXECUTE: Final = 0x8000000000000000
 ENTRY_FRAME_MASK: Final = 0x000FFFFFFFFFF000
 TRANSLATION_ALL: Final = 0xFFFFFFFFFFFFFFFF
@@ -104,6 +106,8 @@ NAME_LIMIT: Final = 32
 """Bytes of a name, with its final zero."""
 COMMAND_LINE_LIMIT: Final = 1024
 """Bytes of a command line, with its final zero."""
+SCENARIO_SENTENCE_LIMIT: Final = 128
+"""Bytes of a scenario's sentence, with its final zero."""
 TABLE_UPDATE_LIMIT: Final = 128
 """Entries in one table_update."""
 CONSOLE_LIMIT: Final = 4096
@@ -263,6 +267,18 @@ class StopReason(IntEnum):
     """Code that the engine would execute wrongly."""
     OPERATOR = 7
     """Stopped from outside."""
+
+
+class Verdict(IntEnum):
+    """The exit code of an image that is a test; any other end is a crash."""
+
+    SUCCESS = 0
+    SKIP = 3
+    """What it needs is not there."""
+    ERROR = 4
+    """It could not bring about what it wanted to test."""
+    FAILURE = 5
+    """What it tested is not as it should be."""
 
 
 class PartitionKind(IntEnum):
@@ -674,6 +690,16 @@ STRUCTURES: Final[dict[str, Structure]] = {
             Field("width", "uint32_t", 4, 4),
             Field("entry_address", "uint64_t", 8, 8),
             Field("memory_size_bytes", "uint64_t", 16, 8),
+        ),
+    ),
+    "scenario_note": Structure(
+        144,
+        (
+            Field("abi_version", "uint32_t", 0, 4),
+            Field("expected_stop", "uint32_t", 4, 4),
+            Field("expected_vector", "uint32_t", 8, 4),
+            Field("reserved0", "uint32_t", 12, 4),
+            Field("sentence", "char[128]", 16, 128),
         ),
     ),
     "view_partition": Structure(

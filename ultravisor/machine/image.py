@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import os
 import struct
 from dataclasses import dataclass
 from functools import cached_property
@@ -98,7 +99,9 @@ def read_image(path: Path | str) -> Image:
     file = Path(path)
     try:
         with file.open("rb") as stream:
-            data = stream.read(IMAGE_SIZE_LIMIT_BYTES + 1)
+            # Not the limit itself: Python would ask for so much memory at once.
+            size_bytes = os.fstat(stream.fileno()).st_size
+            data = stream.read(min(size_bytes, IMAGE_SIZE_LIMIT_BYTES) + 1)
     except FileNotFoundError:
         raise NotFoundError(f"{path}: no such file", "give the path of an ELF image") from None
     except OSError as failure:

@@ -77,6 +77,7 @@ class Machine:
         record.monitor_build = options.monitor
         record.timing = options.timing
         record.clock = options.clock
+        record.check_refusals = options.check_refusals
         place = ffi.new("struct machine **")
         check(lib.machine_create(record, place))
         self._handle: CData | None = ffi.gc(place[0], lib.machine_destroy)

@@ -32,6 +32,8 @@ class MachineOptions:
     monitor: MonitorBuild = MonitorBuild.NATIVE
     timing: TimingModel = TimingModel.OFF
     clock: ClockSource = ClockSource.GUEST
+    check_refusals: bool = False
+    """A refused call that changes anything is a panic; native build only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,10 @@ class Channel:
         (size,) = LENGTH.unpack(self._read_exactly(LENGTH.size))
         return self._read_exactly(size)
 
+    def fileno(self) -> int:
+        """Return what `select` waits on for a message, or for the end."""
+        return self._read_number
+
     def waiting(self) -> bool:
         """Say whether a message, or the end, can be received without waiting."""
         return bool(select.select([self._read_number], [], [], 0)[0])
@@ -92,15 +96,20 @@ class Child:
         self._status: int | None = None
         sys.stdout.flush()
         sys.stderr.flush()
-        self.process = os.fork()
-        if self.process == 0:
-            _run_child(serve, to_child, to_parent, lifeline, self._last_words)
-        os.close(to_child[0])
-        os.close(to_parent[1])
-        os.close(lifeline[0])
-        self._lifeline = lifeline[1]
-        self.channel = Channel(to_parent[0], to_child[1])
-        Child._living.add(self)
+        # A Ctrl-C waits until the child ignores it, and until there is something to close here.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self.process = os.fork()
+            if self.process == 0:
+                _run_child(serve, to_child, to_parent, lifeline, self._last_words)
+            os.close(to_child[0])
+            os.close(to_parent[1])
+            os.close(lifeline[0])
+            self._lifeline = lifeline[1]
+            self.channel = Channel(to_parent[0], to_child[1])
+            Child._living.add(self)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def interrupt(self) -> None:
         """Make the child look up from its work; safe in a signal handler."""
@@ -177,18 +186,19 @@ def _run_child(
         os.close(to_child[1])
         os.close(to_parent[0])
         os.close(lifeline[1])
-        # Another child's pipes, kept open here, would hide its parent's end from it.
-        for other in list(Child._living):
-            other.release()
-        _die_with_parent(lifeline[0])
-        os.dup2(last_words, STDERR_NUMBER)
         # The terminal's Ctrl-C reaches the whole group; the parent decides what it means.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(INTERRUPT_SIGNAL, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        # Another child's pipes, kept open here, would hide its parent's end from it.
+        for other in list(Child._living):
+            other.release()
+        os.dup2(last_words, STDERR_NUMBER)
         # The parent says why the child died; a dump of its own stack would only hide that.
         faulthandler.disable()
         channel = Channel(to_child[0], to_parent[1])
         with contextlib.suppress(ChannelClosed):
+            _die_with_parent(lifeline[0])
             serve(channel)
         status = 0
     except BaseException:

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The stack lies in a page that the guest cannot write: the monitor must not write it either.
+ */
+#include "shared/hostile.h"
+#include "shared/frame.h"
+
+SCENARIO_STOPS(STOP_trap_in_delivery, 6, "A trap on a read-only stack stops the partition.");
+
+static void handler_register(uint32_t vector, uintptr_t address)
+{
+    const struct trap_handler handler = {.vector = vector, .address = address};
+
+    CALL(hypercall_trap_handlers_set(&handler, 1));
+}
+
+void scenario_main(const struct start_page *start)
+{
+    (void)start;
+    page_map(SCRATCH, start_page->first_free_guest_frame, PAGE_READ);
+    handler_register(VECTOR_INVALID_OPCODE, (uintptr_t)frame_landing);
+    stack_trap(SCRATCH + PAGE_SIZE_BYTES);
+}

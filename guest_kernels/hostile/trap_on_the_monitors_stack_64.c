@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The stack pointer is in the monitor's slots when a trap comes.
+ */
+#include "shared/hostile.h"
+#include "shared/frame.h"
+
+SCENARIO_STOPS(STOP_trap_in_delivery, 6,
+               "A trap with the stack in the monitor's memory stops the partition.");
+
+static void handler_register(uint32_t vector, uintptr_t address)
+{
+    const struct trap_handler handler = {.vector = vector, .address = address};
+
+    CALL(hypercall_trap_handlers_set(&handler, 1));
+}
+
+void scenario_main(const struct start_page *start)
+{
+    (void)start;
+    handler_register(VECTOR_INVALID_OPCODE, (uintptr_t)frame_landing);
+    stack_trap(0xffff800000301000);
+}
