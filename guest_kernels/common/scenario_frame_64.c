@@ -7,8 +7,6 @@
 #include "scenario_trap.h"
 #include "trap.h"
 
-#define RFLAGS_START 0x202 /* the interrupt flag and the bit that is always set */
-
 /* Both are written by scenario_entry_64.S: the latest frame, and where to leave a function. */
 struct trap_frame scenario_frame;
 uint64_t scenario_stack;
@@ -35,14 +33,10 @@ void scenario_state_create(struct trap_state *state, scenario_function *function
 
     memset(state, 0, sizeof(*state));
     *return_address = (uintptr_t)scenario_user_return;
+    trap_state_begin_user(state, (uintptr_t)function, SCENARIO_USER_STACK - sizeof(*return_address),
+                          0);
     state->rdi = argument;
-    state->frame.state = FRAME_STATE_USER;
     if (processors[0].shared->events_masked != 0) {
         state->frame.state |= FRAME_STATE_EVENTS_MASKED;
     }
-    state->frame.rip = (uintptr_t)function;
-    state->frame.cs = SELECTOR_GUEST_CODE_64;
-    state->frame.rflags = RFLAGS_START;
-    state->frame.rsp = SCENARIO_USER_STACK - sizeof(*return_address);
-    state->frame.ss = SELECTOR_GUEST_DATA;
 }

@@ -48,7 +48,7 @@ static void user_create(void)
     image_share();
     page_set(SCENARIO_USER_DATA, data_frame);
     page_set(SCENARIO_USER_STACK - PAGE_SIZE_BYTES, stack_frame);
-    CALL(hypercall_roots_set(start_page->kernel_root_frame, frame_to_machine(user_root)));
+    CALL(space_enter(user_root));
     CALL(hypercall_kernel_stack_set((uintptr_t)kernel_stack + KERNEL_STACK_SIZE_BYTES));
 }
 

@@ -47,6 +47,6 @@ void scenario_main(const struct start_page *start)
         }
     }
     expect_trap("a load of a null stack", load_ss, 0, VECTOR_GENERAL_PROTECTION, 0);
-    expect_trap("a load of code as stack", load_ss, kernel_code_selector(),
+    expect_trap("a load of code as stack", load_ss, (uintptr_t)kernel_code_selector(),
                 VECTOR_GENERAL_PROTECTION, kernel_code_selector() & 0xfffcu);
 }

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The hostile set: one attempt an image, beside partitions that must not notice.
 
-Each image runs in a host of two processors with a neighbour on each, preempted in the middle
-of things, once under each build of the monitor. It has to end as its note says; both builds
-have to agree on all of it; and its neighbours have to be as they are beside an idle image. The
-native build checks meanwhile that no refused call changes anything.
+Each image runs in a host of two processors with a neighbour on each, one of either width,
+preempted in the middle of things, once under each build of the monitor. It has to end as its
+note says; both builds have to agree on all of it; and its neighbours have to be as they are
+beside an idle image. The native build checks meanwhile that no refused call changes anything.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CYCLES = 2_000_000
 LONG_CYCLES = 12_000_000
 LONG = frozenset({"fault_storm", "memory_exhaustion", "memory_given_up", "software_interrupts"})
 # Written for far transfers that run with the guest's own rights, where they are still refused.
-REFUSED_STILL = frozenset({"far_selectors", "far_stacks", "interrupt_return_flags"})
+REFUSED_STILL = frozenset({"far_inwards", "far_selectors", "far_stacks", "interrupt_return_flags"})
 # The same for all, since a neighbour's frames begin where its memory ends.
 MEMORY_MIB = 1
 NAME = "hostile"
@@ -107,7 +107,7 @@ def run(case: Case, monitor: MonitorName, image: str, cycles: int) -> HostResult
     partitions = (
         partition("before", "duo", 0),
         partition(NAME, image, 0, 1, memory_mib=MEMORY_MIB),
-        partition("behind", "duo", 1),
+        partition("behind", "duo_32", 1),
     )
     with Host(Configuration(host=host, partition=partitions)) as machine:
         return machine.run(cycles)

@@ -56,6 +56,14 @@ def test_all_of_a_good_set_succeed(name: str) -> None:
     assert len(outcomes_of(name)) >= 6
 
 
+@pytest.mark.parametrize("name", ["example", "library", "verdicts"])
+def test_every_scenario_is_there_in_both_widths(name: str) -> None:
+    widths: dict[str, set[int]] = {}
+    for scenario in find_scenarios([name]):
+        widths.setdefault(scenario.name, set()).add(scenario.width)
+    assert set(map(frozenset, widths.values())) == {frozenset({32, 64})}
+
+
 def test_each_verdict_comes_with_its_reason() -> None:
     rows = outcomes_of("verdicts")
     assert {row.name.removeprefix("verdicts/") for row in rows} == set(EXPECTED)
