@@ -29,8 +29,8 @@ test: check build ## Lint, types, formats and every test that is not slow; below
 
 test-all: check build ## Everything: slow tests too, and the builds with sanitizers and with clang.
 	$(PYTEST)
-	.ci/variant sanitize $(RUN)
-	.ci/variant clang $(RUN)
+	.ci/variant sanitize $(RUN) && .ci/variant clang $(RUN) && .ci/coverage $(RUN)
+	$(RUN) -m tests.guests.mutations --count 1000000
 
 bench: build ## Measure speed and costs, each figure beside its reference or target.
 	$(COMMAND) bench speed && $(COMMAND) bench start
