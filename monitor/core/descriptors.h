@@ -10,12 +10,7 @@
 /* The descriptor that a selector names for guests of that record; 0: there is none. */
 uint64_t descriptor_of(const struct virtual_processor *record, uint32_t selector);
 
-/* What it says, in the words of the processor's manual. */
-static inline uint64_t descriptor_base(uint64_t descriptor)
-{
-    return (descriptor >> 16 & 0xffffff) | (descriptor >> 32 & 0xff000000);
-}
-
+/* The ring from which on it may be used. */
 static inline uint32_t descriptor_level(uint64_t descriptor)
 {
     return descriptor >> 45 & 3;

@@ -160,7 +160,7 @@ static bool check_code(struct transfer *transfer, uint32_t selector, uint32_t le
     if (!find_code(transfer, selector, code)) {
         return false;
     }
-    if (descriptor_level(code->flags) != level) {
+    if (segment_level(code->flags) != level) {
         return fail_selector(transfer, VECTOR_PROTECTION, selector);
     }
     if ((code->flags & DESCRIPTOR_PRESENT) == 0) {
@@ -193,7 +193,7 @@ static void drop_inner_segments(struct environment *environment, uint32_t level)
 {
     static const enum environment_segment segments[] = {ENV_ES, ENV_FS, ENV_GS, ENV_DS};
     for (unsigned index = 0; index < sizeof segments / sizeof segments[0]; index++) {
-        if (descriptor_level(environment->segments[segments[index]].flags) < level) {
+        if (segment_level(environment->segments[segments[index]].flags) < level) {
             environment_unload_segment(environment, segments[index]);
         }
     }
@@ -340,7 +340,7 @@ static bool pop_stack(struct transfer *transfer, struct landing *landing)
     if (!descriptor_read(transfer->environment, transfer->rights.memory, selector, segment) ||
         (selector & SELECTOR_LEVEL_MASK) != level ||
         (segment->flags & kind) != (DESCRIPTOR_SEGMENT | DESCRIPTOR_WRITABLE) ||
-        descriptor_level(segment->flags) != level) {
+        segment_level(segment->flags) != level) {
         return fail_selector(transfer, VECTOR_PROTECTION, selector);
     }
     if ((segment->flags & DESCRIPTOR_PRESENT) == 0) {

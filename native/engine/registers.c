@@ -5,6 +5,7 @@
  */
 #include "core/descriptors.h"
 #include "machine.h"
+#include "segment.h"
 
 /* Of the descriptors in view_writer.c. */
 #define MONITOR_CODE_DESCRIPTOR 0x00af9b000000ffffull
@@ -12,7 +13,7 @@
 #define NULL_SELECTOR_LIMIT 4u
 
 #define DATA_SEGMENT_FS 2u
-static const unsigned data_segments[4] = {ENV_DS, ENV_ES, ENV_FS, ENV_GS};
+static const enum environment_segment data_segments[4] = {ENV_DS, ENV_ES, ENV_FS, ENV_GS};
 
 /* `cmpxchg8b` can leave anything among the lazy ones, so only what they are for is taken. */
 uint64_t engine_rflags(const struct engine *engine)
@@ -92,40 +93,21 @@ void engine_load_general(struct engine *engine, const struct registers *from)
     environment->rip = from->rip;
 }
 
-/* As the processor caches a descriptor; limits are kept for show, the engine checks none. */
-static void load_segment(struct environment_segment_cache *cache, uint32_t selector,
-                         uint64_t descriptor)
+static void load_segment(struct environment *environment, enum environment_segment segment,
+                         uint32_t selector, uint64_t value)
 {
-    cache->selector = selector;
-    cache->base = descriptor_base(descriptor);
-    cache->limit = 0xffffffff;
-    cache->flags = (uint32_t)(descriptor >> 32);
+    struct descriptor descriptor = descriptor_decode(value);
+    environment_load_segment(environment, segment, selector, &descriptor);
 }
 
-static uint32_t segment_level(const struct environment_segment_cache *cache)
-{
-    return cache->flags >> 13 & 3;
-}
-
-/* Privilege and width as the code segment says; in 64-bit mode no data segment has a base. */
-static void set_mode(struct environment *environment, uint32_t level, bool narrow)
-{
-    const struct environment_segment_cache *segments = environment->segments;
-    bool based = (segments[ENV_DS].base | segments[ENV_ES].base | segments[ENV_SS].base) != 0;
-    environment->hflags &= ~(HFLAG_CPL_MASK | HFLAG_ADDSEG | HFLAG_CS64);
-    environment->hflags |= level | HFLAG_CS32 | HFLAG_SS32;
-    environment->hflags |= narrow ? (based ? HFLAG_ADDSEG : 0) : HFLAG_CS64;
-}
-
+/* The stack segment comes last: its level is the processor's. */
 void environment_enter_guest(struct environment *environment,
                              const struct virtual_processor *record)
 {
     uint32_t code = (uint32_t)record->registers.cs;
     uint32_t stack = (uint32_t)record->registers.ss;
-    uint32_t level = code & 3;
-    load_segment(&environment->segments[ENV_CS], code, descriptor_of(record, code));
-    load_segment(&environment->segments[ENV_SS], stack, descriptor_of(record, stack));
-    set_mode(environment, level, record->width == 32);
+    load_segment(environment, ENV_CS, code, descriptor_of(record, code));
+    load_segment(environment, ENV_SS, stack, descriptor_of(record, stack));
 }
 
 /* Any null selector of DS and ES becomes 0, one of FS and GS stays: as the processor does it. */
@@ -133,21 +115,21 @@ void environment_return_outward(struct environment *environment)
 {
     uint32_t level = environment->hflags & HFLAG_CPL_MASK;
     for (unsigned index = 0; index < 4; index++) {
-        struct environment_segment_cache *cache = &environment->segments[data_segments[index]];
+        const struct environment_segment_cache *cache =
+            &environment->segments[data_segments[index]];
         bool null = cache->selector < NULL_SELECTOR_LIMIT;
-        if (!(null && index >= DATA_SEGMENT_FS) && segment_level(cache) < level) {
-            load_segment(cache, 0, 0);
+        bool kept = null && (index >= DATA_SEGMENT_FS || cache->selector == 0);
+        if (!kept && segment_level(cache->flags) < level) {
+            environment_unload_segment(environment, data_segments[index]);
         }
     }
-    set_mode(environment, level, (environment->hflags & HFLAG_CS64) == 0);
 }
 
 /* As a gate or `syscall` leaves it: the stack segment is null, or as good as. */
 void environment_enter_monitor(struct environment *environment)
 {
-    load_segment(&environment->segments[ENV_CS], SELECTOR_MONITOR_CODE, MONITOR_CODE_DESCRIPTOR);
-    load_segment(&environment->segments[ENV_SS], 0, MONITOR_DATA_DESCRIPTOR);
-    set_mode(environment, 0, false);
+    load_segment(environment, ENV_CS, SELECTOR_MONITOR_CODE, MONITOR_CODE_DESCRIPTOR);
+    load_segment(environment, ENV_SS, 0, MONITOR_DATA_DESCRIPTOR);
 }
 
 void environment_load_selectors(struct environment *environment,
@@ -155,14 +137,12 @@ void environment_load_selectors(struct environment *environment,
 {
     for (unsigned index = 0; index < 4; index++) {
         uint32_t selector = (uint32_t)(record->selectors >> (16 * index) & 0xffff);
-        struct environment_segment_cache *cache = &environment->segments[data_segments[index]];
-        load_segment(cache, selector,
-                     selector < NULL_SELECTOR_LIMIT ? 0 : descriptor_of(record, selector));
-    }
-    if ((environment->hflags & HFLAG_CS64) == 0) {
-        set_mode(environment, environment->hflags & HFLAG_CPL_MASK, true);
+        bool null = selector < NULL_SELECTOR_LIMIT;
+        load_segment(environment, data_segments[index], selector,
+                     null ? 0 : descriptor_of(record, selector));
     }
 }
+
 uint64_t environment_selectors(const struct environment *environment)
 {
     uint64_t selectors = 0;

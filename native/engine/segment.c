@@ -9,25 +9,32 @@
 #define DESCRIPTOR_SIZE_BYTES 8u
 #define PAGE_LIMIT_SHIFT 12
 
+struct descriptor descriptor_decode(uint64_t value)
+{
+    struct descriptor descriptor = {
+        .base = (value >> 16 & 0xffffff) | (value >> 32 & 0xff000000),
+        .limit = (uint32_t)((value & 0xffff) | (value >> 32 & 0xf0000)),
+        .flags = (uint32_t)(value >> 32),
+    };
+    if ((descriptor.flags & DESCRIPTOR_PAGES) != 0) {
+        descriptor.limit = descriptor.limit << PAGE_LIMIT_SHIFT | 0xfff;
+    }
+    return descriptor;
+}
+
 bool descriptor_read(const struct environment *environment, const struct machine_memory *memory,
                      uint32_t selector, struct descriptor *descriptor)
 {
     uint64_t offset = selector & SELECTOR_INDEX_MASK;
     uint64_t address = environment->gdt.base - MONITOR_DIRECT_ADDRESS + offset;
-    uint32_t words[2];
+    uint64_t value;
     if ((selector & SELECTOR_LOCAL) != 0 ||
         offset + DESCRIPTOR_SIZE_BYTES - 1 > environment->gdt.limit ||
         address > memory->size_bytes - DESCRIPTOR_SIZE_BYTES) {
         return false;
     }
-    memcpy(words, memory->base + address, sizeof words);
-    descriptor->base =
-        words[0] >> 16 | (uint64_t)(words[1] & 0xff) << 16 | (words[1] & 0xff000000u);
-    descriptor->limit = (words[0] & 0xffff) | (words[1] & 0xf0000);
-    if ((words[1] & DESCRIPTOR_PAGES) != 0) {
-        descriptor->limit = descriptor->limit << PAGE_LIMIT_SHIFT | 0xfff;
-    }
-    descriptor->flags = words[1];
+    memcpy(&value, memory->base + address, sizeof value);
+    *descriptor = descriptor_decode(value);
     return true;
 }
 
@@ -36,7 +43,7 @@ static void follow_segments(struct environment *environment)
 {
     const struct environment_segment_cache *segments = environment->segments;
     uint32_t flags = environment->hflags & ~(HFLAG_SS32 | HFLAG_ADDSEG | HFLAG_CPL_MASK);
-    flags |= descriptor_level(segments[ENV_SS].flags);
+    flags |= segment_level(segments[ENV_SS].flags);
     if ((flags & HFLAG_CS64) != 0) {
         flags |= HFLAG_SS32;
     } else {

@@ -34,10 +34,12 @@ struct descriptor {
     uint32_t flags;
 };
 
-static inline uint32_t descriptor_level(uint32_t flags)
+static inline uint32_t segment_level(uint32_t flags)
 {
     return flags >> DESCRIPTOR_LEVEL_SHIFT & SELECTOR_LEVEL_MASK;
 }
+
+struct descriptor descriptor_decode(uint64_t value);
 
 /* False where the table has no such entry; there is no local table. */
 bool descriptor_read(const struct environment *environment, const struct machine_memory *memory,
