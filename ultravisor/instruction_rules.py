@@ -75,7 +75,8 @@ SENSITIVE = _rules(
         ),
         "ret far": (
             "retf retfq",
-            "It cannot return to kernel mode; use a near return, or the call `iret`.",
+            "It returns to the same real ring, so never to another mode; use a near return, or the "
+            "call `iret`.",
         ),
         "iret": (
             "iret iretd iretq",

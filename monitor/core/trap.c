@@ -263,15 +263,11 @@ static void trap_take_failure(uint32_t processor)
 {
     struct monitor *monitor = monitor_state();
     uint32_t partition = monitor->failed_partition;
-    struct stop_record *stop;
 
     monitor->failed_partition = 0;
-    if (partition == 0 || partition >= PARTITION_LIMIT) {
-        return;
-    }
-    stop = partition_stop(&monitor->partitions[partition], STOP_unsupported, processor);
-    if (stop != NULL) {
-        stop->rip = monitor->failed_rip;
+    if (partition < PARTITION_LIMIT && monitor->partitions[partition].state == PARTITION_RUNNING) {
+        partition_stop(&monitor->partitions[partition], STOP_unsupported, processor)->rip =
+            monitor->failed_rip;
     }
 }
 

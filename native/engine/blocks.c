@@ -8,17 +8,17 @@
 
 #include "abi.h"
 #include "core/machine_map.h"
+#include "instruction.h"
 #include "machine_memory.h"
 
 #define CACHE_ENTRY_COUNT 8192u
-#define INSTRUCTION_SIZE_LIMIT_BYTES 15u
 
 struct block_cache {
     csh decoders[2]; /* of 64-bit and of 32-bit code */
     cs_insn *instruction; /* scratch, allocated once */
     uint64_t generation;
     bool mixes_flags;
-    uint8_t code[BLOCK_SIZE_LIMIT_BYTES];
+    uint8_t code[BLOCK_SIZE_LIMIT_BYTES + INSTRUCTION_LIMIT_BYTES];
     struct block blocks[CACHE_ENTRY_COUNT];
 };
 
@@ -62,26 +62,47 @@ static csh decoder_of(const struct block_cache *cache, struct code_space space)
     return cache->decoders[space.narrow ? 1 : 0];
 }
 
-static bool read_code(struct block_cache *cache, struct code_space space, uint64_t address,
-                      uint32_t size_bytes)
+/* As much as is mapped, up to size_bytes, into the cache's buffer. */
+static uint32_t read_mapped(struct block_cache *cache, struct code_space space, uint64_t address,
+                            uint32_t size_bytes)
 {
     const struct machine_memory *memory = space.memory;
     uint32_t done = 0;
-    if (size_bytes > BLOCK_SIZE_LIMIT_BYTES) {
-        return false;
-    }
     while (done < size_bytes) {
         uint64_t at = address + done;
         uint64_t machine_address = memory_translate(memory, space.root, at);
         uint32_t piece = PAGE_SIZE_BYTES - (uint32_t)(at & (PAGE_SIZE_BYTES - 1));
         piece = piece < size_bytes - done ? piece : size_bytes - done;
         if (machine_address == 0 || machine_address + piece > memory->size_bytes) {
-            return false;
+            break;
         }
         memcpy(cache->code + done, memory->base + machine_address, piece);
         done += piece;
     }
-    return true;
+    return done;
+}
+
+static bool read_code(struct block_cache *cache, struct code_space space, uint64_t address,
+                      uint32_t size_bytes)
+{
+    return size_bytes <= BLOCK_SIZE_LIMIT_BYTES &&
+           read_mapped(cache, space, address, size_bytes) == size_bytes;
+}
+
+/* Over the next instruction; false: nothing that the engine may be given. */
+static bool next_instruction(struct block_cache *cache, struct code_space space,
+                             const uint8_t **code, size_t *left, uint64_t *at)
+{
+    if (cs_disasm_iter(decoder_of(cache, space), code, left, at, cache->instruction)) {
+        return true;
+    }
+    uint32_t size_bytes = harmless_instruction_size(*code, (uint32_t)*left, !space.narrow);
+    cache->instruction->id = X86_INS_NOP;
+    cache->instruction->size = 0;
+    *code += size_bytes;
+    *left -= size_bytes;
+    *at += size_bytes;
+    return size_bytes != 0;
 }
 
 /* Instructions wholly before limit; what cannot be decoded counts as one and ends the block. */
@@ -92,8 +113,7 @@ static uint32_t count_instructions(struct block_cache *cache, struct code_space 
     size_t left = size_bytes;
     uint64_t at = address;
     uint32_t count = 0;
-    while (left > 0 &&
-           cs_disasm_iter(decoder_of(cache, space), &code, &left, &at, cache->instruction)) {
+    while (left > 0 && next_instruction(cache, space, &code, &left, &at)) {
         count++;
     }
     return left > 0 ? count + 1 : count;
@@ -138,8 +158,7 @@ uint64_t block_last_start(struct block_cache *cache, struct code_space space, ui
     if (!read_code(cache, space, address, (uint32_t)left)) {
         return address;
     }
-    while (left > 0 &&
-           cs_disasm_iter(decoder_of(cache, space), &code, &left, &at, cache->instruction)) {
+    while (left > 0 && next_instruction(cache, space, &code, &left, &at)) {
     }
     return at;
 }
@@ -183,32 +202,21 @@ static bool is_vector_extension(const uint8_t *bytes, uint32_t size_bytes, bool 
            (opcode == 0x8f && (bytes[at + 1] & 0x38) != 0);
 }
 
-/* `lcall` and `ljmp` through memory: without REX.W the decoder calls them near. */
-static bool is_far_indirect(const uint8_t *bytes, uint32_t size_bytes, bool narrow)
+static enum unsupported classify_far(const uint8_t *bytes, size_t size_bytes, bool narrow)
 {
-    uint32_t at = 0;
-    while (at + 1 < size_bytes && is_prefix(bytes[at], narrow)) {
-        at++;
+    switch (far_instruction_decode(bytes, (uint32_t)size_bytes, !narrow).kind) {
+    case FAR_NONE:
+        return SUPPORTED;
+    case FAR_UNDEFINED:
+        return UNSUPPORTED_UNDEFINED;
+    default:
+        return UNSUPPORTED_FAR;
     }
-    uint8_t extension = at + 1 < size_bytes ? bytes[at + 1] >> 3 & 7 : 0;
-    return bytes[at] == 0xff && (extension == 3 || extension == 5);
 }
 
 static enum unsupported classify(const cs_insn *instruction, bool narrow)
 {
     switch (instruction->id) {
-    case X86_INS_CALL:
-    case X86_INS_JMP:
-        return is_far_indirect(instruction->bytes, instruction->size, narrow)
-                   ? UNSUPPORTED_PROTECTION
-                   : SUPPORTED;
-    case X86_INS_LCALL:
-    case X86_INS_LJMP:
-    case X86_INS_RETF:
-    case X86_INS_RETFQ:
-    case X86_INS_IRET:
-    case X86_INS_IRETD:
-    case X86_INS_IRETQ:
     case X86_INS_IN:
     case X86_INS_OUT:
     case X86_INS_SYSENTER:
@@ -220,60 +228,16 @@ static enum unsupported classify(const cs_insn *instruction, bool narrow)
     case X86_INS_OUTSW:
     case X86_INS_OUTSD:
         return UNSUPPORTED_PROTECTION;
-    case X86_INS_EXTRQ: /* SSE4a, in whose place the engine executes something shorter */
-    case X86_INS_INSERTQ:
-    case X86_INS_VMREAD:
+    case X86_INS_VMREAD: /* the engine takes some forms for a longer instruction of another maker */
     case X86_INS_VMWRITE:
+    case X86_INS_EXTRQ:
+    case X86_INS_INSERTQ:
         return UNSUPPORTED_UNDEFINED;
     default:
         return is_vector_extension(instruction->bytes, instruction->size, narrow)
                    ? UNSUPPORTED_UNDEFINED
                    : SUPPORTED;
     }
-}
-
-/* Prefixes that repeat one another, and an instruction that they move beyond the limit. */
-static bool is_too_long(struct block_cache *cache, struct code_space space, uint32_t size_bytes)
-{
-    const uint8_t *code = cache->code;
-    size_t left = size_bytes;
-    uint64_t at = 0;
-    while (left > 0 && is_prefix(*code, space.narrow)) {
-        code++;
-        left--;
-    }
-    uint32_t prefixes_bytes = size_bytes - (uint32_t)left;
-    return prefixes_bytes >= INSTRUCTION_SIZE_LIMIT_BYTES ||
-           (cs_disasm_iter(decoder_of(cache, space), &code, &left, &at, cache->instruction) &&
-            prefixes_bytes + cache->instruction->size > INSTRUCTION_SIZE_LIMIT_BYTES);
-}
-
-/*
- * What the decoder does not know is undefined: anything could hide behind it. But an engine that
- * raises an exception stops reading, so that a block may end within a known instruction, or
- * behind prefixes that make one too long.
- */
-static enum unsupported classify_last(struct block_cache *cache, struct code_space space,
-                                      uint64_t address, size_t seen_bytes)
-{
-    const uint8_t *code = cache->code;
-    uint64_t at = address;
-    uint32_t size_bytes = 2 * INSTRUCTION_SIZE_LIMIT_BYTES;
-    if (!read_code(cache, space, address, size_bytes)) {
-        size_bytes = PAGE_SIZE_BYTES - (uint32_t)(address % PAGE_SIZE_BYTES);
-        if (!read_code(cache, space, address, size_bytes)) {
-            return UNSUPPORTED_UNDEFINED;
-        }
-    }
-    if (is_too_long(cache, space, size_bytes)) {
-        return UNSUPPORTED_PROTECTION;
-    }
-    size_t left = size_bytes;
-    if (cs_disasm_iter(decoder_of(cache, space), &code, &left, &at, cache->instruction) &&
-        cache->instruction->size > seen_bytes) {
-        return classify(cache->instruction, space.narrow);
-    }
-    return UNSUPPORTED_UNDEFINED;
 }
 
 /* The engine hands it flags that are not computed yet. */
@@ -287,24 +251,44 @@ bool block_mixes_flags(const struct block_cache *cache)
     return cache->mixes_flags;
 }
 
+/* What cannot be decoded is undefined, unless prefixes alone have made it too long. */
+static enum unsupported classify_unknown(struct block_cache *cache, struct code_space space,
+                                         const uint8_t *code, size_t left)
+{
+    const uint8_t *rest = code;
+    uint64_t at = 0;
+    while (left > 0 && is_prefix(*rest, space.narrow)) {
+        rest++;
+        left--;
+    }
+    uint64_t prefixes_bytes = (uint64_t)(rest - code);
+    bool too_long = prefixes_bytes >= INSTRUCTION_LIMIT_BYTES ||
+                    (next_instruction(cache, space, &rest, &left, &at) &&
+                     prefixes_bytes + at > INSTRUCTION_LIMIT_BYTES);
+    return too_long ? UNSUPPORTED_PROTECTION : UNSUPPORTED_UNDEFINED;
+}
+
+/* The engine may end a block inside an instruction that faults: what follows is looked at too. */
 enum unsupported block_unsupported(struct block_cache *cache, struct code_space space,
                                    uint64_t address, uint32_t size_bytes, uint32_t translated_count,
                                    uint64_t *at)
 {
+    const uint8_t *code = cache->code;
+    uint64_t next = address;
     if (!read_code(cache, space, address, size_bytes)) {
         return SUPPORTED; /* nothing to execute: the fetch faults */
     }
-    const uint8_t *code = cache->code;
-    size_t left = size_bytes;
-    uint64_t next = address;
+    size_t left = read_mapped(cache, space, address, size_bytes + INSTRUCTION_LIMIT_BYTES);
     uint32_t count = 0;
     cache->mixes_flags = false;
-    while (left > 0) {
+    while (next - address < size_bytes) {
         *at = next;
-        if (!cs_disasm_iter(decoder_of(cache, space), &code, &left, &next, cache->instruction)) {
-            return classify_last(cache, space, next, left);
+        enum unsupported class = classify_far(code, left, space.narrow);
+        if (class == SUPPORTED) {
+            class = next_instruction(cache, space, &code, &left, &next)
+                        ? classify(cache->instruction, space.narrow)
+                        : classify_unknown(cache, space, code, left);
         }
-        enum unsupported class = classify(cache->instruction, space.narrow);
         if (class != SUPPORTED) {
             return class;
         }

@@ -50,11 +50,11 @@ uint64_t block_last_start(struct block_cache *cache, struct code_space space, ui
 /* What must not be given to the engine, and the trap that stands for it. */
 enum unsupported {
     SUPPORTED = 0,
-    UNSUPPORTED_UNDEFINED, /* #UD: AVX and its kin, which the engine executes wrongly, and what the
-                               decoder does not know */
+    UNSUPPORTED_UNDEFINED, /* #UD: AVX and its kin, which the engine executes wrongly, and what
+                              cannot be decoded: the engine takes LOCK before anything, say */
     UNSUPPORTED_UNKNOWN, /* a block in which the engine sees other instructions than we do */
-    UNSUPPORTED_PROTECTION /* #GP(0): port I/O and sysenter, which the engine does not check, and
-                               far transfers, which it lets touch supervisor memory */
+    UNSUPPORTED_PROTECTION, /* #GP(0): port I/O and sysenter, which the engine does not check */
+    UNSUPPORTED_FAR /* executed by far_transfer.c: the engine lets it touch supervisor memory */
 };
 
 /*

@@ -99,6 +99,7 @@ void simulated_deliver(struct engine *engine, uint32_t vector, uint64_t error_co
                        (unsigned long long)rip, (unsigned long long)environment->cr[2]);
         host_panic(engine->machine, text);
     }
+    engine_drop_exit(engine);
     simulated_attribute_work(engine);
     log_trap(engine, vector, error_code);
     if (!engine_in_monitor(engine)) {

@@ -13,6 +13,8 @@
 #define TRANSLATION_BUFFER_BYTES (32u << 20)
 #define BUDGET_LIMIT_CYCLES (1ull << 62)
 #define ERROR_CODE_FETCH 0x10 /* of a page fault's */
+#define VECTOR_UNDEFINED 6u
+#define VECTOR_PROTECTION 13u
 
 static uint64_t smaller(uint64_t left, uint64_t right)
 {
@@ -149,29 +151,44 @@ void engine_request_stop(struct engine *engine, enum engine_stop stop)
 static uint32_t translated_count(const struct engine *engine, uint64_t address, uint32_t size_bytes)
 {
     /* It may count an exit at which its translation had to end; the whole was seen before. */
-    bool cut = engine->exit_address == address + size_bytes;
+    bool cut = engine->has_exit && engine->unsupported_address == address + size_bytes;
     return engine->translated_address == address && !cut ? engine->translated_count : 0;
+}
+
+/* A block that has just been translated: false when the engine must not be given all of it. */
+static bool block_check(struct engine *engine, uint64_t address, uint32_t size_bytes,
+                        uint32_t seen_count)
+{
+    uint64_t at;
+    enum unsupported unsupported = block_unsupported(engine->blocks, code_space(engine, address),
+                                                     address, size_bytes, seen_count, &at);
+    engine->guarded |= block_mixes_flags(engine->blocks);
+    if (unsupported == SUPPORTED) {
+        return true;
+    }
+    if (unsupported == UNSUPPORTED_UNKNOWN) {
+        engine_request_stop(engine, ENGINE_STOP_FAILED);
+        return false;
+    }
+    engine_request_stop(engine, ENGINE_STOP_UNSUPPORTED);
+    engine->refusing = true;
+    engine->fetch_postponed = false;
+    engine->block = 0; /* the one before has run: of it nothing is taken back */
+    engine->unsupported_address = at;
+    engine->unsupported_block = address;
+    engine->unsupported_end = address + size_bytes;
+    return false;
 }
 
 bool engine_block_boundary(struct engine *engine, uint64_t address, uint32_t size_bytes)
 {
     struct physical_processor *processor = engine->processor;
+    uint32_t seen_count = translated_count(engine, address, size_bytes);
     engine_settle(engine);
+    engine_drop_exit(engine); /* the shortened block has been translated, and ends there */
     if (engine->unchecked) {
         engine->unchecked = false;
-        engine->unsupported = block_unsupported(
-            engine->blocks, code_space(engine, address), address, size_bytes,
-            translated_count(engine, address, size_bytes), &engine->unsupported_address);
-        engine->guarded |= block_mixes_flags(engine->blocks);
-        if (engine->unsupported == UNSUPPORTED_UNKNOWN) {
-            engine_request_stop(engine, ENGINE_STOP_FAILED);
-            return false;
-        }
-        if (engine->unsupported != SUPPORTED) {
-            engine->refusing = true;
-            engine->unsupported_block = address;
-            engine->unsupported_end = address + size_bytes;
-            engine_request_stop(engine, ENGINE_STOP_UNSUPPORTED);
+        if (!block_check(engine, address, size_bytes, seen_count)) {
             return false;
         }
     }
@@ -375,29 +392,55 @@ void processor_idle(struct physical_processor *processor)
     processor->clock += cycles;
 }
 
-/* The block is translated already: it must not be found the next time. */
-static void forget_refused(struct engine *engine)
+/*
+ * Translation ends at unsupported_address, so that what precedes it runs, and the engine comes to
+ * rest there. The shortened block is kept: it ends there whenever it runs.
+ */
+static void set_exit(struct engine *engine)
 {
-    (void)uc_ctl_remove_cache(engine->uc, engine->unsupported_block, engine->unsupported_end);
+    uint64_t address = engine->unsupported_address;
+    (void)uc_ctl_set_exits(engine->uc, &address, 1);
+    engine->has_exit = true;
+    engine->unchecked = true;
 }
 
-/* The address at which translation must end, so that what precedes a refused instruction runs. */
-static void set_exit(struct engine *engine, uint64_t address)
+void engine_drop_exit(struct engine *engine)
 {
-    engine->exit_address = address;
-    forget_refused(engine);
-    (void)uc_ctl_set_exits(engine->uc, &address, (size_t)(address == 0 ? 0 : 1));
+    if (engine->has_exit) {
+        uint64_t none = 0;
+        (void)uc_ctl_set_exits(engine->uc, &none, 0);
+        engine->has_exit = false;
+    }
 }
 
-/* The run ended at the refused instruction, and it is still that: the root may have changed. */
-static bool at_refused(struct engine *engine)
+/*
+ * It came to rest by itself: at an instruction that is not for it, at one whose fetch faults, or
+ * where there is neither any longer.
+ */
+static enum engine_stop stop_at_exit(struct engine *engine, bool postponed)
 {
-    uint64_t at;
     uint64_t rip = engine->environment->rip;
-    return engine->unsupported != SUPPORTED && rip == engine->unsupported_address &&
-           block_unsupported(engine->blocks, code_space(engine, rip), rip,
-                             (uint32_t)(engine->unsupported_end - rip), 0, &at) != SUPPORTED &&
-           at == rip;
+    bool fetch_faults = postponed && rip == engine->unsupported_address;
+    engine->unsupported = fetch_faults ? SUPPORTED
+                                       : block_unsupported(engine->blocks, code_space(engine, rip),
+                                                           rip, 1, 0, &engine->unsupported_address);
+    if (engine->unsupported != SUPPORTED) {
+        return ENGINE_STOP_REFUSED;
+    }
+    (void)uc_ctl_remove_cache(engine->uc, rip - 1, rip + 1);
+    return ENGINE_STOP_BOUNDARY;
+}
+
+struct trap_cause engine_take_refused(struct engine *engine)
+{
+    switch (engine->unsupported) {
+    case UNSUPPORTED_UNDEFINED:
+        return (struct trap_cause){VECTOR_UNDEFINED, 0};
+    case UNSUPPORTED_PROTECTION:
+        return (struct trap_cause){VECTOR_PROTECTION, 0};
+    default:
+        return far_transfer_execute(engine);
+    }
 }
 
 bool engine_postpone_fetch_fault(struct engine *engine)
@@ -414,7 +457,7 @@ bool engine_postpone_fetch_fault(struct engine *engine)
     }
     environment->old_exception = -1;
     engine->refusing = true;
-    engine->unsupported = SUPPORTED;
+    engine->fetch_postponed = true;
     engine->unsupported_address = at;
     engine->unsupported_block = rip;
     engine->unsupported_end = page_end;
@@ -437,16 +480,13 @@ static int contain_failure(struct engine *engine, enum engine_end end, uc_err er
     engine->processor->kicked = true;
     engine->stop = ENGINE_STOP_BOUNDARY;
     engine->refusing = false;
-    if (engine->exit_address != 0) {
-        set_exit(engine, 0);
-    }
     return end == ENGINE_END_ABORTED ? engine_replace(engine) : NATIVE_OK;
 }
 
 int engine_run(struct engine *engine, uint64_t rip)
 {
     uc_err error = UC_ERR_OK;
-    bool refusing = engine->refusing;
+    bool refusing = engine->refusing && rip == engine->unsupported_block;
     engine->refusing = false;
     if (engine->code_stale) {
         (void)uc_ctl_flush_tb(engine->uc);
@@ -457,14 +497,13 @@ int engine_run(struct engine *engine, uint64_t rip)
         (void)uc_ctl_flush_tlb(engine->uc);
         engine->translation_stale = false;
     }
-    /* Nothing precedes it. An empty block would make the engine look at the page before. */
-    if (refusing && engine->unsupported_address == rip && at_refused(engine)) {
-        forget_refused(engine);
-        engine->stop = ENGINE_STOP_REFUSED;
+    /* An empty block at the beginning of a page makes the engine look at the page before. */
+    if (refusing && engine->unsupported_address == rip && rip % PAGE_SIZE_BYTES == 0) {
+        engine->stop = stop_at_exit(engine, false);
         return NATIVE_OK;
     }
     if (refusing) {
-        set_exit(engine, engine->unsupported_address);
+        set_exit(engine);
     }
     engine_settle_flags_at_rest(engine);
     engine->stop = ENGINE_STOP_NONE;
@@ -472,14 +511,16 @@ int engine_run(struct engine *engine, uint64_t rip)
     engine_budget(engine);
     enum engine_end end = engine_start(engine, rip, &error);
     engine_settle(engine);
+    engine_drop_exit(engine);
     if (end != ENGINE_END_RESTED || engine->stop == ENGINE_STOP_FAILED) {
         return contain_failure(engine, end, error);
     }
-    if (refusing) {
-        set_exit(engine, 0);
-        if (engine->stop == ENGINE_STOP_NONE) {
-            engine->stop = at_refused(engine) ? ENGINE_STOP_REFUSED : ENGINE_STOP_BOUNDARY;
-        }
+    if (engine->stop == ENGINE_STOP_UNSUPPORTED) {
+        /* Before the root can change: the whole block must not run, whatever comes between. */
+        (void)uc_ctl_remove_cache(engine->uc, engine->unsupported_block, engine->unsupported_end);
+    }
+    if (engine->stop == ENGINE_STOP_NONE && (engine->environment->hflags & HFLAG_CPL_MASK) != 0) {
+        engine->stop = stop_at_exit(engine, refusing && engine->fetch_postponed);
     }
     return NATIVE_OK;
 }

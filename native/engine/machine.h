@@ -14,6 +14,7 @@
 #include "blocks.h"
 #include "core/monitor.h"
 #include "environment.h"
+#include "far_transfer.h"
 #include "machine_memory.h"
 #include "native.h"
 #include "queue.h"
@@ -27,7 +28,7 @@ enum engine_stop {
     ENGINE_STOP_NONE = 0,
     ENGINE_STOP_BOUNDARY, /* before a block: deadline, kick or horizon */
     ENGINE_STOP_SWITCH, /* the monitor chose another virtual processor, or wants a clean restart */
-    ENGINE_STOP_UNSUPPORTED, /* before a block with an instruction that must not run */
+    ENGINE_STOP_UNSUPPORTED, /* before a block with an instruction that the engine must not run */
     ENGINE_STOP_REFUSED, /* before that very instruction */
     ENGINE_STOP_FAILED /* before a block that the engine reads otherwise than we do */
 };
@@ -61,19 +62,21 @@ struct engine {
     uint32_t last_record; /* simulated: whose floating-point state was last completed */
     uint64_t unsupported_address; /* the next run ends here, where an instruction is refused */
     uint64_t unsupported_block, unsupported_end; /* the block that holds it */
-    uint64_t exit_address; /* where translation ends in this run; 0: nowhere */
     uint64_t translated_address; /* the block that was translated last */
     uint32_t translated_count; /* its instructions, as the engine counts them */
     enum engine_stop stop;
-    enum unsupported unsupported; /* what unsupported_address holds */
+    enum unsupported unsupported; /* after ENGINE_STOP_REFUSED: what the instruction is */
     bool unchecked; /* a block was translated that has not been looked at yet */
     bool reports_edges; /* not before a block has run to its end without a trap */
     bool code_stale; /* translated code must be dropped before anything runs */
     bool translation_stale; /* translations must be dropped before anything runs */
     bool was_in_monitor; /* simulated: the last block was the monitor's */
+    bool in_monitor; /* native: its record is to come back from the monitor, or begins */
     bool timed; /* the timing model wants every block decoded */
     bool guarded; /* code with `cmpxchg8b` was seen: every block takes a second look */
     bool refusing; /* the next run ends at unsupported_address */
+    bool has_exit; /* this run does */
+    bool fetch_postponed; /* because the fetch of what is there faults */
 };
 
 struct physical_processor {
@@ -244,6 +247,10 @@ bool engine_postpone_fetch_fault(struct engine *engine);
 /* Runs from rip until something stops it; drops stale code and translations first. */
 int engine_run(struct engine *engine, uint64_t rip);
 void engine_request_stop(struct engine *engine, enum engine_stop stop);
+/* Other code may run now: at the same address it may hold anything. */
+void engine_drop_exit(struct engine *engine);
+/* After ENGINE_STOP_REFUSED: the instruction is executed by us, or ends in the trap told. */
+struct trap_cause engine_take_refused(struct engine *engine);
 /* Called by either build's block hook when the budget is used up: true to go on. */
 bool engine_block_boundary(struct engine *engine, uint64_t address, uint32_t size_bytes);
 

@@ -15,7 +15,6 @@
 #define VECTOR_BREAKPOINT 3u
 #define VECTOR_OVERFLOW 4u
 #define VECTOR_UNDEFINED 6u
-#define VECTOR_PROTECTION 13u
 #define VECTOR_PAGE_FAULT 14u
 #define RFLAGS_TRAP 0x100u
 
@@ -65,9 +64,10 @@ static void load_registers(struct engine *engine)
         environment->segments[ENV_SS].selector != from->ss) {
         environment_enter_guest(environment, record);
     }
-    if (!leaves_by_sysret(from)) {
+    if (engine->in_monitor && !leaves_by_sysret(from)) {
         environment_return_outward(environment);
     }
+    engine->in_monitor = false;
     if (record->width == 64) { /* in 32 bits they come with the selectors */
         environment->segments[ENV_FS].base = record->fs_base;
         environment->segments[ENV_GS].base = record->gs_base;
@@ -109,6 +109,9 @@ static struct virtual_processor *dispatch(struct physical_processor *processor,
                                           struct virtual_processor *record)
 {
     struct machine *machine = processor->machine;
+    if (record->id < IDLE_ID_FIRST) {
+        machine->engines[record->id]->in_monitor = true;
+    }
     return machine->observed ? enter_observed(machine, processor, record) : monitor_enter(record);
 }
 
@@ -153,6 +156,7 @@ static void raise_trap(struct engine *engine, uint64_t vector, uint64_t error_co
 {
     struct environment *environment = engine->environment;
     environment->old_exception = -1; /* else the next trap counts as a double fault */
+    engine_drop_exit(engine);
     if (vector == VECTOR_UNDEFINED) {
         engine_charge_undefined(engine, in_user_mode(engine));
     } else {
@@ -256,6 +260,7 @@ static int open_engine(struct machine *machine, uint32_t id)
     engine->record = &machine->monitor->virtual_processors[id];
     engine->processor = &machine->processors[record->processor];
     engine->saved_rflags = ~0ull; /* none yet: the first load writes it */
+    engine->in_monitor = true;
     uint64_t descriptors =
         DESCRIPTOR_TABLES_ADDRESS + (uint64_t)record->processor * PAGE_SIZE_BYTES;
     uc_x86_mmr table = {0, MONITOR_DIRECT_ADDRESS + descriptors, PAGE_SIZE_BYTES - 1, 0};
@@ -315,11 +320,14 @@ static int run_engine(struct physical_processor *processor)
     if (engine->stop == ENGINE_STOP_SWITCH) {
         return NATIVE_OK; /* saved in the hook */
     }
+    struct trap_cause cause = {NO_TRAP, 0};
+    if (engine->stop == ENGINE_STOP_REFUSED) {
+        cause = engine_take_refused(engine);
+    }
     save_registers(engine);
     engine->record->registers.vector = 0; /* what brought it here is over */
-    if (engine->stop == ENGINE_STOP_REFUSED) {
-        bool undefined = engine->unsupported == UNSUPPORTED_UNDEFINED;
-        raise_trap(engine, undefined ? VECTOR_UNDEFINED : VECTOR_PROTECTION, 0);
+    if (cause.vector != NO_TRAP) {
+        raise_trap(engine, cause.vector, cause.error_code);
         processor->record = enter(processor, engine->record);
     } else if (engine->stop == ENGINE_STOP_NONE) {
         return machine_fail(processor->machine, NATIVE_ENGINE,
@@ -369,11 +377,13 @@ static bool native_take_interrupt(struct engine *engine)
     /* An event that was delivered has moved rsp; rip may be the same, of the same handler. */
     bool untouched = record->registers.rip == environment->rip &&
                      record->registers.rsp == environment->registers[ENV_RSP] &&
+                     record->registers.rflags == engine->saved_rflags &&
                      record->registers.ss == environment->segments[ENV_SS].selector &&
                      (record->user_mode != 0) == user_mode;
     if (processor->record == record && untouched && !engine->code_stale &&
         !engine->translation_stale) {
         environment_return_outward(engine->environment);
+        engine->in_monitor = false;
         return true;
     }
     engine_request_stop(engine, ENGINE_STOP_SWITCH);
@@ -404,6 +414,8 @@ static void native_reload(struct machine *machine)
         if (engine != NULL) {
             engine->code_stale = true;
             engine->translation_stale = true;
+            engine->refusing = false;
+            engine->in_monitor |= engine->record != engine->processor->record;
             engine->loaded_root = ~0ull;
             engine->saved_rflags = ~0ull;
             floating_point_load(engine->uc, engine->record->floating_point);
@@ -415,15 +427,21 @@ static void native_reload(struct machine *machine)
 /* Which record runs; engines hold nothing else that the records do not. */
 static void native_save_processor(const struct physical_processor *processor, uint64_t *words)
 {
-    words[0] = processor->record->id;
+    uint32_t id = processor->record->id;
+    words[0] = id;
+    words[1] = id < IDLE_ID_FIRST && processor->machine->engines[id]->in_monitor;
 }
 
 static void native_load_processor(struct physical_processor *processor, const uint64_t *words)
 {
     struct monitor *monitor = processor->machine->monitor;
     processor->engine = NULL;
-    processor->record = words[0] >= IDLE_ID_FIRST ? &monitor->idle[words[0] - IDLE_ID_FIRST]
-                                                  : &monitor->virtual_processors[words[0]];
+    if (words[0] >= IDLE_ID_FIRST) {
+        processor->record = &monitor->idle[words[0] - IDLE_ID_FIRST];
+    } else {
+        processor->record = &monitor->virtual_processors[words[0]];
+        processor->machine->engines[words[0]]->in_monitor = words[1] != 0;
+    }
 }
 
 static void native_set_work(struct machine *machine, uint32_t virtual_processor, uint64_t work)

@@ -178,6 +178,7 @@ void platform_context_reset(struct virtual_processor *record)
         struct engine *engine = machine->engines[record->id];
         floating_point_load(engine->uc, record->floating_point);
         environment_load_selectors(engine->environment, record);
+        engine->in_monitor = true;
     }
 }
 

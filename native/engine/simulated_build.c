@@ -10,9 +10,6 @@
 #include "machine.h"
 #include "simulated_build.h"
 
-#define VECTOR_UNDEFINED 6u
-#define VECTOR_PROTECTION 13u
-
 /*
  * The engine does not restore the last floating-point instruction's address with FXRSTOR, as
  * hardware does: without this a partition would see another's.
@@ -79,8 +76,10 @@ static int run_engine(struct engine *engine)
         }
     } while (engine->stop == ENGINE_STOP_SWITCH);
     if (engine->stop == ENGINE_STOP_REFUSED) {
-        bool undefined = engine->unsupported == UNSUPPORTED_UNDEFINED;
-        simulated_deliver_trap(engine, undefined ? VECTOR_UNDEFINED : VECTOR_PROTECTION, 0);
+        struct trap_cause cause = engine_take_refused(engine);
+        if (cause.vector != NO_TRAP) {
+            simulated_deliver_trap(engine, cause.vector, cause.error_code);
+        }
     } else if (engine->stop == ENGINE_STOP_NONE) {
         if (!engine_in_monitor(engine) || current_record_id(processor) < IDLE_ID_FIRST) {
             return machine_fail(engine->machine, NATIVE_ENGINE,
@@ -251,6 +250,7 @@ static void simulated_reload(struct machine *machine)
         uint32_t record = current_record_id(&machine->processors[id]);
         engine->code_stale = true;
         engine->translation_stale = true;
+        engine->refusing = false;
         engine->last_record = UINT32_MAX;
         engine->settled_work = engine_work(engine);
         engine->attributed_work = engine->settled_work;

@@ -40,8 +40,6 @@ SET_MINIMUM = 60
 CYCLES = 2_000_000
 LONG_CYCLES = 12_000_000
 LONG = frozenset({"fault_storm", "memory_exhaustion", "memory_given_up", "software_interrupts"})
-# Written for far transfers that run with the guest's own rights, where they are still refused.
-REFUSED_STILL = frozenset({"far_inwards", "far_selectors", "far_stacks", "interrupt_return_flags"})
 # The same for all, since a neighbour's frames begin where its memory ends.
 MEMORY_MIB = 1
 NAME = "hostile"
@@ -76,9 +74,6 @@ def parameters() -> list[ParameterSet]:
         pytest.param(
             scenario,
             id=f"{short_name(scenario)}-{scenario.width}",
-            marks=[pytest.mark.xfail(strict=True, reason="far transfers are refused")]
-            if short_name(scenario) in REFUSED_STILL
-            else [],
         )
         for scenario in scenarios()
     ]

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.guest
 
 CYCLES = 12_000_000
+# push 0x33; call behind itself; add qword [rsp], 7; lretq: it goes on behind itself.
+FAR_RETURN = b"\x6a\x33\xe8\0\0\0\0\x48\x83\x04\x24\x07\x48\xcb"
 RDI_FROM_TIME = b"\x48\x8d\x78"  # lea rdi, [rax + byte]
 
 
@@ -59,6 +61,7 @@ HOSTILE = {
     "sleeps_by_timers": for_ever(timer(90) + tiny.call(Hypercall.BLOCK)),
     "spins": tiny.SPIN,
     "spins_in_long_blocks": for_ever(b"\x90" * 3000),
+    "returns_far_for_ever": for_ever(FAR_RETURN + b"\x90" * 40),
 }
 
 
@@ -157,4 +160,6 @@ def test_the_hostile_images_do_what_they_are_named_after(images: Path, case: Cas
     assert place("storms_its_link").hypercalls["event_send"] > 1_000
     assert place("sleeps_by_timers").hypercalls["block"] > 100
     assert place("spins").work > share
+    assert place("returns_far_for_ever").work > share
+    assert place("returns_far_for_ever").traps == {}
     assert place("spins_in_long_blocks").work > share
