@@ -32,7 +32,7 @@
 /* One call. */
 #define TABLE_UPDATE_LIMIT 128       /* entries in one table_update */
 #define CONSOLE_LIMIT 4096           /* bytes in one console_write or console_read */
-#define EXIT_REASON_LIMIT 128        /* bytes of the reason given to partition_exit */
+#define EXIT_REASON_LIMIT 128        /* bytes of the reason to exit, with its final zero */
 #define FRAMES_RELEASE_LIMIT 512     /* frames in one frames_release */
 
 /* Time. A slot shorter than this could not hold one hypercall path. */

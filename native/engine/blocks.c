@@ -18,7 +18,7 @@ struct block_cache {
     cs_insn *instruction; /* scratch, allocated once */
     uint64_t generation;
     bool mixes_flags;
-    uint8_t code[BLOCK_SIZE_LIMIT_BYTES + 2 * INSTRUCTION_LIMIT_BYTES];
+    uint8_t code[BLOCK_SIZE_LIMIT_BYTES + INSTRUCTION_LIMIT_BYTES];
     struct block blocks[CACHE_ENTRY_COUNT];
 };
 
@@ -240,22 +240,6 @@ static enum unsupported classify(const cs_insn *instruction, bool narrow)
     }
 }
 
-/* Prefixes that repeat one another, and an instruction that they move beyond the limit. */
-static bool is_too_long(const struct block_cache *cache, struct code_space space,
-                        const uint8_t *code, size_t size_bytes)
-{
-    size_t left = size_bytes;
-    uint64_t at = 0;
-    while (left > 0 && is_prefix(*code, space.narrow)) {
-        code++;
-        left--;
-    }
-    size_t prefixes_bytes = size_bytes - left;
-    return prefixes_bytes >= INSTRUCTION_LIMIT_BYTES ||
-           (cs_disasm_iter(decoder_of(cache, space), &code, &left, &at, cache->instruction) &&
-            prefixes_bytes + cache->instruction->size > INSTRUCTION_LIMIT_BYTES);
-}
-
 /* The engine hands it flags that are not computed yet. */
 static bool is_wide_exchange(const cs_insn *instruction)
 {
@@ -265,6 +249,23 @@ static bool is_wide_exchange(const cs_insn *instruction)
 bool block_mixes_flags(const struct block_cache *cache)
 {
     return cache->mixes_flags;
+}
+
+/* What cannot be decoded is undefined, unless prefixes alone have made it too long. */
+static enum unsupported classify_unknown(struct block_cache *cache, struct code_space space,
+                                         const uint8_t *code, size_t left)
+{
+    const uint8_t *rest = code;
+    uint64_t at = 0;
+    while (left > 0 && is_prefix(*rest, space.narrow)) {
+        rest++;
+        left--;
+    }
+    uint64_t prefixes_bytes = (uint64_t)(rest - code);
+    bool too_long = prefixes_bytes >= INSTRUCTION_LIMIT_BYTES ||
+                    (next_instruction(cache, space, &rest, &left, &at) &&
+                     prefixes_bytes + at > INSTRUCTION_LIMIT_BYTES);
+    return too_long ? UNSUPPORTED_PROTECTION : UNSUPPORTED_UNDEFINED;
 }
 
 /* The engine may end a block inside an instruction that faults: what follows is looked at too. */
@@ -277,7 +278,7 @@ enum unsupported block_unsupported(struct block_cache *cache, struct code_space 
     if (!read_code(cache, space, address, size_bytes)) {
         return SUPPORTED; /* nothing to execute: the fetch faults */
     }
-    size_t left = read_mapped(cache, space, address, size_bytes + 2 * INSTRUCTION_LIMIT_BYTES);
+    size_t left = read_mapped(cache, space, address, size_bytes + INSTRUCTION_LIMIT_BYTES);
     uint32_t count = 0;
     cache->mixes_flags = false;
     while (next - address < size_bytes) {
@@ -286,8 +287,7 @@ enum unsupported block_unsupported(struct block_cache *cache, struct code_space 
         if (class == SUPPORTED) {
             class = next_instruction(cache, space, &code, &left, &next)
                         ? classify(cache->instruction, space.narrow)
-                    : is_too_long(cache, space, code, left) ? UNSUPPORTED_PROTECTION
-                                                            : UNSUPPORTED_UNDEFINED;
+                        : classify_unknown(cache, space, code, left);
         }
         if (class != SUPPORTED) {
             return class;

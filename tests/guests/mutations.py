@@ -46,8 +46,16 @@ UPDATES = tiny.DATA_ADDRESS + 0x100
 HANDLERS = tiny.DATA_ADDRESS + 0x200
 BUFFER = tiny.DATA_ADDRESS + 0x400
 RESULTS = tiny.DATA_ADDRESS + 0x800
-# What ends a mutated image's ordinary life, and a guest of which every page is in use.
-VALID_IMAGES = ("hello", "hostile/stale_code_64", "hostile/event_storm_64", "hostile/fault_loop_64")
+VALID_IMAGES = (
+    "hello",
+    "hello_32",
+    "hostile/stale_code_64",
+    "hostile/stale_code_32",
+    "hostile/event_storm_64",
+    "hostile/event_storm_32",
+    "hostile/fault_loop_64",
+    "hostile/descriptor_removed_32",
+)
 
 
 class Call(NamedTuple):
@@ -196,6 +204,7 @@ def partition(machine: Machine, name: str, image: Image) -> None:
             memory_size_bytes=MIB,
             entry_address=image.entry_address,
             segments=image.segments,
+            width=image.width,
         )
     )
     machine.slot_add(

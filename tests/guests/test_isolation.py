@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.unit import tiny_guests as tiny
+from tests.unit.elf_builder import TEXT_ADDRESS
 from ultravisor import Host
 from ultravisor.configuration import (
     Configuration,
@@ -54,11 +55,22 @@ def timer(cycles: int) -> bytes:
     )
 
 
+def fault_for_ever() -> bytes:
+    """Return code whose handler goes back to the instruction that faults, as it is."""
+    handle = tiny.load(0, Hypercall.IRET) + tiny.VMCALL
+    # push rax; push 6; mov rdi, rsp: a struct trap_handler of vector 6.
+    register = b"\x50\x6a\x06\x48\x89\xe7" + tiny.load(6, 1)
+    register += tiny.load(0, Hypercall.TRAP_HANDLERS_SET) + tiny.VMCALL
+    before = len(tiny.load(0, 0)) + len(register) + len(tiny.UNDEFINED)
+    return tiny.load(0, TEXT_ADDRESS + before) + register + tiny.UNDEFINED + handle
+
+
 IDLE = for_ever(tiny.call(Hypercall.BLOCK))
 HOSTILE = {
     "yields_for_ever": for_ever(tiny.call(Hypercall.YIELD)),
     "storms_its_link": for_ever(tiny.call(Hypercall.EVENT_SEND, 8)),
     "sleeps_by_timers": for_ever(timer(90) + tiny.call(Hypercall.BLOCK)),
+    "faults_for_ever": fault_for_ever(),
     "spins": tiny.SPIN,
     "spins_in_long_blocks": for_ever(b"\x90" * 3000),
     "returns_far_for_ever": for_ever(FAR_RETURN + b"\x90" * 40),
@@ -159,6 +171,7 @@ def test_the_hostile_images_do_what_they_are_named_after(images: Path, case: Cas
     assert place("yields_for_ever").hypercalls["yield"] > 10
     assert place("storms_its_link").hypercalls["event_send"] > 1_000
     assert place("sleeps_by_timers").hypercalls["block"] > 100
+    assert place("faults_for_ever").traps["invalid_opcode"] > 1_000
     assert place("spins").work > share
     assert place("returns_far_for_ever").work > share
     assert place("returns_far_for_ever").traps == {}

@@ -113,7 +113,7 @@ TABLE_UPDATE_LIMIT: Final = 128
 CONSOLE_LIMIT: Final = 4096
 """Bytes in one console_write or console_read."""
 EXIT_REASON_LIMIT: Final = 128
-"""Bytes of the reason given to partition_exit."""
+"""Bytes of the reason to exit, with its final zero."""
 FRAMES_RELEASE_LIMIT: Final = 512
 """Frames in one frames_release."""
 QUANTUM_MINIMUM_CYCLES: Final = 16
