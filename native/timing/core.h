@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The state of one physical processor: plain memory without pointers beyond the parameters,
+ * so that a snapshot copies it and a hash covers it. Used by the stages; knows no engine.
+ */
+#ifndef TIMING_CORE_H
+#define TIMING_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "code.h"
+#include "parameters.h"
+#include "slots.h"
+
+#define PORT_LIMIT 8u
+#define WINDOW_CYCLES 2048u /* how far ahead of issue an execution is booked */
+#define WINDOW_WORDS (WINDOW_CYCLES / 64u)
+#define REORDER_LIMIT 256u
+#define QUEUE_LIMIT 64u
+#define LOAD_LIMIT 128u
+#define STORE_LIMIT 64u
+#define FORWARD_SETS 256u
+
+struct front_end {
+    uint64_t next_address; /* where the instruction after the last one would be */
+    uint64_t block;        /* of 16 bytes, being predecoded */
+    uint64_t predecode_cycle;
+    uint64_t block_first_cycle;
+    uint64_t previous_block_cycles;
+    uint64_t decode_cycle;
+    uint32_t predecoded; /* instructions in this cycle */
+    uint32_t decoders_used;
+    uint32_t decoded_uops;
+    uint32_t instruction_index;
+    uint32_t uop_index;
+    uint64_t decoded[QUEUE_LIMIT]; /* when instructions left the instruction queue */
+    uint64_t issued[QUEUE_LIMIT];  /* when micro-ops left the micro-op queue */
+};
+
+struct scheduler {
+    uint64_t cycle;       /* of issue */
+    uint64_t pending;     /* a byte a port: issued, not yet executed */
+    uint64_t at_start;    /* the same when this cycle began: what the choice of a port sees */
+    uint32_t waiting;     /* over all ports */
+    uint32_t slots_used;  /* of this cycle */
+    uint32_t next_load_port;
+    uint64_t divider_free;
+    uint64_t lanes[WINDOW_CYCLES]; /* a byte a port: executes in that cycle */
+    uint64_t busy[PORT_LIMIT][WINDOW_WORDS];
+};
+
+struct reorder {
+    uint64_t retire_cycle;
+    uint32_t retired_in_cycle;
+    uint32_t index;
+    uint64_t retired[REORDER_LIMIT];
+};
+
+struct forward_entry {
+    uint64_t first; /* machine address */
+    uint64_t last;
+    uint64_t data_cycle;
+    uint64_t commit_cycle;
+};
+
+struct store_queue {
+    uint32_t load_index;
+    uint32_t store_index;
+    uint64_t load_released[LOAD_LIMIT];
+    uint64_t store_released[STORE_LIMIT];
+    uint64_t commit_cycle; /* of the youngest store */
+    struct forward_entry forward[FORWARD_SETS]; /* by eight-byte words */
+};
+
+struct timing_core {
+    const struct timing_parameters *parameters;
+    struct front_end front;
+    struct scheduler scheduler;
+    struct reorder reorder;
+    struct store_queue stores;
+    bool stack_moved; /* the front end holds an offset to the stack pointer */
+    uint64_t loaded; /* a bit a slot: its value came from a load */
+    uint64_t ready[SLOT_COUNT];
+};
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The cores, field by field with the source of each figure; [A] marks an assumption.
+ *   SOM   Intel 64 and IA-32 Architectures Optimization Reference Manual
+ *   UICA  Abel, Reineke: uiCA, ICS 2022 (arXiv 2107.14210)
+ *   FACILE Abel, Sharma, Reineke: Facile, IISWC 2023 (arXiv 2310.13212)
+ *   FOG   Agner Fog: The microarchitecture of Intel, AMD and VIA CPUs
+ *   INFO  uops.info, measured latencies and ports
+ */
+#include "parameters.h"
+
+#define P(number) (1u << (number))
+
+#define SANDY_BRIDGE_FAMILY                                                                        \
+    .predecode_width = 5,           /* instructions of a 16-byte block a cycle: UICA 4.1.1 */      \
+        .prefix_stall_cycles = 3,   /* UICA 4.1.1, SOM 3.4.2.3 */                                  \
+        .decoder_count = 4,         /* one complex, three simple: UICA 4.1.2 */                    \
+        .microcode_uops = 4,        /* FOG 9.3 */                                                  \
+        .microcode_switch_cycles = 2, /* UICA 4.1.3 */                                             \
+        .uop_cache_sets = 32, .uop_cache_ways = 8, .uop_cache_line_uops = 6, /* SOM E.2.2.3 */     \
+        .issue_width = 4,           /* SOM E.2.3.1 */                                              \
+        .retire_width = 4,          /* SOM E.2.3 */                                                \
+        .issue_to_dispatch_cycles = 5, /* [A]: no throughput depends on it */                      \
+        .load_cycles = 5, .fast_load_cycles = 4, /* SOM table 2-12, E-13 */                        \
+        .vector_load_cycles = 6, .wide_load_cycles = 7, /* SOM table E-13 */                       \
+        .eliminates_moves = true    /* SOM 3.5.1.13: from Ivy Bridge on */
+
+const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
+    {
+        SANDY_BRIDGE_FAMILY,
+        .name = "skylake",
+        .validated = true,
+        .column = 0,
+        .instruction_queue_entries = 25, /* UICA 4.1.1 */
+        .decode_uops = 5,                /* SOM 2.6.1: five micro-ops a cycle */
+        .uop_queue_entries = 64,         /* SOM 2.6.1 */
+        .uop_cache_uops = 6,             /* SOM 2.6.1 */
+        .has_loop_buffer = false,        /* erratum SKL150: off by microcode */
+        .reorder_entries = 224,          /* SOM table 2-11 */
+        .scheduler_entries = 97,         /* SOM table 2-11 */
+        .load_entries = 72,              /* SOM table 2-11 */
+        .store_entries = 56,             /* SOM table 2-11 */
+        .mispredict_cycles = 16,         /* FOG 11.1: 15 to 20 */
+        .indexed_stays_fused = true,     /* SOM E.1.5 */
+        .false_count_dependency = true,  /* INFO; errata SKL029 */
+        .false_scan_dependency = false,  /* INFO */
+        .port_count = 8,
+        .load_ports = P(2) | P(3),
+        .simple_store_ports = P(2) | P(3) | P(7), /* SOM figure 2-6 */
+        .store_ports = P(2) | P(3),
+        .any_integer_ports = P(0) | P(1) | P(5) | P(6),
+        .branch_ports = P(6),
+        .slow_lea_ports = P(1),
+        .forward_cycles = 4,          /* FOG 11.14: 4 to 5 */
+        .blocked_forward_cycles = 11, /* FOG 11.14 */
+        .split_cycles = 5,            /* FOG 11.13 [A] */
+    },
+    {
+        SANDY_BRIDGE_FAMILY,
+        .name = "haswell",
+        .instruction_queue_entries = 20, /* FOG 9.2 */
+        .decode_uops = 4,    /* SOM E.2.2 */
+        .uop_cache_uops = 4, /* SOM E.2.2.3 */
+        .validated = true,
+        .column = 1,
+        .uop_queue_entries = 56,        /* SOM E.1.1 */
+        .has_loop_buffer = true,        /* SOM E.1.1 */
+        .reorder_entries = 192,         /* SOM table 2-11 */
+        .scheduler_entries = 60,        /* SOM E.1.2 */
+        .load_entries = 72,             /* SOM E.1.4 */
+        .store_entries = 42,            /* SOM E.1.4 */
+        .mispredict_cycles = 15,        /* FOG 10.1: 15 to 20 */
+        .indexed_stays_fused = true,    /* SOM E.1.5 */
+        .false_count_dependency = true, /* INFO; errata HSD146 */
+        .false_scan_dependency = true,  /* INFO; errata HSD146 */
+        .port_count = 8,
+        .load_ports = P(2) | P(3),
+        .simple_store_ports = P(2) | P(3) | P(7), /* SOM figure E-1 */
+        .store_ports = P(2) | P(3),
+        .any_integer_ports = P(0) | P(1) | P(5) | P(6),
+        .branch_ports = P(6),
+        .slow_lea_ports = P(1),
+        .forward_cycles = 5,          /* FOG 10.12 */
+        .blocked_forward_cycles = 12, /* FOG 10.12 */
+        .split_cycles = 5,            /* FOG 10.12 [A] */
+    },
+    {
+        SANDY_BRIDGE_FAMILY,
+        .name = "ivybridge",
+        .instruction_queue_entries = 20, /* FOG 9.2 */
+        .decode_uops = 4,    /* SOM E.2.2 */
+        .uop_cache_uops = 4, /* SOM E.2.2.3 */
+        .validated = false,
+        .column = 2,
+        .uop_queue_entries = 56, /* SOM E.2.2.4; one thread alone */
+        .has_loop_buffer = true,
+        .reorder_entries = 168,  /* SOM E.2.3 */
+        .scheduler_entries = 54, /* SOM E.2.3 */
+        .load_entries = 64,      /* SOM E.2.4 */
+        .store_entries = 36,     /* SOM E.2.4 */
+        .mispredict_cycles = 15, /* FOG 9.1 */
+        .indexed_stays_fused = false, /* SOM E.2.2.4 */
+        .false_count_dependency = true, /* INFO */
+        .port_count = 6,
+        .load_ports = P(2) | P(3),
+        .simple_store_ports = P(2) | P(3), /* SOM figure E-2 */
+        .store_ports = P(2) | P(3),
+        .any_integer_ports = P(0) | P(1) | P(5),
+        .branch_ports = P(5),
+        .slow_lea_ports = P(1),
+        .forward_cycles = 5,          /* FOG 9.14 */
+        .blocked_forward_cycles = 12, /* FOG 9.14 */
+        .split_cycles = 5,            /* FOG 9.14 [A] */
+    },
+};

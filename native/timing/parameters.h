@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One record per core: every number of the micro-architecture that is not in the derived
+ * tables. Filled in parameters.c, each row with its source; read by decoder and core.
+ */
+#ifndef TIMING_PARAMETERS_H
+#define TIMING_PARAMETERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct timing_parameters {
+    const char *name;
+    bool validated; /* measured blocks exist, and docs/accuracy.md has the figures */
+    uint8_t column; /* of tables/forms.inc */
+
+    /* The front end. */
+    uint8_t predecode_width;
+    uint8_t prefix_stall_cycles; /* a length-changing prefix */
+    uint8_t instruction_queue_entries;
+    uint8_t decoder_count;
+    uint8_t decode_uops; /* in one cycle, over all decoders */
+    uint8_t microcode_uops;
+    uint8_t microcode_switch_cycles;
+    uint8_t uop_queue_entries;
+    uint8_t uop_cache_uops; /* in one cycle */
+    uint16_t uop_cache_sets;
+    uint8_t uop_cache_ways;
+    uint8_t uop_cache_line_uops;
+    bool has_loop_buffer;
+
+    /* Rename, reorder, schedule. */
+    uint8_t issue_width;
+    uint8_t retire_width;
+    uint16_t reorder_entries;
+    uint16_t scheduler_entries;
+    uint16_t load_entries;
+    uint16_t store_entries;
+    uint8_t issue_to_dispatch_cycles;
+    uint8_t mispredict_cycles; /* from the branch's execution to the first new micro-op's issue */
+    bool indexed_stays_fused;  /* two-operand read-modify-write with an index */
+    bool false_count_dependency; /* popcnt waits for its destination */
+    bool false_scan_dependency;  /* and lzcnt, tzcnt */
+    bool eliminates_moves;
+    uint8_t port_count;
+    uint16_t load_ports;
+    uint16_t simple_store_ports; /* address without an index */
+    uint16_t store_ports;
+    uint16_t any_integer_ports;
+    uint16_t branch_ports;
+    uint16_t slow_lea_ports;
+
+    /* The first level of data. */
+    uint8_t load_cycles; /* any address, general register */
+    uint8_t fast_load_cycles; /* base + displacement < 2048, base itself loaded */
+    uint8_t vector_load_cycles;
+    uint8_t wide_load_cycles; /* 256 bits */
+    uint8_t forward_cycles; /* from the store's data to the load's result */
+    uint8_t blocked_forward_cycles; /* a store that covers part of the load */
+    uint8_t split_cycles; /* a load over two lines */
+};
+
+#define TIMING_CORE_COUNT 3u
+
+extern const struct timing_parameters timing_cores[TIMING_CORE_COUNT];
+
+#endif
