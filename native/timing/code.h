@@ -23,13 +23,14 @@ enum uop_flag {
     UOP_FAST_ADDRESS = 1 << 5, /* base + displacement below 2048 */
     UOP_MOVE = 1 << 6,         /* its result is ready with its source */
     UOP_BRANCH = 1 << 7,
+    UOP_LOCKED = 1 << 8,       /* waits for all stores before it; all loads after wait for it */
 };
 
 struct uop {
     uint16_t ports;
     uint16_t divider_cycles;
     uint16_t latency_cycles;
-    uint8_t flags;
+    uint16_t flags;
     uint8_t source_count;
     uint8_t destination_count;
     uint8_t base; /* the slot of a load's base register, or SLOT_NONE */
@@ -45,7 +46,6 @@ enum instruction_flag {
     INSTRUCTION_STACK = 1 << 4,        /* moves the stack pointer in the front end */
     INSTRUCTION_STACK_READ = 1 << 5,   /* needs the stack pointer itself */
     INSTRUCTION_STACK_WRITE = 1 << 6,  /* replaces the stack pointer, and with it the offset */
-    INSTRUCTION_SERIALIZING = 1 << 7,
     INSTRUCTION_CONDITIONAL = 1 << 8,
     INSTRUCTION_INDIRECT = 1 << 9,
     INSTRUCTION_CALL = 1 << 10,
@@ -53,7 +53,6 @@ enum instruction_flag {
     INSTRUCTION_JUMP = 1 << 12,
     INSTRUCTION_REPEATED = 1 << 13, /* as many accesses as its count says */
     INSTRUCTION_UNKNOWN = 1 << 14,  /* timed by the documented default */
-    INSTRUCTION_FENCE = 1 << 15,    /* waits for all before it, and all after wait for it */
 };
 
 struct instruction {
@@ -66,7 +65,7 @@ struct instruction {
     uint8_t prefix_bytes;
     uint8_t load_count; /* architectural accesses, in this order */
     uint8_t store_count;
-    uint8_t system; /* enum system_kind: its cost stands in system.def */
+    uint8_t system; /* 1 and up: a row of tables/system.inc; 0: none */
 };
 
 struct timing_code {

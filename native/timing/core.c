@@ -8,6 +8,7 @@
 #include "front_end.h"
 #include "scheduler.h"
 #include "store_queue.h"
+#include "system.h"
 #include "timing.h"
 
 const struct timing_parameters *timing_core_named(const char *name)
@@ -40,7 +41,6 @@ void timing_core_reset(struct timing_core *core)
     const struct timing_parameters *parameters = core->parameters;
     memset(core, 0, sizeof *core);
     core->parameters = parameters;
-    core->front.previous_block_cycles = 1;
 }
 
 uint64_t timing_core_cycles(const struct timing_core *core)
@@ -65,18 +65,21 @@ static inline uint64_t retire(struct reorder *reorder, const struct timing_param
 }
 
 /* The cycle and the slot in which the next micro-op issues. */
-static inline void claim_slot(struct timing_core *core, uint64_t available, uint32_t entries)
+static inline void claim_slot(struct timing_core *core, uint64_t available)
 {
     const struct timing_parameters *parameters = core->parameters;
     struct scheduler *scheduler = &core->scheduler;
     uint32_t oldest = core->reorder.index - parameters->reorder_entries;
     uint64_t cycle = later(available, core->reorder.retired[oldest % REORDER_LIMIT] + 1);
+    cycle = later(cycle, core->resume_cycle);
     if (cycle > scheduler->cycle) {
         scheduler_advance(scheduler, cycle);
     } else if (scheduler->slots_used == parameters->issue_width) {
         scheduler_advance(scheduler, scheduler->cycle + 1);
     }
-    while (scheduler->waiting + entries > parameters->scheduler_entries) {
+    /* All of a cycle's micro-ops or none: room for a whole group. */
+    while (scheduler->slots_used == 0 &&
+           scheduler->waiting + parameters->issue_width > parameters->scheduler_entries) {
         scheduler_advance(scheduler, scheduler->cycle + 1);
     }
     scheduler->slots_used++;
@@ -125,10 +128,14 @@ static inline uint64_t execute_load(struct timing_core *core, struct run *run,
                 uop->base != SLOT_NONE && (core->loaded >> uop->base & 1) != 0;
     latency = fast ? parameters->fast_load_cycles : latency;
     const struct timing_access *access = next_access(run, false);
+    if ((uop->flags & UOP_LOCKED) != 0) {
+        core->stores.fence_cycle = dispatch + parameters->locked_cycles;
+        return core->stores.fence_cycle - 2;
+    }
     if (access == NULL) {
         return dispatch + latency;
     }
-    return store_queue_forward(&core->stores, parameters, access, dispatch, latency);
+    return store_queue_forward(&core->stores, parameters, access, dispatch, dispatch + latency);
 }
 
 /* Returns the cycle in which the micro-op is done. */
@@ -146,6 +153,11 @@ static inline uint64_t execute(struct timing_core *core, struct run *run, const 
     }
     uint32_t port = scheduler_choose(scheduler, parameters, uop->ports, slot);
     uint64_t earliest = later(ready, scheduler->cycle + parameters->issue_to_dispatch_cycles);
+    if ((uop->flags & UOP_LOAD) != 0) {
+        bool locked = (uop->flags & UOP_LOCKED) != 0;
+        earliest = later(earliest, core->stores.fence_cycle);
+        earliest = locked ? later(earliest, core->stores.commit_cycle) : earliest;
+    }
     if (uop->divider_cycles != 0) {
         earliest = later(earliest, scheduler->divider_free);
     }
@@ -170,7 +182,7 @@ static inline void synchronize_stack(struct timing_core *core, uint64_t availabl
         .ports = 0x63, .latency_cycles = 1, .source_count = 1, .destination_count = 1,
         .sources = {SLOT_STACK_POINTER}, .destinations = {SLOT_STACK_POINTER}};
     struct run none = {0};
-    claim_slot(core, available, 1);
+    claim_slot(core, available);
     uint64_t done = execute(core, &none, &synchronize, core->scheduler.slots_used - 1);
     (void)retire(&core->reorder, core->parameters, done);
 }
@@ -199,7 +211,7 @@ static inline void run_uops(struct timing_core *core, struct run *run,
     const struct uop *end = uop + instruction->uop_count;
     while (uop < end) {
         bool pair = uop + 1 < end && (uop[1].flags & UOP_FUSED) != 0;
-        claim_slot(core, available, 1u + pair);
+        claim_slot(core, available);
         uint32_t slot = core->scheduler.slots_used - 1;
         uint64_t done = execute(core, run, uop, slot);
         if (pair) {
@@ -207,8 +219,32 @@ static inline void run_uops(struct timing_core *core, struct run *run,
             uop++;
         }
         uint64_t retired = retire(&core->reorder, core->parameters, done + 1);
-        store_queue_retire(&core->stores, core->parameters, uop->flags, retired);
+        if ((uop->flags & UOP_STORE_DATA) != 0) {
+            store_queue_retire(&core->stores, retired);
+        } else if ((uop[-(int)pair].flags & UOP_LOAD) != 0) {
+            core->stores.load_released[core->stores.load_index++ % LOAD_LIMIT] = retired;
+        }
         uop++;
+    }
+}
+
+/* What a table of costs says instead of ports: see tables/system.inc. */
+static void run_system(struct timing_core *core, const struct instruction *instruction,
+                       uint64_t available)
+{
+    const struct system_row *row = &system_rows[instruction->system - 1];
+    uint64_t start = later(available, core->scheduler.cycle);
+    if ((row->effects & SYSTEM_DRAINS) != 0) {
+        start = later(start, core->reorder.retire_cycle + 1);
+    }
+    if ((row->effects & SYSTEM_DRAINS_STORES) != 0) {
+        start = later(start, core->stores.commit_cycle);
+    }
+    uint64_t done = start + row->cycles[core->parameters->column];
+    if ((row->effects & SYSTEM_ORDERS_LOADS) != 0) {
+        core->stores.fence_cycle = later(core->stores.fence_cycle, done);
+    } else {
+        core->resume_cycle = later(core->resume_cycle, done);
     }
 }
 
@@ -228,6 +264,9 @@ uint64_t timing_execute(struct timing_core *core, const struct timing_code *code
         if ((instruction->flags & (INSTRUCTION_STACK | INSTRUCTION_STACK_READ |
                                    INSTRUCTION_STACK_WRITE)) != 0) {
             track_stack(core, instruction, available);
+        }
+        if (instruction->system != 0) {
+            run_system(core, instruction, available);
         }
         run_uops(core, &run, code, instruction, available);
         front_end_note_issue(&core->front, core->scheduler.cycle, instruction->decoded_uops);

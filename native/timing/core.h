@@ -20,14 +20,14 @@
 #define QUEUE_LIMIT 64u
 #define LOAD_LIMIT 128u
 #define STORE_LIMIT 64u
-#define FORWARD_SETS 256u
+#define FORWARD_WORDS 256u
 
 struct front_end {
     uint64_t next_address; /* where the instruction after the last one would be */
     uint64_t block;        /* of 16 bytes, being predecoded */
     uint64_t predecode_cycle;
     uint64_t block_first_cycle;
-    uint64_t previous_block_cycles;
+    uint64_t hidden_cycles; /* of the block before, in which a stall of this one can hide */
     uint64_t decode_cycle;
     uint32_t predecoded; /* instructions in this cycle */
     uint32_t decoders_used;
@@ -57,20 +57,22 @@ struct reorder {
     uint64_t retired[REORDER_LIMIT];
 };
 
-struct forward_entry {
-    uint64_t first; /* machine address */
+struct store_record {
+    uint64_t first; /* machine addresses */
     uint64_t last;
+    uint64_t address; /* virtual, of the first byte */
     uint64_t data_cycle;
     uint64_t commit_cycle;
 };
 
 struct store_queue {
     uint32_t load_index;
-    uint32_t store_index;
-    uint64_t load_released[LOAD_LIMIT];
-    uint64_t store_released[STORE_LIMIT];
+    uint32_t store_index; /* of the next store; a record stands at its remainder */
     uint64_t commit_cycle; /* of the youngest store */
-    struct forward_entry forward[FORWARD_SETS]; /* by eight-byte words */
+    uint64_t fence_cycle;  /* before it no load may begin */
+    uint64_t load_released[LOAD_LIMIT];
+    struct store_record records[STORE_LIMIT];
+    uint32_t latest[FORWARD_WORDS]; /* by eight-byte words: the youngest store, plus one */
 };
 
 struct timing_core {
@@ -79,6 +81,7 @@ struct timing_core {
     struct scheduler scheduler;
     struct reorder reorder;
     struct store_queue stores;
+    uint64_t resume_cycle; /* nothing issues before it: a serialising instruction */
     bool stack_moved; /* the front end holds an offset to the stack pointer */
     uint64_t loaded; /* a bit a slot: its value came from a load */
     uint64_t ready[SLOT_COUNT];

@@ -120,7 +120,7 @@ static const struct form_class *find_class(const struct building *building,
     if (idiom_is_slow_lea(current)) {
         return &slow_lea;
     }
-    const struct form_class *class = system_class(encoding, core);
+    const struct form_class *class = fact_find(encoding, core->column);
     if (class == NULL) {
         class = form_find(encoding, core->column);
     }
@@ -254,6 +254,11 @@ static void build_uops(struct building *building, struct uop_list *list, const c
         micro_ops_rename_only(list, operands, false);
         return;
     }
+    instruction->system = (uint8_t)system_row_of(current);
+    if (instruction->system != 0) {
+        micro_ops_rename_only(list, operands, false);
+        return;
+    }
     if (idiom_is_zero(current, operands)) {
         micro_ops_rename_only(list, operands, false);
         return;
@@ -275,6 +280,8 @@ static void build_uops(struct building *building, struct uop_list *list, const c
         .operands = operands,
         .stays_fused = idiom_stays_fused(operands, encoding, core),
         .fast_address = idiom_is_fast_address(operands),
+        .late_destination = idiom_merges_late(current),
+        .locked = idiom_is_locked(current, encoding),
         .load_cycles = load_cycles_of(core, operands),
     };
     if (current->id == X86_INS_LEA) {
@@ -331,7 +338,6 @@ static bool append_instruction(struct building *building, const cs_insn *current
         instruction->flags |= INSTRUCTION_LENGTH_CHANGE;
     }
     build_uops(building, &list, current, &encoding, &operands, instruction);
-    instruction->system = (uint8_t)system_kind_of(&encoding, current, instruction);
     bool fuses = next != NULL && idiom_fuses(current, &operands, next);
     if (fuses) {
         instruction->flags |= INSTRUCTION_FUSES;

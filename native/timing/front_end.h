@@ -23,7 +23,7 @@ static inline void front_end_next_block(struct front_end *front,
         front->predecode_cycle++;
     }
     uint64_t blocks = block - front->block;
-    front->previous_block_cycles = front->predecode_cycle + 1 - front->block_first_cycle;
+    front->hidden_cycles = front->predecode_cycle - front->block_first_cycle;
     front->predecode_cycle += blocks;
     front->block_first_cycle = front->predecode_cycle;
     front->block = block;
@@ -42,10 +42,11 @@ static inline void front_end_predecode(struct front_end *front,
         front->predecoded = 0;
     }
     if ((instruction->flags & INSTRUCTION_LENGTH_CHANGE) != 0) {
-        uint64_t hidden = front->previous_block_cycles - 1;
         uint64_t stall = core->prefix_stall_cycles;
-        front->predecode_cycle += stall > hidden ? stall - hidden : 0;
-        front->previous_block_cycles = 1;
+        uint64_t hidden = front->hidden_cycles < stall ? front->hidden_cycles : stall;
+        front->hidden_cycles -= hidden;
+        front->predecode_cycle += stall - hidden;
+        front->block_first_cycle += stall - hidden;
     }
     uint32_t oldest = front->instruction_index - core->instruction_queue_entries;
     uint64_t room = front->decoded[oldest % QUEUE_LIMIT];
@@ -114,7 +115,7 @@ static inline void front_end_redirect(struct front_end *front, uint64_t address,
     front->block = address >> 4;
     front->predecode_cycle = later(front->predecode_cycle + 1, cycle);
     front->block_first_cycle = front->predecode_cycle;
-    front->previous_block_cycles = 1;
+    front->hidden_cycles = 0;
     front->predecoded = 0;
 }
 

@@ -78,6 +78,12 @@ bool idiom_is_ones(const cs_insn *instruction, const struct operands *operands)
     }
 }
 
+/* SDM volume 3, 9.1.2: xchg with memory is locked without a prefix. */
+bool idiom_is_locked(const cs_insn *instruction, const struct encoding *encoding)
+{
+    return encoding->lock_prefix || (instruction->id == X86_INS_XCHG && encoding->memory != 0);
+}
+
 static bool is_high_byte(x86_reg number)
 {
     return number == X86_REG_AH || number == X86_REG_BH || number == X86_REG_CH ||
@@ -135,6 +141,48 @@ bool idiom_is_fast_address(const struct operands *operands)
 {
     return operands->address.count == 1 && !operands->has_index &&
            operands->displacement >= 0 && operands->displacement < 2048;
+}
+
+/* INFO: one cycle from the destination's old value, for CMOVcc and SETcc on every core. */
+bool idiom_merges_late(const cs_insn *instruction)
+{
+    switch (instruction->id) {
+    case X86_INS_CMOVA:
+    case X86_INS_CMOVAE:
+    case X86_INS_CMOVB:
+    case X86_INS_CMOVBE:
+    case X86_INS_CMOVE:
+    case X86_INS_CMOVG:
+    case X86_INS_CMOVGE:
+    case X86_INS_CMOVL:
+    case X86_INS_CMOVLE:
+    case X86_INS_CMOVNE:
+    case X86_INS_CMOVNO:
+    case X86_INS_CMOVNP:
+    case X86_INS_CMOVNS:
+    case X86_INS_CMOVO:
+    case X86_INS_CMOVP:
+    case X86_INS_CMOVS:
+    case X86_INS_SETA:
+    case X86_INS_SETAE:
+    case X86_INS_SETB:
+    case X86_INS_SETBE:
+    case X86_INS_SETE:
+    case X86_INS_SETG:
+    case X86_INS_SETGE:
+    case X86_INS_SETL:
+    case X86_INS_SETLE:
+    case X86_INS_SETNE:
+    case X86_INS_SETNO:
+    case X86_INS_SETNP:
+    case X86_INS_SETNS:
+    case X86_INS_SETO:
+    case X86_INS_SETP:
+    case X86_INS_SETS:
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* SOM 3.4.2.3: an immediate that 66 makes two bytes instead of four. */

@@ -22,7 +22,11 @@ bool idiom_is_ones(const cs_insn *instruction, const struct operands *operands);
 bool idiom_is_eliminated_move(const cs_insn *instruction, const struct operands *operands);
 /* base + index + displacement: another unit, three cycles. */
 bool idiom_is_slow_lea(const cs_insn *instruction);
+/* A read-modify-write that nothing may come between. */
+bool idiom_is_locked(const cs_insn *instruction, const struct encoding *encoding);
 bool idiom_is_fast_address(const struct operands *operands);
+/* Two operations, of which the first is about the flags alone. */
+bool idiom_merges_late(const cs_insn *instruction);
 bool idiom_length_changes(const struct encoding *encoding);
 bool idiom_waits_for_destination(const cs_insn *instruction, const struct timing_parameters *core);
 /* An indexed load and its operation, or the halves of a store, share a slot after rename. */

@@ -52,11 +52,12 @@ static void split_class(struct split *split, const struct shape *shape)
     }
 }
 
-static struct uop *append(struct uop_list *list, uint16_t ports, uint8_t flags,
+static struct uop *append(struct uop_list *list, uint16_t ports, uint32_t flags,
                           uint16_t latency_cycles)
 {
     struct uop *uop = &list->uops[list->count++];
-    *uop = (struct uop){.ports = ports, .flags = flags, .latency_cycles = latency_cycles};
+    *uop = (struct uop){
+        .ports = ports, .flags = (uint16_t)flags, .latency_cycles = latency_cycles};
     uop->base = SLOT_NONE;
     return uop;
 }
@@ -94,7 +95,8 @@ static void append_loads(struct uop_list *list, const struct shape *shape,
 {
     const struct operands *operands = shape->operands;
     for (uint32_t i = 0; i < split->loads && i < 16; i++) {
-        uint8_t flags = UOP_LOAD | (shape->fast_address ? UOP_FAST_ADDRESS : 0);
+        uint32_t flags = UOP_LOAD | (shape->fast_address ? UOP_FAST_ADDRESS : 0u) |
+                         (shape->locked ? UOP_LOCKED : 0u);
         struct uop *uop = append(list, shape->core->load_ports, flags, latency_cycles);
         add_sources(uop, &operands->address);
         uop->base = operands->address.count > 0 ? operands->address.slots[0] : SLOT_NONE;
@@ -120,7 +122,7 @@ static void append_operations(struct uop_list *list, const struct shape *shape,
     for (uint32_t i = 0; i < split->operations; i++) {
         struct uop *uop = append(list, split->ports[i], 0, 1);
         if (i == 0 && split->loads > 0) {
-            uop->flags |= shape->stays_fused ? UOP_FUSED : 0;
+            uop->flags |= (uint16_t)(shape->stays_fused ? UOP_FUSED : 0);
             list->fused_pairs++;
         }
         if (i > 0 && i <= chained) {
@@ -129,7 +131,14 @@ static void append_operations(struct uop_list *list, const struct shape *shape,
         if (split->loads > 0) {
             add_source(uop, LOADED);
         }
-        add_sources(uop, &operands->sources);
+        for (uint8_t k = 0; k < operands->sources.count; k++) {
+            uint8_t slot = operands->sources.slots[k];
+            bool late = shape->late_destination && slot < SLOT_CARRY &&
+                        slot_contains(&operands->destinations, slot);
+            if (i == last || !late) {
+                add_source(uop, slot);
+            }
+        }
         if (i < last) {
             if (i < chained) {
                 add_destination(uop, STEP);
@@ -157,8 +166,8 @@ static void append_stores(struct uop_list *list, const struct shape *shape,
     for (uint32_t i = 0; i < split->stores && i < 4; i++) {
         struct uop *address = append(list, ports, UOP_STORE_ADDRESS, 1);
         add_sources(address, &operands->address);
-        uint8_t fused = shape->stays_fused ? UOP_FUSED : 0;
-        struct uop *data = append(list, STORE_DATA_PORT, (uint8_t)(UOP_STORE_DATA | fused), 1);
+        uint32_t fused = shape->stays_fused ? UOP_FUSED : 0;
+        struct uop *data = append(list, STORE_DATA_PORT, UOP_STORE_DATA | fused, 1);
         list->fused_pairs++;
         if (split->operations > 0) {
             add_source(data, STORED);
@@ -242,7 +251,7 @@ void micro_ops_stack(struct uop_list *list, const struct shape *shape, enum stac
         bool waits = use == STACK_POP || operands->is_load;
         if (waits) {
             add_source(jump, LOADED);
-            jump->flags |= use == STACK_POP ? UOP_FUSED : 0;
+            jump->flags |= (uint16_t)(use == STACK_POP ? UOP_FUSED : 0);
         } else {
             add_sources(jump, &operands->sources);
         }

@@ -29,6 +29,8 @@ struct shape {
     const struct operands *operands;
     bool stays_fused;
     bool fast_address;
+    bool locked;
+    bool late_destination; /* what is merged into enters with the last operation */
     uint16_t load_cycles; /* of a load whose result an operation takes */
 };
 

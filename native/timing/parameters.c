@@ -54,6 +54,7 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .forward_cycles = 4,          /* FOG 11.14: 4 to 5 */
         .blocked_forward_cycles = 11, /* FOG 11.14 */
         .split_cycles = 5,            /* FOG 11.13 [A] */
+        .locked_cycles = 18, /* FOG tables: LOCK ADD, XADD, CMPXCHG */
     },
     {
         SANDY_BRIDGE_FAMILY,
@@ -83,6 +84,7 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .forward_cycles = 5,          /* FOG 10.12 */
         .blocked_forward_cycles = 12, /* FOG 10.12 */
         .split_cycles = 5,            /* FOG 10.12 [A] */
+        .locked_cycles = 19, /* FOG tables */
     },
     {
         SANDY_BRIDGE_FAMILY,
@@ -111,5 +113,6 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .forward_cycles = 5,          /* FOG 9.14 */
         .blocked_forward_cycles = 12, /* FOG 9.14 */
         .split_cycles = 5,            /* FOG 9.14 [A] */
+        .locked_cycles = 22, /* FOG tables */
     },
 };

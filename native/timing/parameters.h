@@ -58,6 +58,7 @@ struct timing_parameters {
     uint8_t forward_cycles; /* from the store's data to the load's result */
     uint8_t blocked_forward_cycles; /* a store that covers part of the load */
     uint8_t split_cycles; /* a load over two lines */
+    uint8_t locked_cycles; /* from the start of a locked access to that of the next load */
 };
 
 #define TIMING_CORE_COUNT 3u

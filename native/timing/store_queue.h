@@ -12,56 +12,80 @@
 
 #define NEVER (~0ull)
 
-static inline struct forward_entry *forward_entry(struct store_queue *queue, uint64_t word)
+static inline struct store_record *store_record(struct store_queue *queue, uint32_t index)
 {
-    return &queue->forward[word % FORWARD_SETS];
+    return &queue->records[index % STORE_LIMIT];
 }
 
 /* Its data is there: loads that come after it in the program may take it. */
 static inline void store_queue_data(struct store_queue *queue, const struct timing_access *access,
                                     uint64_t cycle)
 {
+    struct store_record *record = store_record(queue, queue->store_index);
+    record->data_cycle = cycle;
+    record->commit_cycle = NEVER;
+    record->first = 1;
+    record->last = 0;
     if (access == NULL) {
         return;
     }
-    uint64_t first = access->machine_address;
-    uint64_t last = first + access->size_bytes - 1;
-    for (uint64_t word = first >> 3; word <= last >> 3; word++) {
-        *forward_entry(queue, word) =
-            (struct forward_entry){.first = first, .last = last, .data_cycle = cycle,
-                                   .commit_cycle = NEVER};
+    record->first = access->machine_address;
+    record->last = access->machine_address + access->size_bytes - 1;
+    record->address = access->address;
+    for (uint64_t word = record->first >> 3; word <= record->last >> 3; word++) {
+        queue->latest[word % FORWARD_WORDS] = queue->store_index + 1;
     }
 }
 
 /* In program order, one a cycle, after retirement. */
-static inline void store_queue_retire(struct store_queue *queue,
-                                      const struct timing_parameters *core, uint32_t flags,
-                                      uint64_t retired)
+static inline void store_queue_retire(struct store_queue *queue, uint64_t retired)
 {
-    (void)core;
-    if ((flags & UOP_STORE_DATA) != 0) {
-        queue->commit_cycle = later(queue->commit_cycle + 1, retired);
-    }
+    queue->commit_cycle = later(queue->commit_cycle + 1, retired + 1);
+    store_record(queue, queue->store_index)->commit_cycle = queue->commit_cycle;
+    queue->store_index++;
 }
 
+/* The youngest store before the load that overlaps it and is not yet in the cache. */
+static inline const struct store_record *store_queue_find(struct store_queue *queue,
+                                                          uint64_t first, uint64_t last,
+                                                          uint64_t dispatch)
+{
+    uint32_t index = 0;
+    for (uint64_t word = first >> 3; word <= last >> 3; word++) {
+        uint32_t latest = queue->latest[word % FORWARD_WORDS];
+        index = latest > index ? latest : index;
+    }
+    for (; index > 0 && queue->store_index - index < STORE_LIMIT; index--) {
+        const struct store_record *record = store_record(queue, index - 1);
+        if (record->commit_cycle <= dispatch) {
+            return NULL;
+        }
+        if (record->first <= last && record->last >= first) {
+            return record;
+        }
+    }
+    return NULL;
+}
+
+/*
+ * When the load has its data. A store that covers it forwards; one that covers a part, or that
+ * has another virtual address for the same bytes, must be in the cache first.
+ */
 static inline uint64_t store_queue_forward(struct store_queue *queue,
                                            const struct timing_parameters *core,
                                            const struct timing_access *access, uint64_t dispatch,
-                                           uint64_t latency)
+                                           uint64_t done)
 {
     uint64_t first = access->machine_address;
     uint64_t last = first + access->size_bytes - 1;
-    uint64_t done = dispatch + latency;
-    for (uint64_t word = first >> 3; word <= last >> 3; word++) {
-        const struct forward_entry *entry = forward_entry(queue, word);
-        if (entry->last < first || entry->first > last || entry->commit_cycle <= dispatch) {
-            continue;
-        }
-        bool covers = entry->first <= first && entry->last >= last;
-        uint64_t cycles = covers ? core->forward_cycles : core->blocked_forward_cycles;
-        done = later(done, entry->data_cycle + cycles);
+    const struct store_record *record = store_queue_find(queue, first, last, dispatch);
+    if (record == NULL) {
+        return done;
     }
-    return done;
+    bool covers = record->first <= first && record->last >= last &&
+                  access->address - record->address == first - record->first;
+    return later(done, covers ? record->data_cycle + core->forward_cycles
+                              : record->commit_cycle + core->blocked_forward_cycles);
 }
 
 #endif
