@@ -225,4 +225,100 @@ int machine_snapshot_read(struct machine *machine, const char *path);
  */
 int machine_run_plain(struct machine *machine, uint32_t partition, uint64_t *cpu_ns);
 
+/*
+ * The cycle-level cores, on their own: native/timing. A decoder turns a block of code into
+ * micro-ops, once; a core runs decoded blocks in the order in which they were executed, and
+ * keeps everything that a real one keeps from block to block. Time is in whole cycles.
+ */
+struct timing_parameters;
+struct timing_decoder;
+struct timing_code;
+struct timing_core;
+
+/* NULL: there is no core of that name. */
+const struct timing_parameters *timing_core_named(const char *name);
+
+/* NULL: no memory. A decoder belongs to one core's tables; blocks may be decoded ahead. */
+struct timing_decoder *timing_decoder_open(const struct timing_parameters *parameters);
+void timing_decoder_close(struct timing_decoder *decoder);
+struct timing_code *timing_decode(struct timing_decoder *decoder, const uint8_t *bytes,
+                                  uint32_t size_bytes, uint64_t address, uint32_t width_bits);
+void timing_code_free(struct timing_code *code);
+uint32_t timing_code_instruction_count(const struct timing_code *code);
+/* Instructions timed by the default, for want of an entry. */
+uint32_t timing_code_unknown_count(const struct timing_code *code);
+
+/* One access of a block, in program order: an instruction's loads before its stores. */
+struct timing_access {
+    uint64_t address;         /* virtual */
+    uint64_t machine_address; /* physical */
+    uint32_t size_bytes;
+    uint32_t is_write;
+};
+
+/* What became of a block. */
+struct timing_outcome {
+    const struct timing_access *accesses;
+    uint32_t access_count;
+    uint32_t executed_count; /* instructions; fewer than the block has after a trap */
+    uint32_t branch_taken;
+    uint32_t reserved;
+    uint64_t address; /* where the block ran, and where its bytes lie */
+    uint64_t machine_address;
+    uint64_t target; /* of a branch taken */
+};
+
+/* What is left out, to see what bounds a block. */
+enum timing_ideal {
+    TIMING_IDEAL_FRONT_END = 1,
+    TIMING_IDEAL_PORTS = 2,
+    TIMING_IDEAL_DEPENDENCIES = 4
+};
+
+/* One micro-op on its way. */
+struct timing_step {
+    uint32_t instruction; /* counted from the first one recorded */
+    uint32_t port;        /* 255: none */
+    uint64_t issue, dispatch, done, retire;
+};
+
+struct timing_core *timing_core_open(const struct timing_parameters *parameters);
+void timing_core_close(struct timing_core *core);
+void timing_core_reset(struct timing_core *core);
+void timing_core_idealize(struct timing_core *core, uint32_t ideals);
+/* Cycles by which the core's clock, the retirement of its last instruction, moved on. */
+uint64_t timing_execute(struct timing_core *core, const struct timing_code *code,
+                        const struct timing_outcome *outcome);
+uint64_t timing_core_cycles(const struct timing_core *core);
+/* Until it is called again with NULL, micro-ops are recorded; the caller keeps the memory. */
+void timing_core_record(struct timing_core *core, struct timing_step *steps, uint32_t limit);
+uint32_t timing_core_recorded(const struct timing_core *core);
+
+/* A block in unrolled copies, one after the other. */
+struct timing_block_run {
+    const uint8_t *bytes;
+    uint32_t size_bytes;
+    uint32_t width_bits;
+    uint64_t address;
+    uint32_t warm_copies; /* before the measured ones */
+    uint32_t copies;
+    const struct timing_access *accesses; /* NULL: no two accesses meet */
+    const uint32_t *access_ends;          /* for each copy, where its accesses end */
+    struct timing_step *steps; /* NULL, or where the first measured ones are recorded */
+    uint32_t step_limit;
+    uint32_t ideals;
+};
+
+struct timing_measurement {
+    uint64_t cycles; /* of all measured copies */
+    uint32_t instruction_count;
+    uint32_t unknown_count;
+    uint32_t step_count;
+    uint32_t reserved;
+};
+
+/* NATIVE_NO_MEMORY, or 0. */
+int timing_measure(const struct timing_parameters *parameters, struct timing_decoder *decoder,
+                   const struct timing_block_run *run, struct timing_measurement *measurement);
+
 #endif

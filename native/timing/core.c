@@ -11,6 +11,8 @@
 #include "system.h"
 #include "timing.h"
 
+#define NO_PORT 255u
+
 const struct timing_parameters *timing_core_named(const char *name)
 {
     for (uint32_t i = 0; i < TIMING_CORE_COUNT; i++) {
@@ -41,6 +43,21 @@ void timing_core_reset(struct timing_core *core)
     const struct timing_parameters *parameters = core->parameters;
     memset(core, 0, sizeof *core);
     core->parameters = parameters;
+}
+
+void timing_core_idealize(struct timing_core *core, uint32_t ideals)
+{
+    core->ideals = ideals;
+}
+
+void timing_core_record(struct timing_core *core, struct timing_step *steps, uint32_t limit)
+{
+    core->recording = (struct recording){.steps = steps, .limit = limit};
+}
+
+uint32_t timing_core_recorded(const struct timing_core *core)
+{
+    return core->recording.count;
 }
 
 uint64_t timing_core_cycles(const struct timing_core *core)
@@ -104,6 +121,27 @@ static inline void publish(struct timing_core *core, const struct uop *uop, uint
     }
 }
 
+static inline void record(struct timing_core *core, uint32_t port, uint64_t dispatch, uint64_t done)
+{
+    struct recording *recording = &core->recording;
+    if (recording->steps != NULL && recording->count < recording->limit) {
+        recording->steps[recording->count++] =
+            (struct timing_step){.instruction = recording->instruction,
+                                 .port = port,
+                                 .issue = core->scheduler.cycle,
+                                 .dispatch = dispatch,
+                                 .done = done};
+    }
+}
+
+/* Of the micro-ops recorded since `first`. */
+static inline void record_retirement(struct timing_core *core, uint32_t first, uint64_t retired)
+{
+    for (uint32_t i = first; i < core->recording.count; i++) {
+        core->recording.steps[i].retire = retired;
+    }
+}
+
 struct run {
     const struct timing_outcome *outcome;
     uint32_t access; /* the next one */
@@ -144,11 +182,12 @@ static inline uint64_t execute(struct timing_core *core, struct run *run, const 
 {
     const struct timing_parameters *parameters = core->parameters;
     struct scheduler *scheduler = &core->scheduler;
-    uint64_t ready = sources_ready(core, uop);
+    uint64_t ready = (core->ideals & TIMING_IDEAL_DEPENDENCIES) != 0 ? 0 : sources_ready(core, uop);
     if ((uop->flags & UOP_NOT_EXECUTED) != 0) {
         bool moves = (uop->flags & UOP_MOVE) != 0;
         bool loaded = moves && (core->loaded >> uop->sources[0] & 1) != 0;
         publish(core, uop, ready, loaded);
+        record(core, NO_PORT, scheduler->cycle, scheduler->cycle);
         return scheduler->cycle;
     }
     uint32_t port = scheduler_choose(scheduler, parameters, uop->ports, slot);
@@ -161,26 +200,32 @@ static inline uint64_t execute(struct timing_core *core, struct run *run, const 
     if (uop->divider_cycles != 0) {
         earliest = later(earliest, scheduler->divider_free);
     }
-    uint64_t dispatch = scheduler_execute(scheduler, port, earliest);
+    uint64_t dispatch = (core->ideals & TIMING_IDEAL_PORTS) != 0
+                            ? earliest
+                            : scheduler_execute(scheduler, port, earliest);
     if (uop->divider_cycles != 0) {
         scheduler->divider_free = dispatch + uop->divider_cycles;
     }
     bool is_load = (uop->flags & UOP_LOAD) != 0;
-    uint64_t done = is_load ? execute_load(core, run, uop, dispatch)
-                            : dispatch + uop->latency_cycles;
+    uint64_t done =
+        is_load ? execute_load(core, run, uop, dispatch) : dispatch + uop->latency_cycles;
     if ((uop->flags & UOP_STORE_DATA) != 0) {
         store_queue_data(&core->stores, next_access(run, true), dispatch);
     }
     publish(core, uop, done, is_load);
+    record(core, port, dispatch, done);
     return done;
 }
 
 /* The stack engine's offset is added to the register: one micro-op more. FOG 9.8 */
 static inline void synchronize_stack(struct timing_core *core, uint64_t available)
 {
-    static const struct uop synchronize = {
-        .ports = 0x63, .latency_cycles = 1, .source_count = 1, .destination_count = 1,
-        .sources = {SLOT_STACK_POINTER}, .destinations = {SLOT_STACK_POINTER}};
+    static const struct uop synchronize = {.ports = 0x63,
+                                           .latency_cycles = 1,
+                                           .source_count = 1,
+                                           .destination_count = 1,
+                                           .sources = {SLOT_STACK_POINTER},
+                                           .destinations = {SLOT_STACK_POINTER}};
     struct run none = {0};
     claim_slot(core, available);
     uint64_t done = execute(core, &none, &synchronize, core->scheduler.slots_used - 1);
@@ -213,12 +258,14 @@ static inline void run_uops(struct timing_core *core, struct run *run,
         bool pair = uop + 1 < end && (uop[1].flags & UOP_FUSED) != 0;
         claim_slot(core, available);
         uint32_t slot = core->scheduler.slots_used - 1;
+        uint32_t recorded = core->recording.count;
         uint64_t done = execute(core, run, uop, slot);
         if (pair) {
             done = later(done, execute(core, run, uop + 1, slot));
             uop++;
         }
         uint64_t retired = retire(&core->reorder, core->parameters, done + 1);
+        record_retirement(core, recorded, retired);
         if ((uop->flags & UOP_STORE_DATA) != 0) {
             store_queue_retire(&core->stores, retired);
         } else if ((uop[-(int)pair].flags & UOP_LOAD) != 0) {
@@ -260,9 +307,11 @@ uint64_t timing_execute(struct timing_core *core, const struct timing_code *code
     }
     for (uint32_t i = 0; i < outcome->executed_count; i++) {
         const struct instruction *instruction = &code->instructions[i];
-        uint64_t available = front_end_fetch(&core->front, parameters, instruction, address);
-        if ((instruction->flags & (INSTRUCTION_STACK | INSTRUCTION_STACK_READ |
-                                   INSTRUCTION_STACK_WRITE)) != 0) {
+        uint64_t available = (core->ideals & TIMING_IDEAL_FRONT_END) != 0
+                                 ? 0
+                                 : front_end_fetch(&core->front, parameters, instruction, address);
+        if ((instruction->flags &
+             (INSTRUCTION_STACK | INSTRUCTION_STACK_READ | INSTRUCTION_STACK_WRITE)) != 0) {
             track_stack(core, instruction, available);
         }
         if (instruction->system != 0) {
@@ -271,6 +320,7 @@ uint64_t timing_execute(struct timing_core *core, const struct timing_code *code
         run_uops(core, &run, code, instruction, available);
         front_end_note_issue(&core->front, core->scheduler.cycle, instruction->decoded_uops);
         address += instruction->size_bytes;
+        core->recording.instruction++;
     }
     core->front.next_address = address;
     return core->reorder.retire_cycle - before;

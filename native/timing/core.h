@@ -12,6 +12,7 @@
 #include "code.h"
 #include "parameters.h"
 #include "slots.h"
+#include "timing.h"
 
 #define PORT_LIMIT 8u
 #define WINDOW_CYCLES 2048u /* how far ahead of issue an execution is booked */
@@ -75,8 +76,18 @@ struct store_queue {
     uint32_t latest[FORWARD_WORDS]; /* by eight-byte words: the youngest store, plus one */
 };
 
+/* What is being recorded: no part of the state. */
+struct recording {
+    struct timing_step *steps; /* NULL: nothing */
+    uint32_t limit;
+    uint32_t count;
+    uint32_t instruction;
+};
+
 struct timing_core {
     const struct timing_parameters *parameters;
+    struct recording recording;
+    uint32_t ideals;
     struct front_end front;
     struct scheduler scheduler;
     struct reorder reorder;

@@ -93,8 +93,8 @@ static bool grow(struct building *building)
     struct timing_code *code = building->code;
     if (code->instruction_count + 1 >= building->instruction_limit) {
         building->instruction_limit = building->instruction_limit * 2 + 16;
-        void *more = realloc(code->instructions,
-                             building->instruction_limit * sizeof *code->instructions);
+        void *more =
+            realloc(code->instructions, building->instruction_limit * sizeof *code->instructions);
         if (more == NULL) {
             return false;
         }
@@ -162,9 +162,9 @@ static bool build_stack(struct uop_list *list, const struct shape *shape, const 
     const cs_x86 *x86 = &current->detail->x86;
     bool has_operand = x86->op_count > 0 && x86->operands[0].type != X86_OP_IMM;
     bool is_register = has_operand && x86->operands[0].type == X86_OP_REG;
-    bool named = is_register && (slot_contains(&operands->sources, SLOT_STACK_POINTER) &&
-                                 (x86->operands[0].reg == X86_REG_RSP ||
-                                  x86->operands[0].reg == X86_REG_ESP));
+    bool named = is_register &&
+                 (slot_contains(&operands->sources, SLOT_STACK_POINTER) &&
+                  (x86->operands[0].reg == X86_REG_RSP || x86->operands[0].reg == X86_REG_ESP));
     if (!named) {
         struct slot_set *sets[2] = {&operands->sources, &operands->destinations};
         for (uint32_t i = 0; i < 2; i++) {
@@ -202,8 +202,8 @@ static void note_stack_pointer(struct instruction *instruction, const struct ope
 
 static void note_branch(struct instruction *instruction, const cs_insn *current)
 {
-    bool indirect = current->detail->x86.op_count > 0 &&
-                    current->detail->x86.operands[0].type != X86_OP_IMM;
+    bool indirect =
+        current->detail->x86.op_count > 0 && current->detail->x86.operands[0].type != X86_OP_IMM;
     switch (current->id) {
     case X86_INS_JMP:
         instruction->flags |= INSTRUCTION_JUMP;

@@ -78,13 +78,12 @@ static inline uint64_t front_end_fetch(struct front_end *front,
     if (uops > 0) {
         bool complex = (instruction->flags & INSTRUCTION_COMPLEX) != 0;
         bool microcoded = (instruction->flags & INSTRUCTION_MICROCODED) != 0;
-        if ((complex && front->decoders_used > 0) ||
-            front->decoders_used == core->decoder_count ||
+        if ((complex && front->decoders_used > 0) || front->decoders_used == core->decoder_count ||
             (!microcoded && front->decoded_uops + uops > core->decode_uops)) {
             front_end_next_decode(front, front->decode_cycle + 1);
         }
-        uint32_t oldest = front->uop_index + (uops < QUEUE_LIMIT ? uops : 1) -
-                          core->uop_queue_entries - 1;
+        uint32_t oldest =
+            front->uop_index + (uops < QUEUE_LIMIT ? uops : 1) - core->uop_queue_entries - 1;
         uint64_t room = front->issued[oldest % QUEUE_LIMIT];
         if (room > front->decode_cycle) {
             front_end_next_decode(front, room);

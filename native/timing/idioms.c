@@ -37,9 +37,8 @@ bool idiom_is_zero(const cs_insn *instruction, const struct operands *operands)
         break;
     }
     const cs_x86_op *all = instruction->detail->x86.operands;
-    bool sources_same = instruction->detail->x86.op_count == 3 &&
-                        all[1].type == X86_OP_REG && all[2].type == X86_OP_REG &&
-                        all[1].reg == all[2].reg;
+    bool sources_same = instruction->detail->x86.op_count == 3 && all[1].type == X86_OP_REG &&
+                        all[2].type == X86_OP_REG && all[1].reg == all[2].reg;
     switch (instruction->id) {
     case X86_INS_VPXOR:
     case X86_INS_VXORPS:
@@ -139,8 +138,8 @@ bool idiom_is_slow_lea(const cs_insn *instruction)
 /* SOM table 2-12: base, or base + displacement below 2048. */
 bool idiom_is_fast_address(const struct operands *operands)
 {
-    return operands->address.count == 1 && !operands->has_index &&
-           operands->displacement >= 0 && operands->displacement < 2048;
+    return operands->address.count == 1 && !operands->has_index && operands->displacement >= 0 &&
+           operands->displacement < 2048;
 }
 
 /* INFO: one cycle from the destination's old value, for CMOVcc and SETcc on every core. */
@@ -188,8 +187,7 @@ bool idiom_merges_late(const cs_insn *instruction)
 /* SOM 3.4.2.3: an immediate that 66 makes two bytes instead of four. */
 bool idiom_length_changes(const struct encoding *encoding)
 {
-    if (!encoding->operand_size_prefix || encoding->vex || encoding->map != 0 ||
-        encoding->wide) {
+    if (!encoding->operand_size_prefix || encoding->vex || encoding->map != 0 || encoding->wide) {
         return false;
     }
     switch (encoding->opcode) {

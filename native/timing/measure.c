@@ -24,27 +24,35 @@ static void run_copy(struct timing_core *core, const struct timing_code *code,
     (void)timing_execute(core, code, &outcome);
 }
 
-int timing_measure(const struct timing_block_run *run, struct timing_measurement *measurement)
+static void run_copies(struct timing_core *core, const struct timing_code *code,
+                       const struct timing_block_run *run, struct timing_measurement *measurement)
 {
-    const struct timing_parameters *parameters = timing_core_named(run->core);
-    struct timing_decoder *decoder = parameters == NULL ? NULL : timing_decoder_open(parameters);
-    struct timing_core *core = decoder == NULL ? NULL : timing_core_open(parameters);
-    struct timing_code *code =
-        core == NULL ? NULL
-                     : timing_decode(decoder, run->bytes, run->size_bytes, run->address,
-                                     run->width_bits);
+    timing_core_idealize(core, run->ideals);
+    for (uint32_t copy = 0; copy < run->warm_copies; copy++) {
+        run_copy(core, code, run, copy);
+    }
+    uint64_t before = timing_core_cycles(core);
+    timing_core_record(core, run->steps, run->step_limit);
+    for (uint32_t copy = 0; copy < run->copies; copy++) {
+        run_copy(core, code, run, run->warm_copies + copy);
+    }
+    measurement->cycles = timing_core_cycles(core) - before;
+    measurement->step_count = timing_core_recorded(core);
+    measurement->instruction_count = code->instruction_count;
+    measurement->unknown_count = code->unknown_count;
+}
+
+int timing_measure(const struct timing_parameters *parameters, struct timing_decoder *decoder,
+                   const struct timing_block_run *run, struct timing_measurement *measurement)
+{
+    struct timing_core *core = timing_core_open(parameters);
+    struct timing_code *code = core == NULL ? NULL
+                                            : timing_decode(decoder, run->bytes, run->size_bytes,
+                                                            run->address, run->width_bits);
     if (code != NULL) {
-        uint64_t before = 0;
-        for (uint32_t copy = 0; copy < run->warm_copies + run->copies; copy++) {
-            before = copy == run->warm_copies ? timing_core_cycles(core) : before;
-            run_copy(core, code, run, copy);
-        }
-        measurement->cycles = timing_core_cycles(core) - before;
-        measurement->instruction_count = code->instruction_count;
-        measurement->unknown_count = code->unknown_count;
+        run_copies(core, code, run, measurement);
     }
     timing_code_free(code);
     timing_core_close(core);
-    timing_decoder_close(decoder);
-    return code == NULL ? -1 : 0;
+    return code == NULL ? NATIVE_NO_MEMORY : 0;
 }

@@ -56,8 +56,7 @@ static struct uop *append(struct uop_list *list, uint16_t ports, uint32_t flags,
                           uint16_t latency_cycles)
 {
     struct uop *uop = &list->uops[list->count++];
-    *uop = (struct uop){
-        .ports = ports, .flags = (uint16_t)flags, .latency_cycles = latency_cycles};
+    *uop = (struct uop){.ports = ports, .flags = (uint16_t)flags, .latency_cycles = latency_cycles};
     uop->base = SLOT_NONE;
     return uop;
 }
@@ -161,8 +160,8 @@ static void append_stores(struct uop_list *list, const struct shape *shape,
                           const struct split *split)
 {
     const struct operands *operands = shape->operands;
-    uint16_t ports = operands->has_index ? shape->core->store_ports
-                                         : shape->core->simple_store_ports;
+    uint16_t ports =
+        operands->has_index ? shape->core->store_ports : shape->core->simple_store_ports;
     for (uint32_t i = 0; i < split->stores && i < 4; i++) {
         struct uop *address = append(list, ports, UOP_STORE_ADDRESS, 1);
         add_sources(address, &operands->address);

@@ -34,17 +34,17 @@ struct register_name {
 
 /* The registers that are not in runs. */
 static const struct register_name general[] = {
-    {X86_REG_RAX, 0, 8},  {X86_REG_EAX, 0, 4}, {X86_REG_AX, 0, 2},   {X86_REG_AL, 0, 1},
-    {X86_REG_AH, 0, 1},   {X86_REG_RCX, 1, 8}, {X86_REG_ECX, 1, 4},  {X86_REG_CX, 1, 2},
-    {X86_REG_CL, 1, 1},   {X86_REG_CH, 1, 1},  {X86_REG_RDX, 2, 8},  {X86_REG_EDX, 2, 4},
-    {X86_REG_DX, 2, 2},   {X86_REG_DL, 2, 1},  {X86_REG_DH, 2, 1},   {X86_REG_RBX, 3, 8},
-    {X86_REG_EBX, 3, 4},  {X86_REG_BX, 3, 2},  {X86_REG_BL, 3, 1},   {X86_REG_BH, 3, 1},
-    {X86_REG_RSP, 4, 8},  {X86_REG_ESP, 4, 4}, {X86_REG_SP, 4, 2},   {X86_REG_SPL, 4, 1},
-    {X86_REG_RBP, 5, 8},  {X86_REG_EBP, 5, 4}, {X86_REG_BP, 5, 2},   {X86_REG_BPL, 5, 1},
-    {X86_REG_RSI, 6, 8},  {X86_REG_ESI, 6, 4}, {X86_REG_SI, 6, 2},   {X86_REG_SIL, 6, 1},
-    {X86_REG_RDI, 7, 8},  {X86_REG_EDI, 7, 4}, {X86_REG_DI, 7, 2},   {X86_REG_DIL, 7, 1},
-    {X86_REG_R8, 8, 8},   {X86_REG_R8D, 8, 4}, {X86_REG_R8W, 8, 2},  {X86_REG_R8B, 8, 1},
-    {X86_REG_R9, 9, 8},   {X86_REG_R9D, 9, 4}, {X86_REG_R9W, 9, 2},  {X86_REG_R9B, 9, 1},
+    {X86_REG_RAX, 0, 8},  {X86_REG_EAX, 0, 4},   {X86_REG_AX, 0, 2},    {X86_REG_AL, 0, 1},
+    {X86_REG_AH, 0, 1},   {X86_REG_RCX, 1, 8},   {X86_REG_ECX, 1, 4},   {X86_REG_CX, 1, 2},
+    {X86_REG_CL, 1, 1},   {X86_REG_CH, 1, 1},    {X86_REG_RDX, 2, 8},   {X86_REG_EDX, 2, 4},
+    {X86_REG_DX, 2, 2},   {X86_REG_DL, 2, 1},    {X86_REG_DH, 2, 1},    {X86_REG_RBX, 3, 8},
+    {X86_REG_EBX, 3, 4},  {X86_REG_BX, 3, 2},    {X86_REG_BL, 3, 1},    {X86_REG_BH, 3, 1},
+    {X86_REG_RSP, 4, 8},  {X86_REG_ESP, 4, 4},   {X86_REG_SP, 4, 2},    {X86_REG_SPL, 4, 1},
+    {X86_REG_RBP, 5, 8},  {X86_REG_EBP, 5, 4},   {X86_REG_BP, 5, 2},    {X86_REG_BPL, 5, 1},
+    {X86_REG_RSI, 6, 8},  {X86_REG_ESI, 6, 4},   {X86_REG_SI, 6, 2},    {X86_REG_SIL, 6, 1},
+    {X86_REG_RDI, 7, 8},  {X86_REG_EDI, 7, 4},   {X86_REG_DI, 7, 2},    {X86_REG_DIL, 7, 1},
+    {X86_REG_R8, 8, 8},   {X86_REG_R8D, 8, 4},   {X86_REG_R8W, 8, 2},   {X86_REG_R8B, 8, 1},
+    {X86_REG_R9, 9, 8},   {X86_REG_R9D, 9, 4},   {X86_REG_R9W, 9, 2},   {X86_REG_R9B, 9, 1},
     {X86_REG_R10, 10, 8}, {X86_REG_R10D, 10, 4}, {X86_REG_R10W, 10, 2}, {X86_REG_R10B, 10, 1},
     {X86_REG_R11, 11, 8}, {X86_REG_R11D, 11, 4}, {X86_REG_R11W, 11, 2}, {X86_REG_R11B, 11, 1},
     {X86_REG_R12, 12, 8}, {X86_REG_R12D, 12, 4}, {X86_REG_R12W, 12, 2}, {X86_REG_R12B, 12, 1},
@@ -102,8 +102,7 @@ static void read_implicit(struct operands *operands, const cs_insn *instruction,
     const cs_detail *detail = instruction->detail;
     uint8_t size_bytes = 0;
     for (uint32_t i = 0; i < detail->regs_read_count; i++) {
-        slot_add(&operands->sources,
-                 slot_of((x86_reg)detail->regs_read[i], x87_top, &size_bytes));
+        slot_add(&operands->sources, slot_of((x86_reg)detail->regs_read[i], x87_top, &size_bytes));
     }
     for (uint32_t i = 0; i < detail->regs_write_count; i++) {
         uint8_t slot = slot_of((x86_reg)detail->regs_write[i], x87_top, &size_bytes);

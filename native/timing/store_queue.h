@@ -46,9 +46,8 @@ static inline void store_queue_retire(struct store_queue *queue, uint64_t retire
 }
 
 /* The youngest store before the load that overlaps it and is not yet in the cache. */
-static inline const struct store_record *store_queue_find(struct store_queue *queue,
-                                                          uint64_t first, uint64_t last,
-                                                          uint64_t dispatch)
+static inline const struct store_record *store_queue_find(struct store_queue *queue, uint64_t first,
+                                                          uint64_t last, uint64_t dispatch)
 {
     uint32_t index = 0;
     for (uint64_t word = first >> 3; word <= last >> 3; word++) {

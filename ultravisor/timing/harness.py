@@ -11,14 +11,19 @@ It must not know cores or cycles.
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+import itertools
 from functools import lru_cache
 from typing import Any
 
 import capstone
-import unicorn
+import unicorn as published_unicorn
 from capstone import x86 as cx
 from unicorn import x86_const as ux
+
+from ultravisor.machine.cycle_core import Access
+
+# Published with types for a part of what it has.
+unicorn: Any = published_unicorn
 
 PAGE_BYTES = 4096
 INITIAL_VALUE = 0x2324000
@@ -27,6 +32,8 @@ FRAME_POINTER = (STACK_POINTER & ~31) - 16
 CODE_ADDRESS = 0x400000
 CODE_BYTES = 1 << 18
 PROBE_COPIES = 16
+SEGMENT_PREFIXES = frozenset({0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65})
+VEX_PREFIXES = frozenset({0xC4, 0xC5})
 # Of code: no data access ever meets these.
 CODE_MACHINE_ADDRESS = 1 << 32
 GENERAL_REGISTERS = (
@@ -37,16 +44,7 @@ GENERAL_REGISTERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """One load or store."""
-
-    address: int
-    machine_address: int
-    size_bytes: int
-    is_write: bool
-
-
+# The accesses of each copy.
 Trace = list[list[Access]]
 
 
@@ -61,7 +59,8 @@ def _without_vectors(instruction: Any) -> bytes:
     """Return code of the same length and accesses that the engine executes rightly.
 
     The engine executes no VEX encoding of vector instructions. Their values reach no
-    address in a block; a move of the same address, of 16 bytes, stands for them.
+    address in a block; a move to or from the same address stands for them, of the same size
+    (of 16 bytes where they move 32).
     """
     code = bytes(instruction.bytes)
     vex = code.find(b"\xc5") if b"\xc5" in code[:2] else code.find(b"\xc4")
@@ -75,34 +74,28 @@ def _without_vectors(instruction: Any) -> bytes:
     tail = len(code) - (instruction.encoding.imm_offset or len(code))
     start = vex + size + 1
     body = code[start : len(code) - tail]
-    padding = b"\x3e" * (size + 1 - len(rex) - 2)
-    return code[:vex] + padding + rex + opcode + body + b"\x90" * tail
+    mandatory = {4: b"\xf3", 8: b"\xf2"}.get(memory[0].size, b"\x3e")
+    return code[:vex] + mandatory + rex + opcode + body + b"\x90" * tail
 
 
-def executable_form(code: bytes) -> tuple[bytes, list[int]]:
-    """Return code for the engine, and for each of its memory operands the true size."""
+def executable_form(code: bytes) -> bytes:
+    """Return code of the same length that the engine executes, with the same accesses."""
     pieces = []
-    sizes = []
     for instruction in _decoder().disasm(code, 0):
         raw = bytes(instruction.bytes)
-        prefix = next((b for b in raw if b not in (0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65)), 0)
+        prefix = next((b for b in raw if b not in SEGMENT_PREFIXES), 0)
         groups = instruction.groups
-        vector = prefix in (0xC4, 0xC5) and not (
-            cx.X86_GRP_BMI in groups or cx.X86_GRP_BMI2 in groups
-        )
+        general = cx.X86_GRP_BMI in groups or cx.X86_GRP_BMI2 in groups
+        vector = prefix in VEX_PREFIXES and not general
         pieces.append(_without_vectors(instruction) if vector else raw)
-        sizes += [
-            item.size
-            for item in instruction.operands
-            if vector and item.type == cx.X86_OP_MEM
-        ]
-    return b"".join(pieces), sizes
+    return b"".join(pieces)
 
 
 class _Harness:
     """One engine whose every data page is the same page."""
 
     def __init__(self) -> None:
+        # Kept alive for as long as the engine has it mapped.
         self.page = ctypes.create_string_buffer(2 * PAGE_BYTES)
         base = ctypes.addressof(self.page)
         self.host_page = (base + PAGE_BYTES - 1) // PAGE_BYTES * PAGE_BYTES
@@ -114,9 +107,7 @@ class _Harness:
         self.engine.hook_add(hooks, self._note)
         self.engine.hook_add(unicorn.UC_HOOK_MEM_UNMAPPED, self._map)
 
-    def _note(
-        self, _engine: object, access: int, address: int, size: int, *_: object
-    ) -> None:
+    def _note(self, _engine: object, access: int, address: int, size: int, *_: object) -> None:
         self.accesses.append((address, size, access == unicorn.UC_MEM_WRITE))
 
     def _map(self, engine: Any, _access: int, address: int, *_: object) -> bool:
@@ -125,6 +116,7 @@ class _Harness:
         return True
 
     def reset(self) -> None:
+        """Fill memory and registers as the harness of the measurements does."""
         words = INITIAL_VALUE.to_bytes(8, "little") * (PAGE_BYTES // 8)
         ctypes.memmove(self.host_page, words, PAGE_BYTES)
         for register in GENERAL_REGISTERS:
@@ -134,6 +126,7 @@ class _Harness:
         self.engine.reg_write(ux.UC_X86_REG_EFLAGS, 2)
 
     def run(self, code: bytes, copies: int) -> list[tuple[int, int, bool]] | None:
+        """Execute copies; None when the engine cannot."""
         self.reset()
         self.accesses = []
         self.engine.mem_write(CODE_ADDRESS, code * copies)
@@ -169,7 +162,7 @@ def _advance(trace: Trace) -> list[int] | None:
     """Return by how much each access moves from copy to copy; None when not by the same."""
     half = trace[len(trace) // 2 :]
     steps = [b.address - a.address for a, b in zip(half[0], half[1], strict=True)]
-    for before, after in zip(half, half[1:], strict=False):
+    for before, after in itertools.pairwise(half):
         moved = [b.address - a.address for a, b in zip(before, after, strict=True)]
         if moved != steps:
             return None
@@ -192,12 +185,9 @@ def _extended(trace: Trace, steps: list[int], copies: int) -> Trace:
     return trace
 
 
-_harness: list[_Harness] = []
-
-
 def trace_block(code: bytes, copies: int) -> Trace | None:
     """Return the accesses of each copy of a block, or None when the engine cannot say."""
-    functional, sizes = executable_form(code)
+    functional = executable_form(code)
     if len(functional) != len(code) or len(code) * copies > CODE_BYTES:
         return None
     # A fresh engine: what a block has mapped, another must not see.

@@ -17,11 +17,14 @@ import argparse
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import capstone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TABLES = Path(__file__).resolve().parent
 # Our name of a core, LLVM's name of its model; the columns of forms.inc in this order.
@@ -29,9 +32,9 @@ MODELS = {"skylake": "skylake-avx512", "haswell": "haswell", "ivybridge": "ivybr
 PREFIX_BYTES = {0: b"", 1: b"\x66", 2: b"\xf3", 3: b"\xf2"}
 MAP_BYTES = {0: b"", 1: b"\x0f", 2: b"\x0f\x38", 3: b"\x0f\x3a"}
 NOT_OPCODES = frozenset(
-    [0x0F, 0x26, 0x2E, 0x36, 0x3E, *range(0x40, 0x50), 0x62, *range(0x64, 0x68)]
-    + [0xC4, 0xC5, 0xF0, 0xF2, 0xF3]
+    [15, 38, 46, 54, 62, *range(64, 80), 98, *range(100, 104), 196, 197, 240, 242, 243]
 )
+ESCAPES = {0: NOT_OPCODES, 1: frozenset({0x38, 0x3A})}
 # Valid in 32-bit code only, or another instruction there.
 ONLY_32 = (
     *(0x06, 0x07, 0x0E, 0x16, 0x17, 0x1E, 0x1F, 0x27, 0x2F, 0x37, 0x3F),
@@ -95,18 +98,15 @@ def modrm_fields(code_map: int, opcode: int, modrm: bool) -> Iterator[tuple[int,
 
 def legacy_encodings() -> Iterator[tuple[Encoding, bytes]]:
     """Yield every legacy encoding of 64-bit code."""
-    for code_map in MAP_BYTES:
+    for code_map, escape in MAP_BYTES.items():
         for opcode in range(256):
-            if code_map == 0 and opcode in NOT_OPCODES:
-                continue
-            if code_map == 1 and opcode in (0x38, 0x3A):
+            if opcode in ESCAPES.get(code_map, ()):
                 continue
             modrm = has_modrm(code_map, opcode)
             for memory, reg, rm in modrm_fields(code_map, opcode, modrm):
                 for prefix, prefix_byte in PREFIX_BYTES.items():
                     for wide in (0, 1):
-                        code = prefix_byte + bytes([0x40 | wide << 3]) + MAP_BYTES[code_map]
-                        code += bytes([opcode])
+                        code = prefix_byte + bytes([0x40 | wide << 3]) + escape + bytes([opcode])
                         code += modrm_tail(memory, reg, rm) if modrm else b""
                         yield (
                             Encoding(0, 0, code_map, opcode, memory, prefix, wide, 0, reg, rm),
@@ -167,16 +167,16 @@ def disassemble(llvm: str, triple: str, codes: list[bytes]) -> dict[int, str]:
     """Return the assembly text of each code that LLVM knows, by its index."""
     lines = []
     for index, code in enumerate(codes):
-        for piece in (bytes([MARKER]) + index.to_bytes(4, "little"), code):
-            lines.append("[" + " ".join(f"0x{byte:02x}" for byte in piece) + "]")
+        pieces = (bytes([MARKER]) + index.to_bytes(4, "little"), code)
+        lines += ["[" + " ".join(f"0x{byte:02x}" for byte in piece) + "]" for piece in pieces]
     output, _ = run([f"llvm-mc-{llvm}", "--disassemble", f"-triple={triple}"], "\n".join(lines))
     texts: dict[int, str] = {}
     index = -1
     for line in output.splitlines():
         text = line.split("#")[0].strip()
         marker = re.fullmatch(r"movl\t\$(\d+), %eax", text)
-        if marker is not None and int(marker[1]) == index + 1 or (marker and int(marker[1]) > index):
-            index = int(marker[1])  # type: ignore[index]
+        if marker is not None and int(marker[1]) > index:
+            index = int(marker[1])
         elif text and not text.startswith("."):
             texts[index] = text if index not in texts else "two instructions"
     return {i: t for i, t in texts.items() if t != "two instructions"}
@@ -276,9 +276,7 @@ def collapse(forms: dict[Encoding, Row]) -> dict[Encoding, Row]:
     for field in fields:
         groups: dict[tuple[int, ...], list[Encoding]] = {}
         for encoding in forms:
-            rest = tuple(
-                getattr(encoding, name) for name in Encoding.__slots__ if name != field
-            )
+            rest = tuple(getattr(encoding, name) for name in Encoding.__slots__ if name != field)
             groups.setdefault(rest, []).append(encoding)
         merged: dict[Encoding, Row] = {}
         for members in groups.values():
@@ -342,7 +340,10 @@ def write(forms: dict[Encoding, Row], version: str) -> None:
     for form in order:
         name, row = forms[form]
         values = [getattr(form, field) for field in names]
-        cells = [f"0x{v:02x}" if f == "opcode" else str(v) for f, v in zip(names, values, strict=True)]
+        cells = [
+            f"0x{value:02x}" if field == "opcode" else str(value)
+            for field, value in zip(names, values, strict=True)
+        ]
         lines.append(f"FORM({', '.join(cells)}, {', '.join(row)}) /* {name} */\n")
     (TABLES / "forms.inc").write_text("".join(lines), encoding="utf-8")
     labels = sorted({label for _, row in forms.values() for label in row})
