@@ -272,8 +272,64 @@ struct timing_outcome {
 enum timing_ideal {
     TIMING_IDEAL_FRONT_END = 1,
     TIMING_IDEAL_PORTS = 2,
-    TIMING_IDEAL_DEPENDENCIES = 4
+    TIMING_IDEAL_DEPENDENCIES = 4,
+    TIMING_IDEAL_CODE = 8 /* code is always in the first cache */
 };
+
+/* Where cycles went: of each cycle one part, so that the parts add up. */
+enum timing_cause {
+    TIMING_CAUSE_RETIRING = 0,
+    TIMING_CAUSE_FRONT_END = 1,
+    TIMING_CAUSE_SPECULATION = 2, /* after a branch that was predicted wrongly */
+    TIMING_CAUSE_CORE = 3,        /* waiting for results and ports */
+    TIMING_CAUSE_MEMORY = 4,
+    TIMING_CAUSE_TRANSITION = 5,  /* serialising instructions, exceptions, interrupts */
+    TIMING_CAUSE_COUNT = 6
+};
+
+enum timing_event {
+    TIMING_EVENT_INSTRUCTION = 0,
+    TIMING_EVENT_UOP = 1, /* issue slots */
+    TIMING_EVENT_UNKNOWN_INSTRUCTION = 2,
+    TIMING_EVENT_LOAD = 3,
+    TIMING_EVENT_STORE = 4,
+    TIMING_EVENT_FORWARD = 5,         /* a load served by a store that was not yet in the cache */
+    TIMING_EVENT_BLOCKED_FORWARD = 6, /* a load that had to wait for such a store */
+    TIMING_EVENT_DATA_CACHE_MISS = 7,
+    TIMING_EVENT_SECOND_CACHE_MISS = 8,
+    TIMING_EVENT_SHARED_CACHE_MISS = 9,
+    TIMING_EVENT_CODE_CACHE_MISS = 10,
+    TIMING_EVENT_DATA_TLB_MISS = 11,
+    TIMING_EVENT_CODE_TLB_MISS = 12,
+    TIMING_EVENT_PAGE_WALK = 13,
+    TIMING_EVENT_BRANCH = 14,
+    TIMING_EVENT_MISPREDICT = 15,
+    TIMING_EVENT_RESTEER = 16,
+    TIMING_EVENT_UOP_CACHE_HIT = 17, /* windows of 32 bytes of code */
+    TIMING_EVENT_UOP_CACHE_MISS = 18,
+    TIMING_EVENT_TRANSITION = 19,
+    TIMING_EVENT_COHERENCE = 20, /* a line that another processor had */
+    TIMING_EVENT_COUNT = 21
+};
+
+struct timing_statistics {
+    uint64_t cycles[6]; /* by enum timing_cause */
+    uint64_t events[21]; /* by enum timing_event */
+};
+
+/* What happens to a processor without an instruction, or beside one. */
+enum timing_transition {
+    TIMING_TRANSITION_EXCEPTION = 0,
+    TIMING_TRANSITION_INTERRUPT = 1,
+    TIMING_TRANSITION_CHARGE = 2,        /* value: cycles of a path that nobody executed */
+    TIMING_TRANSITION_ADDRESS_SPACE = 3, /* value: the tag of the one that is now in force */
+    TIMING_TRANSITION_FLUSH_SPACE = 4,   /* value: the tag whose translations are dropped */
+    TIMING_TRANSITION_FLUSH_PAGE = 5,    /* value: the virtual address */
+    TIMING_TRANSITION_FLUSH_ALL = 6,
+    TIMING_TRANSITION_IDLE = 7           /* value: cycles in which nothing ran */
+};
+
+#define TIMING_CONTEXT_LIMIT 64
 
 /* One micro-op on its way. */
 struct timing_step {
@@ -290,6 +346,23 @@ void timing_core_idealize(struct timing_core *core, uint32_t ideals);
 uint64_t timing_execute(struct timing_core *core, const struct timing_code *code,
                         const struct timing_outcome *outcome);
 uint64_t timing_core_cycles(const struct timing_core *core);
+/* To whom cycles and events go from now on: a number below TIMING_CONTEXT_LIMIT. */
+void timing_core_context(struct timing_core *core, uint32_t context);
+void timing_core_statistics(const struct timing_core *core, uint32_t context,
+                            struct timing_statistics *statistics);
+/* Returns cycles, as timing_execute does. */
+uint64_t timing_transition(struct timing_core *core, uint32_t transition, uint64_t value);
+/* All that a snapshot has to keep and a hash to cover: plain memory, of a fixed size. */
+void *timing_core_state(struct timing_core *core, uint64_t *size_bytes);
+
+/* The last cache, shared by the processors of a host; it must outlive them. */
+struct timing_shared;
+struct timing_shared *timing_shared_open(const struct timing_parameters *parameters);
+void timing_shared_close(struct timing_shared *shared);
+/* At most eight processors; NATIVE_LIMIT, or 0. */
+int timing_shared_attach(struct timing_shared *shared, struct timing_core *core);
+void *timing_shared_state(struct timing_shared *shared, uint64_t *size_bytes);
+
 /* Until it is called again with NULL, micro-ops are recorded; the caller keeps the memory. */
 void timing_core_record(struct timing_core *core, struct timing_step *steps, uint32_t limit);
 uint32_t timing_core_recorded(const struct timing_core *core);

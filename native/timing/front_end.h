@@ -1,17 +1,115 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Predecoder, decoders and micro-op queue in time stamps: when an instruction's micro-ops
- * can issue. Called by core.c once an instruction; knows no execution.
- * Sources: UICA 4.1, FACILE 4.2 (blocks, boundaries, length-changing prefixes).
+ * From code to the micro-op queue in time stamps: micro-op cache, predecoder, decoders. Says
+ * when an instruction's micro-ops can issue. Called by core.c once an instruction; knows no
+ * execution. Sources: UICA 4.1, FACILE 4.2 (blocks, boundaries, length-changing prefixes),
+ * SOM E.2.2.3 (micro-op cache).
  */
 #ifndef TIMING_FRONT_END_H
 #define TIMING_FRONT_END_H
 
 #include "core.h"
+#include "hierarchy.h"
 
-static inline uint64_t later(uint64_t a, uint64_t b)
+#define WINDOW_BITS 5
+#define WINDOW_LINES_LIMIT 3u /* SOM E.2.2.3: of one window in the micro-op cache */
+
+static inline void front_end_next_decode(struct front_end *front, uint64_t cycle)
 {
-    return a > b ? a : b;
+    front->decode_cycle = cycle;
+    front->decoders_used = 0;
+    front->decoded_uops = 0;
+}
+
+/* What the decoders made of a window goes into the micro-op cache. */
+static inline void front_end_keep_window(struct front_end *front,
+                                         const struct timing_parameters *core)
+{
+    uint32_t per_line = core->uop_cache_line_uops;
+    uint32_t lines = (front->window_uops + per_line - 1) / per_line;
+    if (front->window == 0 || lines == 0 || lines > WINDOW_LINES_LIMIT) {
+        return;
+    }
+    struct cache_entry *set =
+        &front->uop_cache[(front->window & (core->uop_cache_sets - 1u)) * core->uop_cache_ways];
+    for (uint32_t line = 0; line < lines; line++) {
+        uint64_t tag = front->window * 4 + line;
+        if (cache_find(set, core->uop_cache_ways, tag) == NULL) {
+            (void)cache_insert(set, core->uop_cache_ways, tag, lines);
+        }
+    }
+}
+
+/* All lines of a window, or it has to be decoded again. */
+static inline bool front_end_has_window(struct front_end *front,
+                                        const struct timing_parameters *core, uint64_t window)
+{
+    struct cache_entry *set =
+        &front->uop_cache[(window & (core->uop_cache_sets - 1u)) * core->uop_cache_ways];
+    const struct cache_entry *first = cache_find(set, core->uop_cache_ways, window * 4);
+    if (first == NULL) {
+        return false;
+    }
+    uint64_t lines = first->ready_cycle;
+    for (uint64_t line = 1; line < lines; line++) {
+        if (cache_find(set, core->uop_cache_ways, window * 4 + line) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Predecoding starts anew at an address. */
+static inline void front_end_start_block(struct front_end *front, uint64_t address, uint64_t cycle)
+{
+    front->block = address >> 4;
+    front->predecode_cycle = later(front->predecode_cycle + 1, cycle);
+    front->block_first_cycle = front->predecode_cycle;
+    front->hidden_cycles = 0;
+    front->predecoded = 0;
+}
+
+static inline void front_end_enter_window(struct timing_core *core, uint64_t window,
+                                          uint64_t address)
+{
+    const struct timing_parameters *parameters = core->parameters;
+    struct front_end *front = &core->state.front;
+    if (front->from_cache == 0) {
+        front_end_keep_window(front, parameters);
+    }
+    bool hit = front_end_has_window(front, parameters, window);
+    core_count_event(core, hit ? TIMING_EVENT_UOP_CACHE_HIT : TIMING_EVENT_UOP_CACHE_MISS);
+    if (hit && front->from_cache == 0) {
+        front_end_next_decode(front, front->decode_cycle + 1);
+    } else if (!hit && front->from_cache != 0) {
+        front_end_start_block(front, address,
+                              front->decode_cycle + parameters->uop_cache_switch_cycles);
+    }
+    front->from_cache = hit;
+    front->window = window;
+    front->window_uops = 0;
+}
+
+/* The line of code that an instruction begins in: translated, and in the code cache. */
+static inline void front_end_fetch_line(struct timing_core *core, uint64_t address,
+                                        uint64_t machine_address)
+{
+    const struct tlb_parameters *tlb = &core->parameters->code_tlb;
+    struct front_end *front = &core->state.front;
+    uint64_t tag = page_tag(core, address);
+    struct cache_entry *set =
+        &core->state.memory.code_tlb[((address >> PAGE_BITS) & (tlb->sets - 1u)) * tlb->ways];
+    uint64_t ready = front->predecode_cycle;
+    if (cache_find(set, tlb->ways, tag) == NULL) {
+        core_count_event(core, TIMING_EVENT_CODE_TLB_MISS);
+        ready = hierarchy_translate(core, set, tlb->ways, tag, ready);
+    }
+    ready = hierarchy_fill_code(core, machine_address >> LINE_BITS, ready);
+    if (ready > front->predecode_cycle) {
+        front->block_first_cycle += ready - front->predecode_cycle;
+        front->predecode_cycle = ready;
+    }
+    front->line = (address >> LINE_BITS) + 1;
 }
 
 /* To the 16-byte block in which an instruction ends; the one it begins in counts it too. */
@@ -58,17 +156,31 @@ static inline void front_end_predecode(struct front_end *front,
     front->predecoded++;
 }
 
-static inline void front_end_next_decode(struct front_end *front, uint64_t cycle)
+/* Room in the micro-op queue for what is decoded together. */
+static inline void front_end_wait_for_room(struct front_end *front,
+                                           const struct timing_parameters *core, uint32_t uops)
 {
-    front->decode_cycle = cycle;
-    front->decoders_used = 0;
-    front->decoded_uops = 0;
+    uint32_t oldest =
+        front->uop_index + (uops < QUEUE_LIMIT ? uops : 1) - core->uop_queue_entries - 1;
+    uint64_t room = front->issued[oldest % QUEUE_LIMIT];
+    if (room > front->decode_cycle) {
+        front_end_next_decode(front, room);
+    }
 }
 
-/* Returns the cycle from which the instruction's micro-ops can issue. */
-static inline uint64_t front_end_fetch(struct front_end *front,
-                                       const struct timing_parameters *core,
-                                       const struct instruction *instruction, uint64_t address)
+/* Several micro-ops a cycle, whatever instructions they are of. */
+static inline void front_end_from_cache(struct front_end *front,
+                                        const struct timing_parameters *core, uint32_t uops)
+{
+    if (front->decoded_uops + uops > core->uop_cache_uops) {
+        front_end_next_decode(front, front->decode_cycle + 1);
+    }
+    front_end_wait_for_room(front, core, uops);
+    front->decoded_uops += uops;
+}
+
+static inline void front_end_decode(struct front_end *front, const struct timing_parameters *core,
+                                    const struct instruction *instruction, uint64_t address)
 {
     uint32_t uops = instruction->decoded_uops;
     front_end_predecode(front, core, instruction, address);
@@ -82,20 +194,38 @@ static inline uint64_t front_end_fetch(struct front_end *front,
             (!microcoded && front->decoded_uops + uops > core->decode_uops)) {
             front_end_next_decode(front, front->decode_cycle + 1);
         }
-        uint32_t oldest =
-            front->uop_index + (uops < QUEUE_LIMIT ? uops : 1) - core->uop_queue_entries - 1;
-        uint64_t room = front->issued[oldest % QUEUE_LIMIT];
-        if (room > front->decode_cycle) {
-            front_end_next_decode(front, room);
-        }
+        front_end_wait_for_room(front, core, uops);
         front->decoders_used++;
         front->decoded_uops += uops;
+    }
+    front->window_uops += uops;
+}
+
+/* Returns the cycle from which the instruction's micro-ops can issue. */
+static inline uint64_t front_end_fetch(struct timing_core *core,
+                                       const struct instruction *instruction, uint64_t address,
+                                       uint64_t machine_address)
+{
+    const struct timing_parameters *parameters = core->parameters;
+    struct front_end *front = &core->state.front;
+    uint32_t uops = instruction->decoded_uops;
+    uint64_t window = (address >> WINDOW_BITS) + 1;
+    if (window != front->window) {
+        front_end_enter_window(core, window, address);
+    }
+    if (front->from_cache != 0) {
+        front_end_from_cache(front, parameters, uops);
+    } else {
+        if ((address >> LINE_BITS) + 1 != front->line && (core->ideals & TIMING_IDEAL_CODE) == 0) {
+            front_end_fetch_line(core, address, machine_address);
+        }
+        front_end_decode(front, parameters, instruction, address);
     }
     front->decoded[front->instruction_index++ % QUEUE_LIMIT] = front->decode_cycle;
     uint64_t available = front->decode_cycle + 1;
     if ((instruction->flags & INSTRUCTION_MICROCODED) != 0) {
-        uint64_t cycles = core->microcode_switch_cycles +
-                          (uops + core->microcode_uops - 1) / core->microcode_uops;
+        uint64_t cycles = parameters->microcode_switch_cycles +
+                          (uops + parameters->microcode_uops - 1) / parameters->microcode_uops;
         front_end_next_decode(front, front->decode_cycle + cycles);
     }
     return available;
@@ -108,14 +238,17 @@ static inline void front_end_note_issue(struct front_end *front, uint64_t cycle,
     }
 }
 
-/* The next instruction is not the one that follows in memory. */
-static inline void front_end_redirect(struct front_end *front, uint64_t address, uint64_t cycle)
+/* The next instruction is at another address: a branch was taken, and this is when. */
+static inline void front_end_redirect(struct timing_core *core, uint64_t address, uint64_t cycle)
 {
-    front->block = address >> 4;
-    front->predecode_cycle = later(front->predecode_cycle + 1, cycle);
-    front->block_first_cycle = front->predecode_cycle;
-    front->hidden_cycles = 0;
-    front->predecoded = 0;
+    struct front_end *front = &core->state.front;
+    if (front->from_cache == 0) {
+        front_end_keep_window(front, core->parameters);
+    }
+    front->window = 0;
+    front->line = 0;
+    front_end_start_block(front, address, cycle);
+    front_end_next_decode(front, later(front->decode_cycle + 1, cycle));
 }
 
 #endif

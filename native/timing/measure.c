@@ -7,6 +7,7 @@
 
 #include "code.h"
 #include "core.h"
+#include "hierarchy.h"
 #include "timing.h"
 
 static void run_copy(struct timing_core *core, const struct timing_code *code,
@@ -24,10 +25,24 @@ static void run_copy(struct timing_core *core, const struct timing_code *code,
     (void)timing_execute(core, code, &outcome);
 }
 
+/* The code was executed before it was measured: pages and lines are where they fit. */
+static void touch(struct timing_core *core, const struct timing_block_run *run)
+{
+    uint32_t copies = run->warm_copies + run->copies;
+    uint32_t count = run->access_ends != NULL && copies > 0 ? run->access_ends[copies - 1] : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct timing_access *access = &run->accesses[i];
+        (void)hierarchy_data_page(core, access->address, 0);
+        (void)hierarchy_store_line(core, access->machine_address >> LINE_BITS, 0);
+    }
+    hierarchy_settle(core);
+}
+
 static void run_copies(struct timing_core *core, const struct timing_code *code,
                        const struct timing_block_run *run, struct timing_measurement *measurement)
 {
-    timing_core_idealize(core, run->ideals);
+    timing_core_idealize(core, run->ideals | TIMING_IDEAL_CODE);
+    touch(core, run);
     for (uint32_t copy = 0; copy < run->warm_copies; copy++) {
         run_copy(core, code, run, copy);
     }

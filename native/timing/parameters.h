@@ -9,6 +9,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cache_parameters {
+    uint32_t sets; /* a power of two */
+    uint8_t ways;
+    uint16_t cycles; /* from a load's start to its result; for code, the bubble it makes */
+};
+
+struct tlb_parameters {
+    uint16_t sets; /* a power of two */
+    uint8_t ways;
+    uint8_t cycles; /* what finding the page here costs, beside the level before */
+};
+
 struct timing_parameters {
     const char *name;
     bool validated; /* measured blocks exist, and docs/accuracy.md has the figures */
@@ -27,7 +39,7 @@ struct timing_parameters {
     uint16_t uop_cache_sets;
     uint8_t uop_cache_ways;
     uint8_t uop_cache_line_uops;
-    bool has_loop_buffer;
+    uint8_t uop_cache_switch_cycles; /* to the decoders */
 
     /* Rename, reorder, schedule. */
     uint8_t issue_width;
@@ -59,6 +71,20 @@ struct timing_parameters {
     uint8_t blocked_forward_cycles; /* a store that covers part of the load */
     uint8_t split_cycles; /* a load over two lines */
     uint8_t locked_cycles; /* from the start of a locked access to that of the next load */
+
+    /* Caches and address translation. */
+    struct cache_parameters code_cache, data_cache, second_cache;
+    struct cache_parameters shared_cache; /* shared by all processors of a host */
+    uint16_t memory_cycles;
+    uint16_t other_core_cycles; /* a line that another processor has written */
+    uint8_t fill_buffers;
+    struct tlb_parameters code_tlb, data_tlb, second_tlb;
+    uint8_t page_walkers;
+    bool streams; /* the second cache's prefetcher of consecutive lines */
+
+    /* Prediction of branches. */
+    uint8_t return_entries;
+    uint8_t resteer_cycles; /* a taken branch that the decoders find, not the predictor */
 };
 
 #define TIMING_CORE_COUNT 3u

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "core.h"
-#include "front_end.h"
 
 #define BYTE_SUM 0x0101010101010101ull
 #define PORT_BALANCE 3u /* UICA 4.2: from this difference on, the emptier port in every slot */

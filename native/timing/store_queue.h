@@ -6,9 +6,10 @@
 #ifndef TIMING_STORE_QUEUE_H
 #define TIMING_STORE_QUEUE_H
 
+#include <stddef.h>
+
 #include "core.h"
-#include "front_end.h"
-#include "timing.h"
+#include "hierarchy.h"
 
 #define NEVER (~0ull)
 
@@ -37,11 +38,17 @@ static inline void store_queue_data(struct store_queue *queue, const struct timi
     }
 }
 
-/* In program order, one a cycle, after retirement. */
-static inline void store_queue_retire(struct store_queue *queue, uint64_t retired)
+/* In program order, one a cycle, after retirement and when its line is there. */
+static inline void store_queue_retire(struct timing_core *core, uint64_t retired)
 {
-    queue->commit_cycle = later(queue->commit_cycle + 1, retired + 1);
-    store_record(queue, queue->store_index)->commit_cycle = queue->commit_cycle;
+    struct store_queue *queue = &core->state.stores;
+    struct store_record *record = store_record(queue, queue->store_index);
+    uint64_t commit = later(queue->commit_cycle + 1, retired + 1);
+    if (record->first <= record->last) {
+        commit = later(commit, hierarchy_store_line(core, record->first >> LINE_BITS, retired));
+    }
+    queue->commit_cycle = commit;
+    record->commit_cycle = commit;
     queue->store_index++;
 }
 
@@ -70,21 +77,22 @@ static inline const struct store_record *store_queue_find(struct store_queue *qu
  * When the load has its data. A store that covers it forwards; one that covers a part, or that
  * has another virtual address for the same bytes, must be in the cache first.
  */
-static inline uint64_t store_queue_forward(struct store_queue *queue,
-                                           const struct timing_parameters *core,
+static inline uint64_t store_queue_forward(struct timing_core *core,
                                            const struct timing_access *access, uint64_t dispatch,
                                            uint64_t done)
 {
     uint64_t first = access->machine_address;
     uint64_t last = first + access->size_bytes - 1;
-    const struct store_record *record = store_queue_find(queue, first, last, dispatch);
+    const struct store_record *record =
+        store_queue_find(&core->state.stores, first, last, dispatch);
     if (record == NULL) {
         return done;
     }
     bool covers = record->first <= first && record->last >= last &&
                   access->address - record->address == first - record->first;
-    return later(done, covers ? record->data_cycle + core->forward_cycles
-                              : record->commit_cycle + core->blocked_forward_cycles);
+    core_count_event(core, covers ? TIMING_EVENT_FORWARD : TIMING_EVENT_BLOCKED_FORWARD);
+    return later(done, covers ? record->data_cycle + core->parameters->forward_cycles
+                              : record->commit_cycle + core->parameters->blocked_forward_cycles);
 }
 
 #endif

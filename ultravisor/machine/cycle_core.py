@@ -8,7 +8,6 @@ not know partitions, files or published measurements.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntFlag
 from typing import TYPE_CHECKING
 
 from ultravisor.errors import NotFoundError
@@ -18,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ultravisor.machine._native import CData
+    from ultravisor.machine.interface import TimingIdeal
 
-__all__ = ["CORES", "Access", "BlockMeter", "BlockRun", "Ideal", "Measurement", "Step"]
+__all__ = ["CORES", "Access", "BlockMeter", "BlockRun", "Measurement", "Step"]
 
 # In the order in which docs/accuracy.md shows them.
 CORES = ("skylake", "haswell", "ivybridge")
@@ -27,15 +27,6 @@ VALIDATED = frozenset({"skylake", "haswell"})
 NO_PORT = 255
 # A multiple of 64: where a block begins within a line of code is then known.
 START_ADDRESS = 1 << 28
-
-
-class Ideal(IntFlag):
-    """What a run leaves out, to see what bounds a block."""
-
-    NOTHING = 0
-    FRONT_END = 1
-    PORTS = 2
-    DEPENDENCIES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +59,7 @@ class BlockRun:
     warm_copies: int = 100
     copies: int = 100
     accesses: Sequence[Sequence[Access]] | None = None
-    ideals: Ideal = Ideal.NOTHING
+    ideals: TimingIdeal | int = 0
     step_limit: int = 0
 
 

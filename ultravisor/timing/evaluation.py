@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ultravisor.machine.cycle_core import BlockMeter, BlockRun, Ideal
+from ultravisor.machine.cycle_core import BlockMeter, BlockRun
 from ultravisor.timing.accuracy import MeasuredBlock, PredictedBlock
 from ultravisor.timing.harness import trace_block
 
@@ -21,7 +21,7 @@ WARM_COPIES = 100
 COPIES = 100
 
 
-def predict_block(meter: BlockMeter, code: bytes, ideals: Ideal = Ideal.NOTHING) -> float | None:
+def predict_block(meter: BlockMeter, code: bytes, ideals: int = 0) -> float | None:
     """Return cycles an iteration; None when an instruction has no entry in the tables."""
     accesses = trace_block(code, WARM_COPIES + COPIES)
     run = BlockRun(warm_copies=WARM_COPIES, copies=COPIES, accesses=accesses, ideals=ideals)

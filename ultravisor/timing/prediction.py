@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import capstone
 
 from ultravisor.errors import ConfigurationError
-from ultravisor.machine.cycle_core import BlockMeter, BlockRun, Ideal
+from ultravisor.machine.cycle_core import BlockMeter, BlockRun
+from ultravisor.machine.interface import TimingIdeal
 
 if TYPE_CHECKING:
     from ultravisor.machine.cycle_core import Step
@@ -24,9 +25,9 @@ STEPS_PER_BYTE = 64
 # A bottleneck is what, left out, makes the block at least so much faster.
 GAIN = 0.02
 NAMES = {
-    Ideal.FRONT_END: "front end",
-    Ideal.PORTS: "ports",
-    Ideal.DEPENDENCIES: "dependencies",
+    TimingIdeal.FRONT_END: "front end",
+    TimingIdeal.PORTS: "ports",
+    TimingIdeal.DEPENDENCIES: "dependencies",
 }
 
 
