@@ -12,6 +12,9 @@
 #include "slots.h"
 
 #define UOP_SOURCE_LIMIT 6u
+#define UOP_FEW_SOURCES 4u      /* are read without a loop, and so are always there */
+#define UOP_FEW_DESTINATIONS 2u /* are written without one */
+#define UOP_PORT_LIMIT 4u
 #define UOP_DESTINATION_LIMIT 4u
 
 enum uop_flag {
@@ -23,6 +26,7 @@ enum uop_flag {
     UOP_FAST_ADDRESS = 1 << 5, /* base + displacement below 2048 */
     UOP_MOVE = 1 << 6,         /* its result is ready with its source */
     UOP_BRANCH = 1 << 7,
+    UOP_ALTERNATES = 1 << 9,   /* takes the loads' ports in turn */
     UOP_LOCKED = 1 << 8,       /* waits for all stores before it; all loads after wait for it */
 };
 
@@ -34,8 +38,11 @@ struct uop {
     uint8_t source_count;
     uint8_t destination_count;
     uint8_t base; /* the slot of a load's base register, or SLOT_NONE */
+    uint8_t port_count;
+    uint8_t port_list[UOP_PORT_LIMIT];
     uint8_t sources[UOP_SOURCE_LIMIT];
     uint8_t destinations[UOP_DESTINATION_LIMIT];
+    uint64_t destination_bits; /* a bit a slot */
 };
 
 enum instruction_flag {
@@ -74,6 +81,8 @@ struct timing_code {
     uint32_t instruction_count;
     uint32_t uop_count;
     uint32_t unknown_count;
+    uint32_t load_count;
+    uint32_t store_count;
     int8_t x87_delta; /* how far the block turns the x87 stack */
     struct instruction *instructions;
     struct uop *uops;

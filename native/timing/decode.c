@@ -351,6 +351,9 @@ static bool append_instruction(struct building *building, const cs_insn *current
         instruction->decoded_uops = 0;
     }
     building->after_fused = fuses;
+    micro_ops_finish(&list, building->decoder->core);
+    code->load_count += instruction->load_count;
+    code->store_count += instruction->store_count;
     memcpy(code->uops + code->uop_count, list.uops, list.count * sizeof *list.uops);
     instruction->uop_count = (uint16_t)list.count;
     code->uop_count += list.count;
@@ -368,6 +371,7 @@ static bool append_undecodable(struct building *building, size_t size_bytes)
     struct operands none = {0};
     struct uop_list list;
     micro_ops_rename_only(&list, &none, false);
+    micro_ops_finish(&list, building->decoder->core);
     code->uops[code->uop_count] = list.uops[0];
     code->instructions[code->instruction_count] =
         (struct instruction){.flags = INSTRUCTION_UNKNOWN,

@@ -220,8 +220,8 @@ static inline uint64_t front_end_fetch(struct timing_core *core,
             front_end_fetch_line(core, address, machine_address);
         }
         front_end_decode(front, parameters, instruction, address);
+        front->decoded[front->instruction_index++ % QUEUE_LIMIT] = front->decode_cycle;
     }
-    front->decoded[front->instruction_index++ % QUEUE_LIMIT] = front->decode_cycle;
     uint64_t available = front->decode_cycle + 1;
     if ((instruction->flags & INSTRUCTION_MICROCODED) != 0) {
         uint64_t cycles = parameters->microcode_switch_cycles +

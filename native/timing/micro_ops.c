@@ -269,3 +269,32 @@ void micro_ops_rename_only(struct uop_list *list, const struct operands *operand
     }
     add_destinations(uop, &operands->destinations);
 }
+
+static void finish_ports(struct uop *uop, const struct timing_parameters *core)
+{
+    for (uint8_t port = 0; port < 16 && uop->port_count < UOP_PORT_LIMIT; port++) {
+        if ((uop->ports >> port & 1) != 0) {
+            uop->port_list[uop->port_count++] = port;
+        }
+    }
+    if (uop->ports == core->load_ports) {
+        uop->flags |= UOP_ALTERNATES;
+    }
+}
+
+void micro_ops_finish(struct uop_list *list, const struct timing_parameters *core)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct uop *uop = &list->uops[i];
+        finish_ports(uop, core);
+        for (uint32_t k = uop->source_count; k < UOP_FEW_SOURCES; k++) {
+            uop->sources[k] = SLOT_READY;
+        }
+        for (uint32_t k = 0; k < uop->destination_count; k++) {
+            uop->destination_bits |= 1ull << uop->destinations[k];
+        }
+        for (uint32_t k = uop->destination_count; k < UOP_FEW_DESTINATIONS; k++) {
+            uop->destinations[k] = SLOT_UNUSED;
+        }
+    }
+}

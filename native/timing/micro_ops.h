@@ -38,6 +38,8 @@ void micro_ops_build(struct uop_list *list, const struct shape *shape);
 /* push, pop, call and return, whose addresses come from the stack engine. */
 void micro_ops_stack(struct uop_list *list, const struct shape *shape, enum stack_use use,
                      bool jumps);
+/* Fills in what execution reads instead of counting and searching. */
+void micro_ops_finish(struct uop_list *list, const struct timing_parameters *core);
 /* Done at rename: sources and destinations say what it copies, if anything. */
 void micro_ops_rename_only(struct uop_list *list, const struct operands *operands, bool copies);
 

@@ -56,9 +56,8 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .load_ports = P(2) | P(3),
         .simple_store_ports = P(2) | P(3) | P(7), /* SOM figure 2-6 */
         .store_ports = P(2) | P(3),
-        .any_integer_ports = P(0) | P(1) | P(5) | P(6),
+        .synchronize = {.port_count = 4, .port_list = {0, 1, 5, 6}}, /* INFO */
         .branch_ports = P(6),
-        .slow_lea_ports = P(1),
         .forward_cycles = 4,          /* FOG 11.14: 4 to 5 */
         .blocked_forward_cycles = 11, /* FOG 11.14 */
         .split_cycles = 5,            /* FOG 11.13 [A] */
@@ -91,9 +90,8 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .load_ports = P(2) | P(3),
         .simple_store_ports = P(2) | P(3) | P(7), /* SOM figure E-1 */
         .store_ports = P(2) | P(3),
-        .any_integer_ports = P(0) | P(1) | P(5) | P(6),
+        .synchronize = {.port_count = 4, .port_list = {0, 1, 5, 6}}, /* INFO */
         .branch_ports = P(6),
-        .slow_lea_ports = P(1),
         .forward_cycles = 5,          /* FOG 10.12 */
         .blocked_forward_cycles = 12, /* FOG 10.12 */
         .split_cycles = 5,            /* FOG 10.12 [A] */
@@ -125,9 +123,8 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .load_ports = P(2) | P(3),
         .simple_store_ports = P(2) | P(3), /* SOM figure E-2 */
         .store_ports = P(2) | P(3),
-        .any_integer_ports = P(0) | P(1) | P(5),
+        .synchronize = {.port_count = 3, .port_list = {0, 1, 5}}, /* INFO */
         .branch_ports = P(5),
-        .slow_lea_ports = P(1),
         .forward_cycles = 5,          /* FOG 9.14 */
         .blocked_forward_cycles = 12, /* FOG 9.14 */
         .split_cycles = 5,            /* FOG 9.14 [A] */

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "code.h"
+
 struct cache_parameters {
     uint32_t sets; /* a power of two */
     uint8_t ways;
@@ -58,9 +60,8 @@ struct timing_parameters {
     uint16_t load_ports;
     uint16_t simple_store_ports; /* address without an index */
     uint16_t store_ports;
-    uint16_t any_integer_ports;
+    struct uop synchronize; /* what the stack engine inserts; only its ports matter */
     uint16_t branch_ports;
-    uint16_t slow_lea_ports;
 
     /* The first level of data. */
     uint8_t load_cycles; /* any address, general register */

@@ -22,7 +22,12 @@
 struct run {
     const struct timing_outcome *outcome;
     uint32_t access; /* the next one */
-    bool missed;     /* the micro-ops of this slot waited for memory */
+    /* Of the issue slot that is open: */
+    uint32_t slot;
+    uint32_t flags;
+    uint32_t recorded;
+    uint64_t done;
+    bool missed; /* it waited for memory */
 };
 
 /* Of the cycles since the last retirement, one retires; the others wait for a reason. */
@@ -106,23 +111,26 @@ static inline uint64_t queue_room(const struct timing_core *core, uint32_t flags
     return available;
 }
 
-static inline uint64_t sources_ready(const struct timing_core *core, const struct uop *uop)
+static inline uint64_t sources_ready(const struct core_state *state, const struct uop *uop)
 {
-    uint64_t ready = 0;
-    for (uint32_t i = 0; i < uop->source_count; i++) {
-        ready = later(ready, core->state.ready[uop->sources[i]]);
+    const uint64_t *ready = state->ready;
+    uint64_t first = later(ready[uop->sources[0]], ready[uop->sources[1]]);
+    uint64_t latest = later(first, later(ready[uop->sources[2]], ready[uop->sources[3]]));
+    for (uint32_t i = UOP_FEW_SOURCES; i < uop->source_count; i++) {
+        latest = later(latest, ready[uop->sources[i]]);
     }
-    return ready;
+    return latest;
 }
 
 static inline void publish(struct core_state *state, const struct uop *uop, uint64_t ready,
                            bool loaded)
 {
-    for (uint32_t i = 0; i < uop->destination_count; i++) {
-        uint64_t bit = 1ull << uop->destinations[i];
+    state->ready[uop->destinations[0]] = ready;
+    state->ready[uop->destinations[1]] = ready;
+    for (uint32_t i = UOP_FEW_DESTINATIONS; i < uop->destination_count; i++) {
         state->ready[uop->destinations[i]] = ready;
-        state->loaded = loaded ? state->loaded | bit : state->loaded & ~bit;
     }
+    state->loaded = (state->loaded & ~uop->destination_bits) | (loaded ? uop->destination_bits : 0);
 }
 
 static void record(struct timing_core *core, uint32_t port, uint64_t dispatch, uint64_t done)
@@ -210,7 +218,7 @@ static inline uint64_t rename_only(struct timing_core *core, const struct uop *u
 {
     struct core_state *state = &core->state;
     bool loaded = (uop->flags & UOP_MOVE) != 0 && (state->loaded >> uop->sources[0] & 1) != 0;
-    publish(state, uop, sources_ready(core, uop), loaded);
+    publish(state, uop, sources_ready(state, uop), loaded);
     if (core->recording.steps != NULL) {
         record(core, NO_PORT, state->scheduler.cycle, state->scheduler.cycle);
     }
@@ -218,8 +226,7 @@ static inline uint64_t rename_only(struct timing_core *core, const struct uop *u
 }
 
 /* Returns the cycle in which the micro-op is done. */
-static inline uint64_t execute(struct timing_core *core, struct run *run, const struct uop *uop,
-                               uint32_t slot)
+static inline uint64_t execute(struct timing_core *core, struct run *run, const struct uop *uop)
 {
     const struct timing_parameters *parameters = core->parameters;
     struct scheduler *scheduler = &core->state.scheduler;
@@ -227,8 +234,9 @@ static inline uint64_t execute(struct timing_core *core, struct run *run, const 
     if ((flags & UOP_NOT_EXECUTED) != 0) {
         return rename_only(core, uop);
     }
-    uint64_t ready = (core->ideals & TIMING_IDEAL_DEPENDENCIES) != 0 ? 0 : sources_ready(core, uop);
-    uint32_t port = scheduler_choose(scheduler, parameters, uop->ports, slot);
+    uint64_t ready =
+        (core->ideals & TIMING_IDEAL_DEPENDENCIES) != 0 ? 0 : sources_ready(&core->state, uop);
+    uint32_t port = scheduler_choose(scheduler, uop, run->slot);
     uint64_t earliest = later(ready, scheduler->cycle + parameters->issue_to_dispatch_cycles);
     if ((flags & UOP_LOAD) != 0) {
         earliest = load_earliest(core, uop, earliest);
@@ -264,16 +272,15 @@ static inline uint64_t execute(struct timing_core *core, struct run *run, const 
 /* The stack engine's offset is added to the register: one micro-op more. FOG 9.8 */
 static void synchronize_stack(struct timing_core *core, uint64_t available)
 {
-    const struct uop synchronize = {.ports = core->parameters->any_integer_ports,
-                                    .latency_cycles = 1,
-                                    .source_count = 1,
-                                    .destination_count = 1,
-                                    .base = SLOT_NONE,
-                                    .sources = {SLOT_STACK_POINTER},
-                                    .destinations = {SLOT_STACK_POINTER}};
-    struct run none = {0};
+    struct core_state *state = &core->state;
+    struct scheduler *scheduler = &state->scheduler;
     uint32_t slot = claim_slot(core, available);
-    (void)retire(core, execute(core, &none, &synchronize, slot), false);
+    uint32_t port = scheduler_choose(scheduler, &core->parameters->synchronize, slot);
+    uint64_t earliest = later(state->ready[SLOT_STACK_POINTER],
+                              scheduler->cycle + core->parameters->issue_to_dispatch_cycles);
+    uint64_t done = scheduler_execute(scheduler, port, earliest) + 1;
+    state->ready[SLOT_STACK_POINTER] = done;
+    (void)retire(core, done, false);
 }
 
 static inline void track_stack(struct timing_core *core, const struct instruction *instruction,
@@ -291,17 +298,30 @@ static inline void track_stack(struct timing_core *core, const struct instructio
     }
 }
 
-static inline void leave_queues(struct timing_core *core, uint32_t flags, uint64_t retired)
+/* What shares an issue slot retires together. */
+static inline void close_slot(struct timing_core *core, struct run *run)
 {
     struct store_queue *queue = &core->state.stores;
-    if ((flags & UOP_LOAD) != 0) {
+    uint64_t retired = retire(core, run->done + 1, run->missed);
+    if ((run->flags & UOP_LOAD) != 0) {
         queue->load_released[queue->load_index++ % LOAD_LIMIT] = retired;
-        core_count_event(core, TIMING_EVENT_LOAD);
     }
-    if ((flags & UOP_STORE_DATA) != 0) {
+    if ((run->flags & UOP_STORE_DATA) != 0) {
         store_queue_retire(core, retired);
-        core_count_event(core, TIMING_EVENT_STORE);
     }
+    if (core->recording.steps != NULL) {
+        record_retirement(core, run->recorded, retired);
+    }
+}
+
+static inline void open_slot(struct timing_core *core, struct run *run, const struct uop *uop,
+                             uint64_t available)
+{
+    run->missed = false;
+    run->flags = 0;
+    run->done = 0;
+    run->recorded = core->recording.count;
+    run->slot = claim_slot(core, queue_room(core, uop->flags, available));
 }
 
 /* Issues, executes and retires the micro-ops of one instruction. */
@@ -311,22 +331,19 @@ static inline void run_uops(struct timing_core *core, struct run *run,
 {
     const struct uop *uop = code->uops + instruction->first_uop;
     const struct uop *end = uop + instruction->uop_count;
-    while (uop < end) {
-        bool pair = uop + 1 < end && (uop[1].flags & UOP_FUSED) != 0;
-        uint32_t flags = uop->flags | (pair ? uop[1].flags : 0u);
-        uint32_t recorded = core->recording.count;
-        run->missed = false;
-        uint32_t slot = claim_slot(core, queue_room(core, flags, available));
-        uint64_t done = execute(core, run, uop, slot);
-        if (pair) {
-            done = later(done, execute(core, run, uop + 1, slot));
+    for (const struct uop *first = uop; uop < end; uop++) {
+        if ((uop->flags & UOP_FUSED) == 0) {
+            if (uop != first) {
+                close_slot(core, run);
+            }
+            open_slot(core, run, uop, available);
         }
-        uint64_t retired = retire(core, done + 1, run->missed);
-        record_retirement(core, recorded, retired);
-        if ((flags & (UOP_LOAD | UOP_STORE_DATA)) != 0) {
-            leave_queues(core, flags, retired);
-        }
-        uop += 1 + pair;
+        uint64_t done = execute(core, run, uop);
+        run->done = later(run->done, done);
+        run->flags |= uop->flags;
+    }
+    if (instruction->uop_count != 0) {
+        close_slot(core, run);
     }
 }
 
@@ -424,12 +441,18 @@ static void count_block(struct timing_core *core, const struct timing_code *code
     struct timing_statistics *statistics = &core->state.contexts[core->state.context];
     statistics->events[TIMING_EVENT_INSTRUCTION] += instructions;
     statistics->events[TIMING_EVENT_UOP] += core->state.reorder.index - first_slot;
-    if (code->unknown_count == 0) {
+    if (instructions == code->instruction_count) {
+        statistics->events[TIMING_EVENT_UNKNOWN_INSTRUCTION] += code->unknown_count;
+        statistics->events[TIMING_EVENT_LOAD] += code->load_count;
+        statistics->events[TIMING_EVENT_STORE] += code->store_count;
         return;
     }
     for (uint32_t i = 0; i < instructions; i++) {
-        bool unknown = (code->instructions[i].flags & INSTRUCTION_UNKNOWN) != 0;
-        statistics->events[TIMING_EVENT_UNKNOWN_INSTRUCTION] += unknown;
+        const struct instruction *instruction = &code->instructions[i];
+        statistics->events[TIMING_EVENT_UNKNOWN_INSTRUCTION] +=
+            (instruction->flags & INSTRUCTION_UNKNOWN) != 0;
+        statistics->events[TIMING_EVENT_LOAD] += instruction->load_count;
+        statistics->events[TIMING_EVENT_STORE] += instruction->store_count;
     }
 }
 

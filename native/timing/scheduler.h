@@ -45,42 +45,44 @@ static inline void scheduler_advance(struct scheduler *scheduler, uint64_t cycle
     scheduler->at_start = scheduler->pending;
 }
 
-static inline uint32_t port_pending(uint64_t lanes, uint32_t port)
+/* Orders ports: fewer micro-ops first, of equals the higher number. */
+static inline uint32_t port_key(uint64_t lanes, uint32_t port)
 {
-    return (uint32_t)(lanes >> 8 * port & 0xff);
+    return (uint32_t)(lanes >> 8 * port & 0xff) << 3 | (7 - port);
 }
 
-/* The emptiest port in even slots, the next in odd ones; of equals the higher number. */
-static inline uint32_t scheduler_choose(struct scheduler *scheduler,
-                                        const struct timing_parameters *core, uint32_t ports,
+static inline uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint32_t greater(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The emptiest port in even slots, the next in odd ones. */
+static inline uint32_t scheduler_choose(struct scheduler *scheduler, const struct uop *uop,
                                         uint32_t slot)
 {
-    if ((ports & (ports - 1)) == 0) {
-        return (uint32_t)__builtin_ctz(ports);
-    }
-    if (ports == core->load_ports) {
+    if ((uop->flags & UOP_ALTERNATES) != 0) {
         scheduler->next_load_port ^= 1;
-        return 2 + scheduler->next_load_port;
+        return uop->port_list[scheduler->next_load_port];
     }
-    uint32_t best = 0;
-    uint32_t best_pending = 1u << 16;
-    uint32_t second = 0;
-    uint32_t second_pending = 1u << 16;
-    for (uint32_t left = ports; left != 0;) {
-        uint32_t port = 31u - (uint32_t)__builtin_clz(left);
-        left &= ~(1u << port);
-        uint32_t pending = port_pending(scheduler->at_start, port);
-        if (pending < best_pending) {
-            second = best;
-            second_pending = best_pending;
-            best = port;
-            best_pending = pending;
-        } else if (pending < second_pending) {
-            second = port;
-            second_pending = pending;
-        }
+    if (uop->port_count < 2) {
+        return uop->port_list[0];
     }
-    return (slot & 1) == 0 || second_pending >= best_pending + PORT_BALANCE ? best : second;
+    uint32_t first = port_key(scheduler->at_start, uop->port_list[0]);
+    uint32_t other = port_key(scheduler->at_start, uop->port_list[1]);
+    uint32_t best = smaller(first, other);
+    uint32_t second = greater(first, other);
+    for (uint32_t i = 2; i < uop->port_count; i++) {
+        uint32_t key = port_key(scheduler->at_start, uop->port_list[i]);
+        second = smaller(second, greater(best, key));
+        best = smaller(best, key);
+    }
+    bool even = (slot & 1) == 0 || (second >> 3) >= (best >> 3) + PORT_BALANCE;
+    return 7 - ((even ? best : second) & 7);
 }
 
 /* The first cycle from `earliest` on in which the port is free; it is taken. */

@@ -20,6 +20,8 @@ enum slot {
     SLOT_SYSTEM = 52, /* segment, control and descriptor registers */
     SLOT_DIRECTION = 53,
     SLOT_TEMPORARY = 54,
+    SLOT_READY = 62, /* never written: stands for a source that there is not */
+    SLOT_UNUSED = 63, /* never read: stands for a destination that there is not */
     SLOT_COUNT = 64,
     SLOT_NONE = 255,
 };
