@@ -248,6 +248,20 @@ uint32_t timing_code_instruction_count(const struct timing_code *code);
 /* Instructions timed by the default, for want of an entry. */
 uint32_t timing_code_unknown_count(const struct timing_code *code);
 
+/* What an instruction waits for and what it makes, as bits of enum slot in native/timing. */
+void timing_code_effects(const struct timing_code *code, uint32_t instruction, uint64_t *sources,
+                         uint64_t *destinations);
+
+/* The rows of tables/system.inc: 0, or 1 and the row. */
+struct timing_cost {
+    const char *name;
+    const char *source;
+    uint32_t cycles;
+    uint32_t assumed; /* 1: a parameter for want of a measurement */
+};
+int timing_cost_row(const struct timing_parameters *parameters, uint32_t row,
+                    struct timing_cost *cost);
+
 /* One access of a block, in program order: an instruction's loads before its stores. */
 struct timing_access {
     uint64_t address;         /* virtual */

@@ -112,6 +112,7 @@ uint64_t timing_transition(struct timing_core *core, uint32_t transition, uint64
         return drain(core, value, TIMING_CAUSE_TRANSITION);
     case TIMING_TRANSITION_ADDRESS_SPACE:
         core->state.space = value & 0xff;
+        core->state.front.line = 0;
         return 0;
     case TIMING_TRANSITION_FLUSH_SPACE:
         hierarchy_flush_space(core, value);

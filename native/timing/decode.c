@@ -88,6 +88,28 @@ uint32_t timing_code_unknown_count(const struct timing_code *code)
     return code->unknown_count;
 }
 
+void timing_code_effects(const struct timing_code *code, uint32_t instruction, uint64_t *sources,
+                         uint64_t *destinations)
+{
+    const uint64_t temporaries = ~0ull << SLOT_TEMPORARY;
+    const struct instruction *row = &code->instructions[instruction];
+    *sources = 0;
+    *destinations = 0;
+    for (uint32_t i = 0; i < row->uop_count; i++) {
+        const struct uop *uop = &code->uops[row->first_uop + i];
+        for (uint32_t k = 0; k < uop->source_count; k++) {
+            *sources |= 1ull << uop->sources[k];
+        }
+        *destinations |= uop->destination_bits;
+    }
+    if ((row->flags & INSTRUCTION_STACK) != 0) {
+        *sources |= 1ull << SLOT_STACK_POINTER;
+        *destinations |= 1ull << SLOT_STACK_POINTER;
+    }
+    *sources &= ~temporaries;
+    *destinations &= ~temporaries;
+}
+
 static bool grow(struct building *building)
 {
     struct timing_code *code = building->code;
@@ -111,6 +133,13 @@ static bool grow(struct building *building)
     return true;
 }
 
+/* LLVM's way to say that it does not know: one micro-op anywhere, of 100 cycles. */
+static bool is_placeholder(const struct form_class *class)
+{
+    return class->latency_cycles == 100 && class->groups[0].count == 1 &&
+           class->groups[1].count == 0;
+}
+
 static const struct form_class *find_class(const struct building *building,
                                            const struct encoding *encoding,
                                            const struct operands *operands, const cs_insn *current,
@@ -122,7 +151,8 @@ static const struct form_class *find_class(const struct building *building,
     }
     const struct form_class *class = fact_find(encoding, core->column);
     if (class == NULL) {
-        class = form_find(encoding, core->column);
+        class = form_find(encoding, (uint8_t)core->column);
+        class = class != NULL && is_placeholder(class) ? NULL : class;
     }
     if (class != NULL) {
         return class;

@@ -21,6 +21,19 @@ static inline void front_end_next_decode(struct front_end *front, uint64_t cycle
     front->decoded_uops = 0;
 }
 
+/* Not 0, and different in every address space. */
+static inline uint64_t window_of(const struct timing_core *core, uint64_t address)
+{
+    return (address >> WINDOW_BITS << 8 | core->state.space) + 1;
+}
+
+static inline struct cache_entry *window_set(struct front_end *front,
+                                             const struct timing_parameters *core, uint64_t window)
+{
+    uint64_t set = (window - 1) >> 8 & (core->uop_cache_sets - 1u);
+    return &front->uop_cache[set * core->uop_cache_ways];
+}
+
 /* What the decoders made of a window goes into the micro-op cache. */
 static inline void front_end_keep_window(struct front_end *front,
                                          const struct timing_parameters *core)
@@ -30,8 +43,7 @@ static inline void front_end_keep_window(struct front_end *front,
     if (front->window == 0 || lines == 0 || lines > WINDOW_LINES_LIMIT) {
         return;
     }
-    struct cache_entry *set =
-        &front->uop_cache[(front->window & (core->uop_cache_sets - 1u)) * core->uop_cache_ways];
+    struct cache_entry *set = window_set(front, core, front->window);
     for (uint32_t line = 0; line < lines; line++) {
         uint64_t tag = front->window * 4 + line;
         if (cache_find(set, core->uop_cache_ways, tag) == NULL) {
@@ -44,8 +56,7 @@ static inline void front_end_keep_window(struct front_end *front,
 static inline bool front_end_has_window(struct front_end *front,
                                         const struct timing_parameters *core, uint64_t window)
 {
-    struct cache_entry *set =
-        &front->uop_cache[(window & (core->uop_cache_sets - 1u)) * core->uop_cache_ways];
+    struct cache_entry *set = window_set(front, core, window);
     const struct cache_entry *first = cache_find(set, core->uop_cache_ways, window * 4);
     if (first == NULL) {
         return false;
@@ -209,7 +220,7 @@ static inline uint64_t front_end_fetch(struct timing_core *core,
     const struct timing_parameters *parameters = core->parameters;
     struct front_end *front = &core->state.front;
     uint32_t uops = instruction->decoded_uops;
-    uint64_t window = (address >> WINDOW_BITS) + 1;
+    uint64_t window = window_of(core, address);
     if (window != front->window) {
         front_end_enter_window(core, window, address);
     }

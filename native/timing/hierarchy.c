@@ -113,7 +113,7 @@ static uint64_t fetch_second(struct timing_core *core, uint64_t line, uint64_t c
     return arrives;
 }
 
-/* The figures of the levels are from a load's start to its result; the fill is that much less. */
+/* The figures of the levels are of dependent loads, start to result; the fill is that much less. */
 uint64_t hierarchy_fill(struct timing_core *core, uint64_t line, uint64_t cycle, bool is_write)
 {
     struct memory_state *memory = &core->state.memory;
@@ -123,7 +123,7 @@ uint64_t hierarchy_fill(struct timing_core *core, uint64_t line, uint64_t cycle,
     uint64_t start = *buffer > cycle ? *buffer : cycle;
     bool exclusive = true;
     uint64_t arrives = fetch_second(core, line, start, is_write, &exclusive);
-    arrives -= parameters->data_cache.cycles;
+    arrives -= parameters->fast_load_cycles;
     *buffer = arrives;
     (void)cache_insert(data_set(core, line), parameters->data_cache.ways, line + 1,
                        arrives << 1 | exclusive);
@@ -154,7 +154,7 @@ uint64_t hierarchy_fill_code(struct timing_core *core, uint64_t line, uint64_t c
     bool exclusive = true;
     uint64_t arrives = fetch_second(core, line, cycle, false, &exclusive);
     (void)cache_insert(set, cache->ways, line + 1, 0);
-    return arrives - core->parameters->data_cache.cycles;
+    return arrives - core->parameters->fast_load_cycles;
 }
 
 /* One or two entries: a cache of the upper levels holds which regions were walked lately. */

@@ -16,8 +16,8 @@
 #include "store_queue.h"
 #include "system.h"
 
-/* Cycles from an issue to the retirement of what had nothing to wait for. */
-#define STRAIGHT_CYCLES 8u
+/* A copy of the pipeline for runs that leave nothing out and record nothing: half the checks. */
+#define STAGE static inline __attribute__((always_inline))
 
 struct run {
     const struct timing_outcome *outcome;
@@ -30,26 +30,28 @@ struct run {
     bool missed; /* it waited for memory */
 };
 
-/* Of the cycles since the last retirement, one retires; the others wait for a reason. */
-static void attribute(struct timing_core *core, uint64_t gap, uint64_t retired, bool missed)
+/*
+ * Of the cycles since the last retirement, one retires. Those before this slot's issue passed
+ * with an empty window: nothing came from the front end. Of those after it, what follows such
+ * a gap is the pipeline filling again; otherwise something older than the front end was slow.
+ */
+static void attribute(struct timing_core *core, uint64_t gap, bool missed)
 {
     struct core_state *state = &core->state;
-    struct timing_statistics *statistics = &state->contexts[state->context];
-    statistics->cycles[TIMING_CAUSE_RETIRING]++;
+    uint64_t *cycles = state->contexts[state->context].cycles;
+    cycles[TIMING_CAUSE_RETIRING]++;
     if (gap == 1) {
         return;
     }
-    enum timing_cause cause = TIMING_CAUSE_CORE;
-    bool straight = retired <= state->scheduler.cycle + STRAIGHT_CYCLES;
-    if (state->resume_cause != 0 && straight) {
-        cause = (enum timing_cause)state->resume_cause;
-    } else if (missed) {
-        cause = TIMING_CAUSE_MEMORY;
-    } else if (straight) {
-        cause = TIMING_CAUSE_FRONT_END;
-    }
-    statistics->cycles[cause] += gap - 1;
-    if (state->scheduler.cycle >= state->resume_cycle) {
+    uint64_t issue = state->scheduler.cycle;
+    uint64_t previous = state->reorder.retire_cycle;
+    uint64_t empty = issue > previous ? issue - previous : 0;
+    empty = empty < gap - 1 ? empty : gap - 1;
+    uint32_t cause = state->resume_cause != 0 ? state->resume_cause : TIMING_CAUSE_FRONT_END;
+    cycles[cause] += empty;
+    uint32_t refill = empty > 0 ? cause : TIMING_CAUSE_CORE;
+    cycles[missed ? TIMING_CAUSE_MEMORY : refill] += gap - 1 - empty;
+    if (issue >= state->resume_cycle) {
         state->resume_cause = 0;
     }
 }
@@ -59,11 +61,11 @@ static inline uint64_t retire(struct timing_core *core, uint64_t complete, bool 
 {
     struct reorder *reorder = &core->state.reorder;
     if (complete > reorder->retire_cycle) {
-        attribute(core, complete - reorder->retire_cycle, complete, missed);
+        attribute(core, complete - reorder->retire_cycle, missed);
         reorder->retire_cycle = complete;
         reorder->retired_in_cycle = 0;
     } else if (reorder->retired_in_cycle == core->parameters->retire_width) {
-        attribute(core, 1, 0, false);
+        attribute(core, 1, false);
         reorder->retire_cycle++;
         reorder->retired_in_cycle = 0;
     }
@@ -214,28 +216,28 @@ static inline uint64_t load_earliest(const struct timing_core *core, const struc
 }
 
 /* Done at rename: nothing to execute, and a copy is ready when its source is. */
-static inline uint64_t rename_only(struct timing_core *core, const struct uop *uop)
+STAGE uint64_t rename_only(struct timing_core *core, const struct uop *uop, bool plain)
 {
     struct core_state *state = &core->state;
     bool loaded = (uop->flags & UOP_MOVE) != 0 && (state->loaded >> uop->sources[0] & 1) != 0;
     publish(state, uop, sources_ready(state, uop), loaded);
-    if (core->recording.steps != NULL) {
+    if (!plain && core->recording.steps != NULL) {
         record(core, NO_PORT, state->scheduler.cycle, state->scheduler.cycle);
     }
     return state->scheduler.cycle;
 }
 
 /* Returns the cycle in which the micro-op is done. */
-static inline uint64_t execute(struct timing_core *core, struct run *run, const struct uop *uop)
+STAGE uint64_t execute(struct timing_core *core, struct run *run, const struct uop *uop, bool plain)
 {
     const struct timing_parameters *parameters = core->parameters;
     struct scheduler *scheduler = &core->state.scheduler;
     uint32_t flags = uop->flags;
     if ((flags & UOP_NOT_EXECUTED) != 0) {
-        return rename_only(core, uop);
+        return rename_only(core, uop, plain);
     }
-    uint64_t ready =
-        (core->ideals & TIMING_IDEAL_DEPENDENCIES) != 0 ? 0 : sources_ready(&core->state, uop);
+    bool waits = plain || (core->ideals & TIMING_IDEAL_DEPENDENCIES) == 0;
+    uint64_t ready = waits ? sources_ready(&core->state, uop) : 0;
     uint32_t port = scheduler_choose(scheduler, uop, run->slot);
     uint64_t earliest = later(ready, scheduler->cycle + parameters->issue_to_dispatch_cycles);
     if ((flags & UOP_LOAD) != 0) {
@@ -244,9 +246,8 @@ static inline uint64_t execute(struct timing_core *core, struct run *run, const 
     if (uop->divider_cycles != 0) {
         earliest = later(earliest, scheduler->divider_free);
     }
-    uint64_t dispatch = (core->ideals & TIMING_IDEAL_PORTS) != 0
-                            ? earliest
-                            : scheduler_execute(scheduler, port, earliest);
+    bool competes = plain || (core->ideals & TIMING_IDEAL_PORTS) == 0;
+    uint64_t dispatch = competes ? scheduler_execute(scheduler, port, earliest) : earliest;
     if (uop->divider_cycles != 0) {
         scheduler->divider_free = dispatch + uop->divider_cycles;
     }
@@ -263,7 +264,7 @@ static inline uint64_t execute(struct timing_core *core, struct run *run, const 
         }
     }
     publish(&core->state, uop, done, is_load);
-    if (core->recording.steps != NULL) {
+    if (!plain && core->recording.steps != NULL) {
         record(core, port, dispatch, done);
     }
     return done;
@@ -299,7 +300,7 @@ static inline void track_stack(struct timing_core *core, const struct instructio
 }
 
 /* What shares an issue slot retires together. */
-static inline void close_slot(struct timing_core *core, struct run *run)
+STAGE void close_slot(struct timing_core *core, struct run *run, bool plain)
 {
     struct store_queue *queue = &core->state.stores;
     uint64_t retired = retire(core, run->done + 1, run->missed);
@@ -309,7 +310,7 @@ static inline void close_slot(struct timing_core *core, struct run *run)
     if ((run->flags & UOP_STORE_DATA) != 0) {
         store_queue_retire(core, retired);
     }
-    if (core->recording.steps != NULL) {
+    if (!plain && core->recording.steps != NULL) {
         record_retirement(core, run->recorded, retired);
     }
 }
@@ -325,25 +326,24 @@ static inline void open_slot(struct timing_core *core, struct run *run, const st
 }
 
 /* Issues, executes and retires the micro-ops of one instruction. */
-static inline void run_uops(struct timing_core *core, struct run *run,
-                            const struct timing_code *code, const struct instruction *instruction,
-                            uint64_t available)
+STAGE void run_uops(struct timing_core *core, struct run *run, const struct timing_code *code,
+                    const struct instruction *instruction, uint64_t available, bool plain)
 {
     const struct uop *uop = code->uops + instruction->first_uop;
     const struct uop *end = uop + instruction->uop_count;
     for (const struct uop *first = uop; uop < end; uop++) {
         if ((uop->flags & UOP_FUSED) == 0) {
             if (uop != first) {
-                close_slot(core, run);
+                close_slot(core, run, plain);
             }
             open_slot(core, run, uop, available);
         }
-        uint64_t done = execute(core, run, uop);
+        uint64_t done = execute(core, run, uop, plain);
         run->done = later(run->done, done);
         run->flags |= uop->flags;
     }
     if (instruction->uop_count != 0) {
-        close_slot(core, run);
+        close_slot(core, run, plain);
     }
 }
 
@@ -414,15 +414,16 @@ static void run_branch(struct timing_core *core, const struct instruction *instr
     }
 }
 
-static inline void run_instruction(struct timing_core *core, struct run *run,
-                                   const struct timing_code *code,
-                                   const struct instruction *instruction, uint64_t offset)
+STAGE void run_instruction(struct timing_core *core, struct run *run,
+                           const struct timing_code *code, const struct instruction *instruction,
+                           uint64_t offset, bool plain)
 {
     const struct timing_outcome *outcome = run->outcome;
-    uint64_t available = (core->ideals & TIMING_IDEAL_FRONT_END) != 0
-                             ? 0
-                             : front_end_fetch(core, instruction, outcome->address + offset,
-                                               outcome->machine_address + offset);
+    uint64_t available = 0;
+    if (plain || (core->ideals & TIMING_IDEAL_FRONT_END) == 0) {
+        available = front_end_fetch(core, instruction, outcome->address + offset,
+                                    outcome->machine_address + offset);
+    }
     if ((instruction->flags &
          (INSTRUCTION_STACK | INSTRUCTION_STACK_READ | INSTRUCTION_STACK_WRITE)) != 0) {
         track_stack(core, instruction, available);
@@ -430,7 +431,7 @@ static inline void run_instruction(struct timing_core *core, struct run *run,
     if (instruction->system != 0) {
         run_system(core, instruction, available);
     }
-    run_uops(core, run, code, instruction, available);
+    run_uops(core, run, code, instruction, available, plain);
     front_end_note_issue(&core->state.front, core->state.scheduler.cycle,
                          instruction->decoded_uops);
 }
@@ -456,29 +457,43 @@ static void count_block(struct timing_core *core, const struct timing_code *code
     }
 }
 
+/* Returns how many bytes of code the executed instructions take. */
+STAGE uint64_t run_instructions(struct timing_core *core, struct run *run,
+                                const struct timing_code *code, bool plain)
+{
+    uint64_t offset = 0;
+    const struct instruction *instruction = code->instructions;
+    const struct instruction *end = instruction + run->outcome->executed_count;
+    for (; instruction < end; instruction++) {
+        run_instruction(core, run, code, instruction, offset, plain);
+        offset += instruction->size_bytes;
+        if (!plain) {
+            core->recording.instruction++;
+        }
+    }
+    return offset;
+}
+
 uint64_t timing_execute(struct timing_core *core, const struct timing_code *code,
                         const struct timing_outcome *outcome)
 {
     struct core_state *state = &core->state;
     uint64_t before = state->reorder.retire_cycle;
     uint32_t first_slot = state->reorder.index;
-    uint64_t offset = 0;
+    uint32_t executed = outcome->executed_count;
     struct run run = {.outcome = outcome};
-    const struct instruction *instruction = code->instructions;
-    const struct instruction *end = instruction + outcome->executed_count;
     if (outcome->address != state->front.next_address) {
         front_end_redirect(core, outcome->address, state->resume_cycle);
     }
-    for (; instruction < end; instruction++) {
-        run_instruction(core, &run, code, instruction, offset);
-        offset += instruction->size_bytes;
-        core->recording.instruction++;
+    bool plain = core->ideals == 0 && core->recording.steps == NULL;
+    uint64_t size_bytes = plain ? run_instructions(core, &run, code, true)
+                                : run_instructions(core, &run, code, false);
+    const struct instruction *last = code->instructions + executed - 1;
+    state->front.next_address = outcome->address + size_bytes;
+    if (executed == code->instruction_count && executed > 0 &&
+        (last->flags & (INSTRUCTION_JUMP | INSTRUCTION_CONDITIONAL)) != 0) {
+        run_branch(core, last, outcome, outcome->address + size_bytes);
     }
-    state->front.next_address = outcome->address + offset;
-    if (outcome->executed_count == code->instruction_count && outcome->executed_count > 0 &&
-        (end[-1].flags & (INSTRUCTION_JUMP | INSTRUCTION_CONDITIONAL)) != 0) {
-        run_branch(core, end - 1, outcome, outcome->address + offset);
-    }
-    count_block(core, code, outcome->executed_count, first_slot);
+    count_block(core, code, executed, first_slot);
     return state->reorder.retire_cycle - before;
 }

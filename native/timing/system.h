@@ -12,6 +12,7 @@
 #include "code.h"
 #include "form.h"
 #include "parameters.h"
+#include "timing.h"
 
 enum system_effect {
     SYSTEM_DRAINS = 1 << 0,        /* begins when all before it has retired */

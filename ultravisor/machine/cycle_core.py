@@ -11,15 +11,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ultravisor.errors import NotFoundError
+from ultravisor.machine.interface import TimingCause, TimingEvent
 from ultravisor.machine.native import check, ffi, lib
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ultravisor.machine._native import CData
-    from ultravisor.machine.interface import TimingIdeal
+    from ultravisor.machine.interface import TimingIdeal, TimingTransition
 
-__all__ = ["CORES", "Access", "BlockMeter", "BlockRun", "Measurement", "Step"]
+__all__ = [
+    "CORES",
+    "VALIDATED",
+    "Access",
+    "BlockMeter",
+    "BlockRun",
+    "Code",
+    "Core",
+    "Cost",
+    "Measurement",
+    "SharedCache",
+    "Statistics",
+    "Step",
+    "costs",
+]
 
 # In the order in which docs/accuracy.md shows them.
 CORES = ("skylake", "haswell", "ivybridge")
@@ -142,3 +157,131 @@ def _step(step: CData) -> Step:
         done=step.done,
         retire=step.retire,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A row of the hand-kept table of costs."""
+
+    name: str
+    cycles: int
+    assumed: bool
+    source: str
+
+
+def costs(core: str) -> tuple[Cost, ...]:
+    """Return every instruction that costs cycles instead of ports, with its source."""
+    parameters = core_parameters(core)
+    row = ffi.new("struct timing_cost *")
+    found: list[Cost] = []
+    while lib.timing_cost_row(parameters, len(found), row):
+        name, source = ffi.string(row.name).decode(), ffi.string(row.source).decode()
+        found.append(Cost(name, row.cycles, bool(row.assumed), source))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """A context's cycles by cause and its events."""
+
+    cycles: dict[TimingCause, int]
+    events: dict[TimingEvent, int]
+
+
+class Code:
+    """A decoded block."""
+
+    def __init__(self, decoder: CData, code: bytes, address: int, width_bits: int) -> None:
+        self.address = address
+        self.size_bytes = len(code)
+        decoded = lib.timing_decode(
+            decoder, ffi.from_buffer("uint8_t[]", code), len(code), address, width_bits
+        )
+        self.handle = ffi.gc(decoded, lib.timing_code_free)
+        self.instruction_count: int = lib.timing_code_instruction_count(self.handle)
+        self.unknown_count: int = lib.timing_code_unknown_count(self.handle)
+
+    def effects(self, instruction: int) -> tuple[int, int]:
+        """Return what an instruction waits for and what it makes, as bits."""
+        sources, destinations = ffi.new("uint64_t *"), ffi.new("uint64_t *")
+        lib.timing_code_effects(self.handle, instruction, sources, destinations)
+        return sources[0], destinations[0]
+
+
+class SharedCache:
+    """The last cache of a host; cores that share it are given it when they are made."""
+
+    def __init__(self, core: str) -> None:
+        self.handle = ffi.gc(lib.timing_shared_open(core_parameters(core)), lib.timing_shared_close)
+
+
+class Core:
+    """One physical processor's timing, driven block by block."""
+
+    def __init__(self, core: str, shared: SharedCache | None = None) -> None:
+        parameters = core_parameters(core)
+        # Kept alive: the core reaches into it.
+        self._shared = shared
+        self._decoder = ffi.gc(lib.timing_decoder_open(parameters), lib.timing_decoder_close)
+        self._core = ffi.gc(lib.timing_core_open(parameters), lib.timing_core_close)
+        if shared is not None:
+            check(lib.timing_shared_attach(shared.handle, self._core))
+
+    def decode(self, code: bytes, address: int = START_ADDRESS, width_bits: int = 64) -> Code:
+        """Decode a block, once."""
+        return Code(self._decoder, code, address, width_bits)
+
+    def execute(
+        self,
+        code: Code,
+        accesses: Sequence[Access] = (),
+        *,
+        target: int | None = None,
+        executed: int | None = None,
+    ) -> int:
+        """Run a block, its branch taken to `target` if given; return the cycles it took."""
+        items, _ = _accesses([accesses])
+        outcome = ffi.new("struct timing_outcome *")
+        outcome.accesses, outcome.access_count = items, len(accesses)
+        outcome.executed_count = code.instruction_count if executed is None else executed
+        outcome.address = outcome.machine_address = code.address
+        outcome.branch_taken, outcome.target = target is not None, target or 0
+        return lib.timing_execute(self._core, code.handle, outcome)
+
+    def transition(self, transition: TimingTransition, value: int = 0) -> int:
+        """Let something happen beside instructions; return its cycles."""
+        return lib.timing_transition(self._core, int(transition), value)
+
+    def context(self, number: int) -> None:
+        """Attribute what follows to a context."""
+        lib.timing_core_context(self._core, number)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        lib.timing_core_reset(self._core)
+
+    @property
+    def cycles(self) -> int:
+        """Return the core's clock."""
+        return lib.timing_core_cycles(self._core)
+
+    def statistics(self, context: int = 0) -> Statistics:
+        """Return a context's figures."""
+        found = ffi.new("struct timing_statistics *")
+        lib.timing_core_statistics(self._core, context, found)
+        return Statistics(
+            {cause: found.cycles[cause] for cause in TimingCause},
+            {event: found.events[event] for event in TimingEvent},
+        )
+
+    def state(self) -> bytes:
+        """Return all that a snapshot keeps."""
+        size = ffi.new("uint64_t *")
+        memory = lib.timing_core_state(self._core, size)
+        return bytes(ffi.buffer(memory, size[0]))
+
+    def restore(self, state: bytes) -> None:
+        """Go back to a state that was kept."""
+        size = ffi.new("uint64_t *")
+        memory = lib.timing_core_state(self._core, size)
+        ffi.buffer(memory, size[0])[:] = state

@@ -106,7 +106,9 @@ def legacy_encodings() -> Iterator[tuple[Encoding, bytes]]:
             for memory, reg, rm in modrm_fields(code_map, opcode, modrm):
                 for prefix, prefix_byte in PREFIX_BYTES.items():
                     for wide in (0, 1):
-                        code = prefix_byte + bytes([0x40 | wide << 3]) + escape + bytes([opcode])
+                        # A REX without effect is printed as an instruction of its own.
+                        rex = bytes([0x40 | wide << 3]) if wide or modrm else b""
+                        code = prefix_byte + rex + escape + bytes([opcode])
                         code += modrm_tail(memory, reg, rm) if modrm else b""
                         yield (
                             Encoding(0, 0, code_map, opcode, memory, prefix, wide, 0, reg, rm),
