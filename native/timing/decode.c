@@ -367,6 +367,9 @@ static bool append_instruction(struct building *building, const cs_insn *current
     if (idiom_length_changes(&encoding)) {
         instruction->flags |= INSTRUCTION_LENGTH_CHANGE;
     }
+    if (idiom_is_repeated(&encoding)) {
+        instruction->flags |= INSTRUCTION_REPEATED;
+    }
     build_uops(building, &list, current, &encoding, &operands, instruction);
     bool fuses = next != NULL && idiom_fuses(current, &operands, next);
     if (fuses) {

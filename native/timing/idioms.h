@@ -25,6 +25,8 @@ bool idiom_is_slow_lea(const cs_insn *instruction);
 /* A read-modify-write that nothing may come between. */
 bool idiom_is_locked(const cs_insn *instruction, const struct encoding *encoding);
 bool idiom_is_fast_address(const struct operands *operands);
+/* A string instruction with a count: as many accesses as there happen to be. */
+bool idiom_is_repeated(const struct encoding *encoding);
 /* Two operations, of which the first is about the flags alone. */
 bool idiom_merges_late(const cs_insn *instruction);
 bool idiom_length_changes(const struct encoding *encoding);

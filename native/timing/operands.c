@@ -267,12 +267,34 @@ static void read_flags(struct operands *operands, const cs_insn *instruction)
     }
 }
 
+/* What the library leaves out of the implicit operands; found by executing. */
+static void add_forgotten(struct operands *operands, const cs_insn *instruction)
+{
+    switch (instruction->id) {
+    case X86_INS_CMPXCHG:
+        slot_add(&operands->sources, SLOT_GENERAL);
+        slot_add(&operands->destinations, SLOT_GENERAL);
+        slot_add(&operands->destinations, SLOT_CARRY);
+        slot_add(&operands->destinations, SLOT_FLAGS);
+        break;
+    case X86_INS_CMPXCHG8B:
+    case X86_INS_CMPXCHG16B:
+        slot_add(&operands->destinations, SLOT_GENERAL);
+        slot_add(&operands->destinations, SLOT_GENERAL + 2);
+        slot_add(&operands->destinations, SLOT_FLAGS);
+        break;
+    default:
+        break;
+    }
+}
+
 void operands_read(struct operands *operands, csh decoder, const cs_insn *instruction,
                    uint8_t x87_top)
 {
     memset(operands, 0, sizeof *operands);
     read_implicit(operands, instruction, x87_top);
     read_explicit(operands, instruction, x87_top);
+    add_forgotten(operands, instruction);
     if (!cs_insn_group(decoder, instruction, X86_GRP_FPU)) {
         read_flags(operands, instruction);
     }

@@ -25,6 +25,7 @@
         .load_cycles = 5, .fast_load_cycles = 4, /* SOM table 2-12, E-13 */                        \
         .vector_load_cycles = 6, .wide_load_cycles = 7, /* SOM table E-13 */                       \
         .eliminates_moves = true,   /* SOM 3.5.1.13: from Ivy Bridge on */                         \
+        .repeat_cycles = 35,        /* SOM 3.7.6.1: the start of REP MOVS; [A] for the others */   \
         .code_cache = {64, 8, 8},   /* 32 KiB: SOM table 2-10; [A] on the bubble */                \
         .data_cache = {64, 8, 5},   /* 32 KiB: SOM table 2-12 */                                   \
         .fill_buffers = 10,         /* SOM E.2.5.3 */                                              \

@@ -73,6 +73,8 @@ struct timing_parameters {
     uint8_t split_cycles; /* a load over two lines */
     uint8_t locked_cycles; /* from the start of a locked access to that of the next load */
 
+    uint8_t repeat_cycles; /* before the first element of a repeated string instruction */
+
     /* Caches and address translation. */
     struct cache_parameters code_cache, data_cache, second_cache;
     struct cache_parameters shared_cache; /* shared by all processors of a host */

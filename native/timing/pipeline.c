@@ -369,6 +369,32 @@ static void run_system(struct timing_core *core, const struct instruction *instr
     }
 }
 
+/*
+ * The further elements of a repeated string instruction, one access of each kind a cycle: all
+ * accesses that are left are its own, since nothing follows it in its block.
+ */
+static void run_repeated(struct timing_core *core, struct run *run)
+{
+    const struct timing_outcome *outcome = run->outcome;
+    struct core_state *state = &core->state;
+    uint64_t start = state->scheduler.cycle + core->parameters->repeat_cycles;
+    uint64_t done = start;
+    for (uint64_t element = 0; run->access < outcome->access_count; run->access++, element++) {
+        const struct timing_access *access = &outcome->accesses[run->access];
+        uint64_t cycle = start + element / 2;
+        uint64_t ready =
+            access->is_write != 0
+                ? hierarchy_store_line(core, access->machine_address >> LINE_BITS,
+                                       hierarchy_data_page(core, access->address, cycle))
+                : reach_memory(core, access, cycle);
+        run->missed = run->missed || ready != cycle;
+        done = later(later(done, ready), cycle + 1);
+    }
+    (void)retire(core, done, run->missed);
+    state->resume_cycle = later(state->resume_cycle, done);
+    state->resume_cause = TIMING_CAUSE_CORE;
+}
+
 static enum prediction predict(struct timing_core *core, uint32_t flags, uint64_t address,
                                const struct timing_outcome *outcome, uint64_t next)
 {
@@ -432,6 +458,9 @@ STAGE void run_instruction(struct timing_core *core, struct run *run,
         run_system(core, instruction, available);
     }
     run_uops(core, run, code, instruction, available, plain);
+    if ((instruction->flags & INSTRUCTION_REPEATED) != 0) {
+        run_repeated(core, run);
+    }
     front_end_note_issue(&core->state.front, core->state.scheduler.cycle,
                          instruction->decoded_uops);
 }
