@@ -304,9 +304,13 @@ static void build_uops(struct building *building, struct uop_list *list, const c
     if (idiom_waits_for_destination(current, core)) {
         slot_add(&operands->sources, operands->destinations.slots[0]);
     }
+    const struct form_class *class = find_class(building, encoding, operands, current, instruction);
+    if (operands->has_memory) {
+        micro_ops_accesses(class, core, &operands->is_load, &operands->is_store);
+    }
     struct shape shape = {
         .core = core,
-        .class = find_class(building, encoding, operands, current, instruction),
+        .class = class,
         .operands = operands,
         .stays_fused = idiom_stays_fused(operands, encoding, core),
         .fast_address = idiom_is_fast_address(operands),

@@ -27,6 +27,16 @@ static uint32_t group_count(const struct form_class *class, uint16_t ports)
     return 0;
 }
 
+void micro_ops_accesses(const struct form_class *class, const struct timing_parameters *core,
+                        bool *loads, bool *stores)
+{
+    uint32_t store_count = group_count(class, STORE_DATA_PORT);
+    uint32_t load_count = group_count(class, (uint16_t)core->load_ports);
+    bool own_ports = group_count(class, ADDRESS_PORTS) != 0;
+    *stores = store_count != 0;
+    *loads = own_ports ? load_count != 0 : load_count > store_count;
+}
+
 /* A store address takes a load's port where the core has no port of its own for it. */
 static void split_class(struct split *split, const struct shape *shape)
 {

@@ -34,6 +34,9 @@ struct shape {
     uint16_t load_cycles; /* of a load whose result an operation takes */
 };
 
+/* Whether a class loads and stores; the decoder library is often wrong on vector stores. */
+void micro_ops_accesses(const struct form_class *class, const struct timing_parameters *core,
+                        bool *loads, bool *stores);
 void micro_ops_build(struct uop_list *list, const struct shape *shape);
 /* push, pop, call and return, whose addresses come from the stack engine. */
 void micro_ops_stack(struct uop_list *list, const struct shape *shape, enum stack_use use,

@@ -49,7 +49,7 @@ class Prediction:
     bottlenecks: tuple[str, ...]
     unknown_count: int
     lines: tuple[Line, ...]
-    pipeline: tuple[Step, ...]
+    pipeline: tuple[Step, ...]  # of the first iterations, from a cold start
 
 
 def disassemble(code: bytes, width_bits: int) -> list[tuple[str, int]]:
@@ -88,6 +88,15 @@ def predict(core: str, code: bytes, width_bits: int = 64) -> Prediction:
         if step.port is not None and step.instruction < copies * counted:
             uses = ports[step.instruction % counted]
             uses[step.port] = uses.get(step.port, 0.0) + 1 / copies
+    begin = meter.measure(
+        code,
+        BlockRun(
+            width_bits=width_bits,
+            warm_copies=0,
+            copies=PIPELINE_COPIES,
+            step_limit=len(code) * STEPS_PER_BYTE * PIPELINE_COPIES,
+        ),
+    )
     return Prediction(
         core=core,
         cycles=whole.cycles_per_copy,
@@ -96,13 +105,11 @@ def predict(core: str, code: bytes, width_bits: int = 64) -> Prediction:
         lines=tuple(
             Line(text, size, uses) for (text, size), uses in zip(lines, ports, strict=True)
         ),
-        pipeline=tuple(
-            step for step in whole.steps if step.instruction < PIPELINE_COPIES * counted
-        ),
+        pipeline=begin.steps,
     )
 
 
-def pipeline_rows(prediction: Prediction, width: int = 60) -> list[str]:
+def pipeline_rows(prediction: Prediction, width: int = 80) -> list[str]:
     """Return a text picture: I issues, D dispatches, = executes, E is done, R retires."""
     if not prediction.pipeline:
         return []
