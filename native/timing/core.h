@@ -87,7 +87,7 @@ struct store_record {
     uint64_t first; /* machine addresses */
     uint64_t last;
     uint64_t address; /* virtual, of the first byte */
-    uint64_t data_cycle;
+    uint64_t data_cycle; /* address and data are known */
     uint64_t commit_cycle;
 };
 
@@ -95,6 +95,7 @@ struct store_queue {
     uint32_t load_index;
     uint32_t store_index; /* of the next store; a record stands at its remainder */
     uint64_t commit_cycle; /* of the youngest store */
+    uint64_t address_cycle; /* when the address of the store being executed was known */
     uint64_t fence_cycle;  /* before it no load may begin */
     uint64_t load_released[LOAD_LIMIT];
     struct store_record records[STORE_LIMIT];

@@ -227,6 +227,23 @@ STAGE uint64_t rename_only(struct timing_core *core, const struct uop *uop, bool
     return state->scheduler.cycle;
 }
 
+/* Micro-ops whose result is not a register. */
+static inline uint64_t execute_apart(struct timing_core *core, struct run *run, uint32_t flags,
+                                     uint64_t dispatch, uint64_t done)
+{
+    if ((flags & UOP_BRANCH) != 0) {
+        core->state.branch_done = done;
+        return done;
+    }
+    if ((flags & UOP_STORE_ADDRESS) != 0) {
+        core->state.stores.address_cycle = dispatch;
+        return done;
+    }
+    const struct timing_access *access = next_access(run, true);
+    store_queue_data(&core->state.stores, access, dispatch);
+    return access != NULL ? hierarchy_data_page(core, access->address, done) : done;
+}
+
 /* Returns the cycle in which the micro-op is done. */
 STAGE uint64_t execute(struct timing_core *core, struct run *run, const struct uop *uop, bool plain)
 {
@@ -254,14 +271,8 @@ STAGE uint64_t execute(struct timing_core *core, struct run *run, const struct u
     bool is_load = (flags & UOP_LOAD) != 0;
     uint64_t done =
         is_load ? execute_load(core, run, uop, dispatch) : dispatch + uop->latency_cycles;
-    if ((flags & (UOP_STORE_DATA | UOP_BRANCH)) != 0) {
-        if ((flags & UOP_STORE_DATA) != 0) {
-            const struct timing_access *access = next_access(run, true);
-            store_queue_data(&core->state.stores, access, dispatch);
-            done = access != NULL ? hierarchy_data_page(core, access->address, done) : done;
-        } else {
-            core->state.branch_done = done;
-        }
+    if ((flags & (UOP_STORE_ADDRESS | UOP_STORE_DATA | UOP_BRANCH)) != 0) {
+        done = execute_apart(core, run, flags, dispatch, done);
     }
     publish(&core->state, uop, done, is_load);
     if (!plain && core->recording.steps != NULL) {

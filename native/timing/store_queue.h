@@ -23,7 +23,7 @@ static inline void store_queue_data(struct store_queue *queue, const struct timi
                                     uint64_t cycle)
 {
     struct store_record *record = store_record(queue, queue->store_index);
-    record->data_cycle = cycle;
+    record->data_cycle = later(cycle, queue->address_cycle);
     record->commit_cycle = NEVER;
     record->first = 1;
     record->last = 0;
