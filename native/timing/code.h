@@ -50,6 +50,7 @@ enum instruction_flag {
     INSTRUCTION_MICROCODED = 1 << 1,
     INSTRUCTION_LENGTH_CHANGE = 1 << 2, /* a prefix changes its length */
     INSTRUCTION_FUSES = 1 << 3,        /* is decoded with the next as one */
+    INSTRUCTION_MAY_FUSE = 1 << 7,     /* would be, were a branch to follow */
     INSTRUCTION_STACK = 1 << 4,        /* moves the stack pointer in the front end */
     INSTRUCTION_STACK_READ = 1 << 5,   /* needs the stack pointer itself */
     INSTRUCTION_STACK_WRITE = 1 << 6,  /* replaces the stack pointer, and with it the offset */

@@ -375,6 +375,9 @@ static bool append_instruction(struct building *building, const cs_insn *current
         instruction->flags |= INSTRUCTION_REPEATED;
     }
     build_uops(building, &list, current, &encoding, &operands, instruction);
+    if (idiom_may_fuse(current, &operands)) {
+        instruction->flags |= INSTRUCTION_MAY_FUSE;
+    }
     bool fuses = next != NULL && idiom_fuses(current, &operands, next);
     if (fuses) {
         instruction->flags |= INSTRUCTION_FUSES;

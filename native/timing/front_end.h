@@ -201,7 +201,10 @@ static inline void front_end_decode(struct front_end *front, const struct timing
     if (uops > 0) {
         bool complex = (instruction->flags & INSTRUCTION_COMPLEX) != 0;
         bool microcoded = (instruction->flags & INSTRUCTION_MICROCODED) != 0;
-        if ((complex && front->decoders_used > 0) || front->decoders_used == core->decoder_count ||
+        bool waits = !core->last_decoder_fuses && front->decoders_used + 1 == core->decoder_count &&
+                     (instruction->flags & INSTRUCTION_MAY_FUSE) != 0;
+        if (waits || (complex && front->decoders_used > 0) ||
+            front->decoders_used == core->decoder_count ||
             (!microcoded && front->decoded_uops + uops > core->decode_uops)) {
             front_end_next_decode(front, front->decode_cycle + 1);
         }

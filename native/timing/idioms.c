@@ -306,10 +306,29 @@ static enum condition_class condition_class_of(const cs_insn *jump)
     }
 }
 
+bool idiom_may_fuse(const cs_insn *instruction, const struct operands *operands)
+{
+    if (operands->is_store ||
+        (operands->has_memory && (operands->has_immediate || operands->relative))) {
+        return false;
+    }
+    switch (instruction->id) {
+    case X86_INS_TEST:
+    case X86_INS_AND:
+    case X86_INS_CMP:
+    case X86_INS_ADD:
+    case X86_INS_SUB:
+    case X86_INS_INC:
+    case X86_INS_DEC:
+        return true;
+    default:
+        return false;
+    }
+}
+
 bool idiom_fuses(const cs_insn *first, const struct operands *operands, const cs_insn *second)
 {
-    if (!idiom_is_conditional(second) || operands->is_store ||
-        (operands->has_memory && (operands->has_immediate || operands->relative))) {
+    if (!idiom_is_conditional(second) || !idiom_may_fuse(first, operands)) {
         return false;
     }
     enum condition_class class = condition_class_of(second);
@@ -321,10 +340,7 @@ bool idiom_fuses(const cs_insn *first, const struct operands *operands, const cs
     case X86_INS_ADD:
     case X86_INS_SUB:
         return class != CONDITION_OTHER;
-    case X86_INS_INC:
-    case X86_INS_DEC:
-        return class == CONDITION_SIGNED;
     default:
-        return false;
+        return class == CONDITION_SIGNED;
     }
 }

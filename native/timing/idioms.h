@@ -34,6 +34,8 @@ bool idiom_waits_for_destination(const cs_insn *instruction, const struct timing
 /* An indexed load and its operation, or the halves of a store, share a slot after rename. */
 bool idiom_stays_fused(const struct operands *operands, const struct encoding *encoding,
                        const struct timing_parameters *core);
+/* There are branches with which it is decoded as one. */
+bool idiom_may_fuse(const cs_insn *instruction, const struct operands *operands);
 /* The two are decoded as one. */
 bool idiom_fuses(const cs_insn *first, const struct operands *operands, const cs_insn *second);
 bool idiom_is_conditional(const cs_insn *instruction);

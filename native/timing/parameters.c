@@ -43,6 +43,7 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .column = 0,
         .instruction_queue_entries = 25, /* UICA 4.1.1 */
         .decode_uops = 5,                /* SOM 2.6.1: five micro-ops a cycle */
+        .last_decoder_fuses = true,      /* UICA 4.1.2: not so before Skylake */
         .uop_queue_entries = 64,         /* SOM 2.6.1 */
         .uop_cache_uops = 6,             /* SOM 2.6.1 */
         .reorder_entries = 224,          /* SOM table 2-11 */

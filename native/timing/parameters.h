@@ -33,6 +33,7 @@ struct timing_parameters {
     uint8_t prefix_stall_cycles; /* a length-changing prefix */
     uint8_t instruction_queue_entries;
     uint8_t decoder_count;
+    bool last_decoder_fuses; /* it takes an instruction that might be fused with the next */
     uint8_t decode_uops; /* in one cycle, over all decoders */
     uint8_t microcode_uops;
     uint8_t microcode_switch_cycles;
