@@ -26,7 +26,7 @@ from ultravisor.configuration_reader import parse_configuration
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOCUMENT_NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
-LINKED = ("docs", "examples", "guest_kernels", "monitor")
+LINKED = ("docs", "examples", "guest_kernels", "monitor", "tests")
 RUN = ("ultravisor", "gcc")
 TIME_LIMIT_SECONDS = 120
 _BLOCK = re.compile(r"^```(?:console|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
