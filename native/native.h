@@ -360,6 +360,9 @@ void timing_core_idealize(struct timing_core *core, uint32_t ideals);
 uint64_t timing_execute(struct timing_core *core, const struct timing_code *code,
                         const struct timing_outcome *outcome);
 uint64_t timing_core_cycles(const struct timing_core *core);
+/* For benchmarks: the same block again and again. */
+void timing_repeat(struct timing_core *core, const struct timing_code *code,
+                   const struct timing_outcome *outcome, uint64_t times);
 /* To whom cycles and events go from now on: a number below TIMING_CONTEXT_LIMIT. */
 void timing_core_context(struct timing_core *core, uint32_t context);
 void timing_core_statistics(const struct timing_core *core, uint32_t context,

@@ -26,6 +26,7 @@ enum uop_flag {
     UOP_FAST_ADDRESS = 1 << 5, /* base + displacement below 2048 */
     UOP_MOVE = 1 << 6,         /* its result is ready with its source */
     UOP_BRANCH = 1 << 7,
+    UOP_PLAIN = 1 << 10,       /* reads registers, takes a port, writes registers: nothing else */
     UOP_ALTERNATES = 1 << 9,   /* takes the loads' ports in turn */
     UOP_LOCKED = 1 << 8,       /* waits for all stores before it; all loads after wait for it */
 };
@@ -61,6 +62,7 @@ enum instruction_flag {
     INSTRUCTION_JUMP = 1 << 12,
     INSTRUCTION_REPEATED = 1 << 13, /* as many accesses as its count says */
     INSTRUCTION_UNKNOWN = 1 << 14,  /* timed by the documented default */
+    INSTRUCTION_SYSTEM = 1 << 15,   /* has a row of tables/system.inc */
 };
 
 struct instruction {

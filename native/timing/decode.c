@@ -286,6 +286,7 @@ static void build_uops(struct building *building, struct uop_list *list, const c
     }
     instruction->system = (uint8_t)system_row_of(current);
     if (instruction->system != 0) {
+        instruction->flags |= INSTRUCTION_SYSTEM;
         micro_ops_rename_only(list, operands, false);
         return;
     }

@@ -247,6 +247,10 @@ static inline uint64_t front_end_fetch(struct timing_core *core,
 
 static inline void front_end_note_issue(struct front_end *front, uint64_t cycle, uint32_t uops)
 {
+    if (uops == 1) {
+        front->issued[front->uop_index++ % QUEUE_LIMIT] = cycle;
+        return;
+    }
     for (uint32_t i = 0; i < uops && i < QUEUE_LIMIT; i++) {
         front->issued[front->uop_index++ % QUEUE_LIMIT] = cycle;
     }

@@ -71,3 +71,11 @@ int timing_measure(const struct timing_parameters *parameters, struct timing_dec
     timing_core_close(core);
     return code == NULL ? NATIVE_NO_MEMORY : 0;
 }
+
+void timing_repeat(struct timing_core *core, const struct timing_code *code,
+                   const struct timing_outcome *outcome, uint64_t times)
+{
+    for (uint64_t i = 0; i < times; i++) {
+        (void)timing_execute(core, code, outcome);
+    }
+}

@@ -292,11 +292,17 @@ static void finish_ports(struct uop *uop, const struct timing_parameters *core)
     }
 }
 
+#define NOT_PLAIN                                                                                  \
+    (UOP_LOAD | UOP_STORE_ADDRESS | UOP_STORE_DATA | UOP_NOT_EXECUTED | UOP_BRANCH | UOP_LOCKED)
+
 void micro_ops_finish(struct uop_list *list, const struct timing_parameters *core)
 {
     for (uint32_t i = 0; i < list->count; i++) {
         struct uop *uop = &list->uops[i];
         finish_ports(uop, core);
+        if ((uop->flags & NOT_PLAIN) == 0 && uop->divider_cycles == 0) {
+            uop->flags |= UOP_PLAIN;
+        }
         for (uint32_t k = uop->source_count; k < UOP_FEW_SOURCES; k++) {
             uop->sources[k] = SLOT_READY;
         }

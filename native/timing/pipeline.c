@@ -244,12 +244,28 @@ static inline uint64_t execute_apart(struct timing_core *core, struct run *run, 
     return access != NULL ? hierarchy_data_page(core, access->address, done) : done;
 }
 
+/* The most frequent kind. */
+static inline uint64_t execute_plain(struct timing_core *core, const struct uop *uop, uint32_t slot)
+{
+    struct core_state *state = &core->state;
+    struct scheduler *scheduler = &state->scheduler;
+    uint64_t earliest = later(sources_ready(state, uop),
+                              scheduler->cycle + core->parameters->issue_to_dispatch_cycles);
+    uint32_t port = scheduler_choose(scheduler, uop, slot);
+    uint64_t done = scheduler_execute(scheduler, port, earliest) + uop->latency_cycles;
+    publish(state, uop, done, false);
+    return done;
+}
+
 /* Returns the cycle in which the micro-op is done. */
 STAGE uint64_t execute(struct timing_core *core, struct run *run, const struct uop *uop, bool plain)
 {
     const struct timing_parameters *parameters = core->parameters;
     struct scheduler *scheduler = &core->state.scheduler;
     uint32_t flags = uop->flags;
+    if (plain && (flags & UOP_PLAIN) != 0) {
+        return execute_plain(core, uop, run->slot);
+    }
     if ((flags & UOP_NOT_EXECUTED) != 0) {
         return rename_only(core, uop, plain);
     }
@@ -295,8 +311,8 @@ static void synchronize_stack(struct timing_core *core, uint64_t available)
     (void)retire(core, done, false);
 }
 
-static inline void track_stack(struct timing_core *core, const struct instruction *instruction,
-                               uint64_t available)
+static void track_stack(struct timing_core *core, const struct instruction *instruction,
+                        uint64_t available)
 {
     uint32_t flags = instruction->flags;
     if (core->state.stack_moved && (flags & INSTRUCTION_STACK_READ) != 0) {
@@ -315,11 +331,13 @@ STAGE void close_slot(struct timing_core *core, struct run *run, bool plain)
 {
     struct store_queue *queue = &core->state.stores;
     uint64_t retired = retire(core, run->done + 1, run->missed);
-    if ((run->flags & UOP_LOAD) != 0) {
-        queue->load_released[queue->load_index++ % LOAD_LIMIT] = retired;
-    }
-    if ((run->flags & UOP_STORE_DATA) != 0) {
-        store_queue_retire(core, retired);
+    if ((run->flags & (UOP_LOAD | UOP_STORE_DATA)) != 0) {
+        if ((run->flags & UOP_LOAD) != 0) {
+            queue->load_released[queue->load_index++ % LOAD_LIMIT] = retired;
+        }
+        if ((run->flags & UOP_STORE_DATA) != 0) {
+            store_queue_retire(core, retired);
+        }
     }
     if (!plain && core->recording.steps != NULL) {
         record_retirement(core, run->recorded, retired);
@@ -451,6 +469,11 @@ static void run_branch(struct timing_core *core, const struct instruction *instr
     }
 }
 
+/* What few instructions are. */
+#define PARTICULAR                                                                                 \
+    (INSTRUCTION_STACK | INSTRUCTION_STACK_READ | INSTRUCTION_STACK_WRITE | INSTRUCTION_SYSTEM |   \
+     INSTRUCTION_REPEATED)
+
 STAGE void run_instruction(struct timing_core *core, struct run *run,
                            const struct timing_code *code, const struct instruction *instruction,
                            uint64_t offset, bool plain)
@@ -461,15 +484,15 @@ STAGE void run_instruction(struct timing_core *core, struct run *run,
         available = front_end_fetch(core, instruction, outcome->address + offset,
                                     outcome->machine_address + offset);
     }
-    if ((instruction->flags &
-         (INSTRUCTION_STACK | INSTRUCTION_STACK_READ | INSTRUCTION_STACK_WRITE)) != 0) {
+    bool particular = (instruction->flags & PARTICULAR) != 0;
+    if (particular) {
         track_stack(core, instruction, available);
-    }
-    if (instruction->system != 0) {
-        run_system(core, instruction, available);
+        if (instruction->system != 0) {
+            run_system(core, instruction, available);
+        }
     }
     run_uops(core, run, code, instruction, available, plain);
-    if ((instruction->flags & INSTRUCTION_REPEATED) != 0) {
+    if (particular && (instruction->flags & INSTRUCTION_REPEATED) != 0) {
         run_repeated(core, run);
     }
     front_end_note_issue(&core->state.front, core->state.scheduler.cycle,

@@ -50,6 +50,32 @@ def test_code_from_a_file(
     assert json.loads(capsys.readouterr().out)["cycles"] == 4.0
 
 
+def test_a_pipeline_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "pipeline.log"
+    assert run(["timing", "predict", "--hex", CODE, "--kanata", str(path)]) == ExitCode.OK
+    lines = path.read_text().splitlines()
+    assert lines[0] == "Kanata\t0004"
+    assert lines[1].startswith("C=\t")
+    kinds = [line.split("\t")[0] for line in lines]
+    # Two iterations of two micro-ops: each begins, and each retires.
+    assert kinds.count("I") == kinds.count("R") == 4
+    assert "L\t0\t0\timul rax, rbx" in lines
+    absent = tmp_path / "absent" / "pipeline.log"
+    assert run(["timing", "predict", "--hex", CODE, "--kanata", str(absent)]) == ExitCode.USAGE
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_the_speed_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "measured.csv"
+    path.write_text(f"{CODE},400.0\n488b04244889442408,100\n")
+    assert run(["timing", "speed", str(path), "--json"]) == ExitCode.OK
+    found = json.loads(capsys.readouterr().out)
+    assert found["schema"] == "ultravisor.timing.speed/1"
+    assert found["blocks"] == 2
+    assert found["instructions"] == 4 * 20_000
+    assert found["instructions_per_second"] > 100_000
+
+
 def test_32_bit_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["timing", "predict", "--hex", "40", "--width", "32", "--json"]) == ExitCode.OK
     found = json.loads(capsys.readouterr().out)
@@ -106,9 +132,9 @@ def test_a_wrong_row_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "measured.csv:2: not a row of measurements" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", [["timing"], ["timing", "predict"], ["timing", "evaluate"]])
+@pytest.mark.parametrize("verb", [[], ["predict"], ["evaluate"], ["speed"]])
 def test_each_help_has_two_examples(verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run([*verb, "--help"]) == ExitCode.OK
+    assert run(["timing", *verb, "--help"]) == ExitCode.OK
     text = capsys.readouterr().out
     examples = [line for line in text.splitlines() if line.strip().startswith("ultravisor timing")]
     assert len(examples) == 2

@@ -12,6 +12,7 @@ from ultravisor.cli.lazy import LazyGroup, Verb
 
 VERBS = {
     "predict": Verb("ultravisor.cli.timing_predict", "Say what a piece of code costs, and why."),
+    "speed": Verb("ultravisor.cli.timing_speed", "Measure how fast a core runs on this host."),
     "evaluate": Verb("ultravisor.cli.timing_evaluate", "Compare with published measurements."),
 }
 

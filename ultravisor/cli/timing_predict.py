@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ultravisor.errors import ConfigurationError, NotFoundError, UsageError
+from ultravisor.errors import ConfigurationError, NotFoundError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from ultravisor.timing.prediction import Prediction
@@ -47,8 +47,11 @@ Exit codes: 0 done, 2 wrong use, 3 not code, 6 no such file or core.
     show_default=True,
     help="Of the code, in bits.",
 )
+@click.option("--kanata", metavar="PATH", help="Write the first iterations for a pipeline viewer.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
-def command(file: str | None, digits: str | None, core: str, width: str, as_json: bool) -> int:
+def command(
+    file: str | None, digits: str | None, core: str, width: str, kanata: str | None, as_json: bool
+) -> int:
     """Predict and show."""
     from ultravisor.timing.prediction import predict
 
@@ -56,11 +59,23 @@ def command(file: str | None, digits: str | None, core: str, width: str, as_json
         raise UsageError("give a FILE or --hex, and not both", "ultravisor timing predict --help")
     code = parse_digits(digits, "--hex") if digits is not None else read_code(Path(str(file)))
     prediction = predict(core, code, int(width))
+    if kanata is not None:
+        _write_kanata(prediction, Path(kanata))
     if as_json:
         print(json.dumps(as_object(prediction)))
     else:
         _show(prediction)
     return 0
+
+
+def _write_kanata(prediction: Prediction, path: Path) -> None:
+    from ultravisor.timing.kanata import kanata
+
+    text = kanata(prediction.pipeline, [line.text for line in prediction.lines])
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as failure:
+        raise OutputError(f"{path}: cannot be written: {failure.strerror}") from None
 
 
 def parse_digits(text: str, origin: str) -> bytes:

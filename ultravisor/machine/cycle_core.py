@@ -215,6 +215,15 @@ class SharedCache:
         self.handle = ffi.gc(lib.timing_shared_open(core_parameters(core)), lib.timing_shared_close)
 
 
+def _outcome(code: Code, items: CData, count: int, target: int | None) -> CData:
+    outcome = ffi.new("struct timing_outcome *")
+    outcome.accesses, outcome.access_count = items, count
+    outcome.executed_count = code.instruction_count
+    outcome.address = outcome.machine_address = code.address
+    outcome.branch_taken, outcome.target = target is not None, target or 0
+    return outcome
+
+
 class Core:
     """One physical processor's timing, driven block by block."""
 
@@ -241,12 +250,16 @@ class Core:
     ) -> int:
         """Run a block, its branch taken to `target` if given; return the cycles it took."""
         items, _ = _accesses([accesses])
-        outcome = ffi.new("struct timing_outcome *")
-        outcome.accesses, outcome.access_count = items, len(accesses)
-        outcome.executed_count = code.instruction_count if executed is None else executed
-        outcome.address = outcome.machine_address = code.address
-        outcome.branch_taken, outcome.target = target is not None, target or 0
+        outcome = _outcome(code, items, len(accesses), target)
+        if executed is not None:
+            outcome.executed_count = executed
         return lib.timing_execute(self._core, code.handle, outcome)
+
+    def repeat(self, code: Code, accesses: Sequence[Access], times: int) -> None:
+        """Run a block again and again with the same accesses, for benchmarks."""
+        items, _ = _accesses([accesses])
+        outcome = _outcome(code, items, len(accesses), code.address)
+        lib.timing_repeat(self._core, code.handle, outcome, times)
 
     def transition(self, transition: TimingTransition, value: int = 0) -> int:
         """Let something happen beside instructions; return its cycles."""
