@@ -262,3 +262,20 @@ def test_32_bit_code_is_decoded_as_such() -> None:
     code = core.decode(bytes.fromhex("404360"), TEXT, 32)  # inc eax; inc ebx; pusha
     assert code.instruction_count == 3
     assert code.unknown_count == 0
+
+
+@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("width", [32, 64])
+def test_any_bytes_are_decoded_and_run(name: str, width: int) -> None:
+    seed = random.Random(name + str(width))
+    core = Core(name)
+    spent = 0
+    for _ in range(400):
+        code = core.decode(seed.randbytes(seed.randrange(1, 48)), TEXT, width)
+        accesses = [
+            Access(seed.getrandbits(48), seed.getrandbits(40), 8, is_write=place % 3 == 0)
+            for place in range(seed.randrange(12))
+        ]
+        executed = seed.randrange(code.instruction_count + 1)
+        spent += core.execute(code, accesses, executed=executed)
+    assert spent == core.cycles == sum(core.statistics().cycles.values())
