@@ -159,6 +159,36 @@ def test_a_store_elsewhere_is_not_waited_for() -> None:
     assert BlockMeter("skylake").measure(STORE_LOAD, run).cycles_per_copy == 1
 
 
+@pytest.mark.parametrize("descending", [False, True])
+def test_ascending_lines_are_fetched_ahead(descending: bool) -> None:
+    core = Core("skylake")
+    code = core.decode(bytes.fromhex("488b03"))  # mov rax, [rbx]: each independent
+    lines = 4096
+    order = range(lines - 1, -1, -1) if descending else range(lines)
+    for line in order:
+        core.execute(code, [load(BASE + line * LINE)])
+    misses = core.statistics().events[TimingEvent.SECOND_CACHE_MISS]
+    # The stream prefetcher stays within its page; without it every line misses.
+    if descending:
+        assert misses > lines
+    else:
+        assert misses < lines / 4
+
+
+def test_ten_misses_are_under_way_at_once() -> None:
+    core = Core("skylake")
+    code = core.decode(bytes.fromhex("488b03"))
+    for page in range(32):
+        core.execute(code, [load(BASE + page * PAGE)])
+    places = [BASE + line * LINE for line in range(32 * PAGE // LINE) if line % 64 != 0]
+    random.Random(2).shuffle(places)
+    begin = core.cycles
+    for place in places:
+        core.execute(code, [load(place)])
+    # SOM E.2.5.3: ten line fill buffers share the latency of memory.
+    assert (core.cycles - begin) / len(places) == pytest.approx(MEMORY_CYCLES / 10, rel=0.1)
+
+
 def test_two_processors_pull_a_line_to_and_fro() -> None:
     shared = SharedCache("skylake")
     cores = [Core("skylake", shared), Core("skylake", shared)]

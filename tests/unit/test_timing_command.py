@@ -40,6 +40,13 @@ def test_a_prediction_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert all({"I", "D", "E", "R"} <= set(row.partition("|")[2]) for row in rows)
 
 
+def test_a_core_that_was_not_validated_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["timing", "predict", "--hex", CODE, "--core", "ivybridge"]) == ExitCode.OK
+    assert "(modelled, not validated)" in capsys.readouterr().out
+    assert run(["timing", "predict", "--hex", CODE, "--core", "ivybridge", "--json"]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out)["validated"] is False
+
+
 @pytest.mark.parametrize("content", [bytes.fromhex(CODE), CODE.encode() + b"\n"])
 def test_code_from_a_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes

@@ -113,10 +113,13 @@ def _checked(code: bytes, origin: str) -> bytes:
 
 def as_object(prediction: Prediction) -> dict[str, Any]:
     """Return what --json prints."""
+    from ultravisor.machine.cycle_core import VALIDATED
+
     return {
         "schema": "ultravisor.timing.predict/1",
         "core": prediction.core,
         "basis": "modelled",
+        "validated": prediction.core in VALIDATED,
         "cycles": prediction.cycles,
         "bottlenecks": list(prediction.bottlenecks),
         "unknown_instructions": prediction.unknown_count,
@@ -132,9 +135,11 @@ def as_object(prediction: Prediction) -> dict[str, Any]:
 
 
 def _show(prediction: Prediction) -> None:
+    from ultravisor.machine.cycle_core import VALIDATED
     from ultravisor.timing.prediction import pipeline_rows
 
-    print(f"{prediction.core}: {prediction.cycles:.2f} cycles an iteration (modelled)")
+    basis = "modelled" if prediction.core in VALIDATED else "modelled, not validated"
+    print(f"{prediction.core}: {prediction.cycles:.2f} cycles an iteration ({basis})")
     print(f"bound by: {', '.join(prediction.bottlenecks)}")
     if prediction.unknown_count:
         print(f"{prediction.unknown_count} instructions have no entry: one cycle is assumed")
