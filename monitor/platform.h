@@ -18,6 +18,9 @@
  *   void platform_bases_load(const struct virtual_processor *current)
  *       fs_base and gs_base of the running record: fetched before they are read, put in
  *       force after they were changed. The switch path does the same for itself.
+ *   void platform_selectors_save(struct virtual_processor *current)
+ *   void platform_selectors_load(struct virtual_processor *current)
+ *       The same for its data selectors; loading takes bases from its descriptors.
  */
 #ifndef PLATFORM_H
 #define PLATFORM_H
@@ -44,7 +47,7 @@ void platform_translation_flush(uint32_t partition, uint64_t address);
 /* A frame with FRAME_FLAG_STALE became executable here: drop the partition's translated code. */
 void platform_code_changed(uint32_t partition, uint64_t frame);
 
-/* A fresh FPU and SSE state, null data selectors' defaults, for a record that is not running. */
+/* A fresh FPU and SSE state, and the record's data selectors, while it is not running. */
 void platform_context_reset(struct virtual_processor *record);
 
 /* Console bytes lie at a machine address within one frame. */

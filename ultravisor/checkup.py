@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PYTHON_MINIMUM = (3, 11)
 MEMORY_PROBE_BYTES = 1 << 30
-GUEST = "hello"
+GUESTS = ("hello", "hello_32")
 REINSTALL = "install again: pip install --force-reinstall ultravisor (in a source tree: make)"
 
 
@@ -137,7 +137,7 @@ def _images() -> Check:
 
 def _missing_images(names: list[str]) -> list[str]:
     """Return the images that bundled configurations name and that are not there."""
-    needed = {GUEST}
+    needed = set(GUESTS)
     for path in BUNDLED.glob("*.toml"):
         needed |= {row.image for row in resolve([path.stem]).partition}
     return sorted(needed - set(names))
@@ -145,9 +145,10 @@ def _missing_images(names: list[str]) -> list[str]:
 
 def _boot(monitor: str) -> Check:
     name = f"boot {monitor}"
-    with SupervisedHost(make_plan(resolve([GUEST], monitor=monitor))) as host:
+    with SupervisedHost(make_plan(resolve(GUESTS, monitor=monitor))) as host:
         result = host.run()
     if result.exit.code != 0:
-        reason = result.partitions[0].reason or result.exit.reason
+        reasons = [row.reason for row in result.partitions if row.exit_code != 0]
+        reason = "; ".join(reason or result.exit.reason for reason in reasons)
         return Check(name, False, reason, "report this, with the output of --json")
-    return Check(name, True, f"{GUEST}: state hash {result.state_hash}")
+    return Check(name, True, f"{', '.join(GUESTS)}: state hash {result.state_hash}")

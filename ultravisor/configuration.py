@@ -75,7 +75,7 @@ class PartitionConfiguration(Struct, frozen=True, forbid_unknown_fields=True, kw
     name: PartitionName
     """Up to 31 letters, digits, dots, dashes and underscores; unique."""
     image: Annotated[str, Meta(min_length=1)]
-    """Path of an ELF64 image, relative to the configuration, or the name of a bundled one."""
+    """Path of an ELF image, relative to the configuration, or the name of a bundled one."""
     memory_mib: Annotated[int, Meta(ge=1)] | None = None
     """Memory in MiB; by default what the image's note asks for."""
     processors: (

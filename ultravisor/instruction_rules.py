@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from ultravisor.machine.abi import HYPERCALL_VECTOR, SYSTEM_CALL_VECTOR
+
 Kind = Literal["sensitive", "privileged", "unsupported"]
 
 
@@ -73,7 +75,8 @@ SENSITIVE = _rules(
         ),
         "ret far": (
             "retf retfq",
-            "It cannot return to kernel mode; use a near return, or the call `iret`.",
+            "It returns to the same real ring, so never to another mode; use a near return, or the "
+            "call `iret`.",
         ),
         "iret": (
             "iret iretd iretq",
@@ -94,6 +97,11 @@ POP_SEGMENT = Rule(
 )
 MOVE_FROM_SEGMENT = Rule("sensitive", "mov segment", PUSH_SEGMENT.advice)
 MOVE_TO_SEGMENT = Rule("sensitive", "mov segment", POP_SEGMENT.advice)
+STACK_SEGMENT = (
+    "It is checked against the real ring; SS changes with the mode, the monitor sees to that."
+)
+POP_STACK_SEGMENT = Rule("sensitive", "pop segment", STACK_SEGMENT)
+MOVE_TO_STACK_SEGMENT = Rule("sensitive", "mov segment", STACK_SEGMENT)
 SEGMENT_CASES = (PUSH_SEGMENT, POP_SEGMENT, MOVE_TO_SEGMENT)
 
 DEVICE = "There are no ports: use `console_write` and `console_read`, and links by `event_send`."
@@ -188,11 +196,59 @@ UNDECODABLE = Rule(
 )
 
 RULES = {**SENSITIVE, **PRIVILEGED, **UNSUPPORTED}
+# Where 32-bit guests write something else instead.
+RULES_32 = {
+    **_rules(
+        "sensitive",
+        {
+            "str": (
+                "str",
+                "It stores the real task register; keep the processor's own data in a segment, by "
+                "`descriptor_set`.",
+            ),
+        },
+    ),
+    **_rules(
+        "privileged",
+        {
+            "lgdt": (
+                "lgdt",
+                "The descriptor table is the monitor's; data segments are set by `descriptor_set`.",
+            ),
+            "model-specific register": (
+                "rdmsr wrmsr",
+                "Segments are set by `descriptor_set`, the system-call entry by `callback_set`.",
+            ),
+        },
+    ),
+    **_rules(
+        "unsupported",
+        {
+            "sysenter": (
+                "sysenter",
+                "User programs use int 0x80; its entry is set by `callback_set`.",
+            ),
+            "syscall": (
+                "syscall",
+                "Only 64-bit code has it: call by int 0x82, and user programs by int 0x80.",
+            ),
+        },
+    ),
+}
 SENSITIVE_CASES = frozenset(rule.case for rule in (*SENSITIVE.values(), *SEGMENT_CASES))
 
-# The transport of 32-bit guests.
-CALL_INTERRUPT = "0x82"
-_SEGMENTS = frozenset({"cs", "ds", "es", "fs", "gs", "ss"})
+# How 32-bit kernels call the monitor, and user programs their kernel.
+CALL_INTERRUPTS = frozenset({hex(HYPERCALL_VECTOR), hex(SYSTEM_CALL_VECTOR)})
+# Segment registers that a guest leaves alone. In 32 bits it loads the others by itself, with
+# selectors of the contract and of its own; they hold nothing that it did not put there.
+_SEGMENTS = {
+    32: frozenset({"cs", "ss"}),
+    64: frozenset({"cs", "ds", "es", "fs", "gs", "ss"}),
+}
+_TO_SEGMENT = {
+    32: {"pop": POP_STACK_SEGMENT, "mov": MOVE_TO_STACK_SEGMENT},
+    64: {"pop": POP_SEGMENT, "mov": MOVE_TO_SEGMENT},
+}
 _FAR_LOADS = frozenset({"lds", "les", "lfs", "lgs", "lss"})
 _CONTROL = re.compile(r"\b(cr\d+)\b")
 _DEBUG = re.compile(r"\b[dt]r\d+\b")
@@ -208,13 +264,16 @@ _INDIRECT_OPCODE = 0xFF
 def rule_of(mnemonic: str, operands: str, code: bytes, width: int) -> Rule | None:
     """Return why an instruction is reported; None where a guest may use it."""
     name = mnemonic.rpartition(" ")[2]
-    if name == "int" and width == 32 and operands == CALL_INTERRUPT:
+    if name == "int" and width == 32 and operands in CALL_INTERRUPTS:
         return None
-    found = RULES.get(name) or _far_branch(name, code, width)
+    found = RULES_32.get(name) if width == 32 else None
+    found = found or RULES.get(name) or _far_branch(name, code, width)
     if found is not None:
         return found
-    if name in ("push", "pop", "mov") or name in _FAR_LOADS:
-        return _operand_rule(name, operands)
+    if name in _FAR_LOADS:
+        return _TO_SEGMENT[width]["mov"] if name[1:] in _SEGMENTS[width] else None
+    if name in ("push", "pop", "mov"):
+        return _operand_rule(name, operands, width)
     return VECTOR_EXTENSION if is_vector_extension(code, width) else None
 
 
@@ -249,18 +308,16 @@ def _prefix_count(code: bytes, width: int) -> int:
     return at
 
 
-def _operand_rule(name: str, operands: str) -> Rule | None:
+def _operand_rule(name: str, operands: str, width: int) -> Rule | None:
     """Return the rule of an instruction that is reported for one of its operands only."""
     words = [word.strip() for word in operands.split(",")]
-    if name in _FAR_LOADS:
-        return MOVE_TO_SEGMENT
     if name in ("push", "pop"):
-        if words[0] not in _SEGMENTS:
+        if words[0] not in _SEGMENTS[width]:
             return None
-        return PUSH_SEGMENT if name == "push" else POP_SEGMENT
-    if words[0] in _SEGMENTS:
-        return MOVE_TO_SEGMENT
-    if words[-1] in _SEGMENTS:
+        return PUSH_SEGMENT if name == "push" else _TO_SEGMENT[width]["pop"]
+    if words[0] in _SEGMENTS[width]:
+        return _TO_SEGMENT[width]["mov"]
+    if words[-1] in _SEGMENTS[width]:
         return MOVE_FROM_SEGMENT
     control = _CONTROL.search(operands)
     if control is not None:

@@ -16,6 +16,7 @@ from ultravisor.errors import ConfigurationError
 from ultravisor.machine.abi import MACHINE_MEMORY_MAXIMUM_MIB, MACHINE_MEMORY_MINIMUM_MIB, Right
 from ultravisor.machine.flat_image import FlatImage, read_flat_image
 from ultravisor.machine.image import Image, read_image
+from ultravisor.machine.image_width import WIDTHS_BY_BITS
 from ultravisor.resolution import find_image, monitor_image
 
 if TYPE_CHECKING:
@@ -110,6 +111,13 @@ def _partition(configuration: Configuration, index: int, image: Image) -> Planne
         memory_size_bytes = row.memory_mib * MIB
     else:
         memory_size_bytes = _rounded(image.memory_size_bytes or MEMORY_DEFAULT_BYTES, MIB)
+    width = WIDTHS_BY_BITS[image.width]
+    if memory_size_bytes > width.memory_maximum_mib * MIB:
+        raise ConfigurationError(
+            f"partition `{row.name}`: {memory_size_bytes // MIB} MiB of memory for {image.path}; "
+            f"{width.memory_limit}",
+            "lower the partition's memory_mib",
+        )
     if image.size_bytes > memory_size_bytes:
         raise ConfigurationError(
             f"partition `{row.name}`: {image.path} needs {image.size_bytes} bytes for its "

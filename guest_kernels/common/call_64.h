@@ -83,4 +83,15 @@ static inline int64_t call_5(enum hypercall number, uint64_t first, uint64_t sec
     return result;
 }
 
+/* Calls with an argument that the contract calls wide: it fits one register here. */
+static inline int64_t call_wide(enum hypercall number, uint64_t first)
+{
+    return call_1(number, first);
+}
+
+static inline int64_t call_1_wide(enum hypercall number, uint64_t first, uint64_t second)
+{
+    return call_2(number, first, second);
+}
+
 #endif

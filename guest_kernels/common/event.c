@@ -32,27 +32,35 @@ void events_unmask(void)
     struct shared_page *shared = processor_current()->shared;
 
     __atomic_store_n(&shared->events_masked, 0u, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&shared->events_pending, __ATOMIC_SEQ_CST) != 0) {
+    if (*(volatile uint64_t *)&shared->events_pending != 0) {
         CALL(hypercall_event_poll());
     }
 }
 
-/* Takes what is pending, in one atomic step: the monitor sets bits at any moment. */
-static void events_take(void)
+/* Takes what is pending of 32 ports, in one atomic step: the monitor sets bits at any moment. */
+static void events_take_half(uint32_t *pending, uint32_t disabled, uint32_t first_port)
 {
-    struct shared_page *shared = processor_current()->shared;
-    uint64_t disabled = shared->events_disabled;
-    uint64_t taken = __atomic_fetch_and(&shared->events_pending, disabled, __ATOMIC_SEQ_CST);
+    uint32_t taken = __atomic_fetch_and(pending, disabled, __ATOMIC_SEQ_CST) & ~disabled;
 
-    taken &= ~disabled;
     while (taken != 0) {
-        uint32_t port = (uint32_t)__builtin_ctzll(taken);
+        uint32_t port = first_port + (uint32_t)__builtin_ctz(taken);
 
         taken &= taken - 1;
         if (functions[port] != 0) {
             functions[port](port);
         }
     }
+}
+
+/* In halves, because kernels of 32 bits have no locked instruction for all of it. */
+static void events_take(void)
+{
+    struct shared_page *shared = processor_current()->shared;
+    uint32_t *pending = (uint32_t *)(void *)&shared->events_pending;
+    uint64_t disabled = shared->events_disabled;
+
+    events_take_half(&pending[0], (uint32_t)disabled, 0);
+    events_take_half(&pending[1], (uint32_t)(disabled >> 32), EVENT_PORT_LIMIT / 2);
 }
 
 void events_wait(void)

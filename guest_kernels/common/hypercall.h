@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Every call of the contract with typed arguments; numbers come from the contract.
- * Each returns what the monitor left in RAX: a result, or -ERROR_*. `iret` is not
+ * Each returns what the monitor answered: a result, or -ERROR_*. Calls that only one
+ * width has, or types differently, are in hypercall_32.h and hypercall_64.h. `iret` is not
  * here: its stack pointer must be the trap frame, so only the trap path can make it.
  */
 #ifndef HYPERCALL_H
@@ -56,16 +57,6 @@ static inline int64_t hypercall_kernel_stack_set(uint64_t top)
     return call_1(HC_kernel_stack_set, top);
 }
 
-static inline int64_t hypercall_base_set(enum segment_base base, uint64_t value)
-{
-    return call_2(HC_base_set, (uint64_t)base, value);
-}
-
-static inline int64_t hypercall_base_get(enum segment_base base)
-{
-    return call_1(HC_base_get, (uint64_t)base);
-}
-
 static inline int64_t hypercall_table_pin(uint64_t machine_frame, uint32_t level)
 {
     return call_2(HC_table_pin, machine_frame, level);
@@ -83,7 +74,7 @@ static inline int64_t hypercall_table_update(const struct table_update *updates,
 
 static inline int64_t hypercall_mapping_update(uint64_t page, uint64_t entry)
 {
-    return call_2(HC_mapping_update, page, entry);
+    return call_1_wide(HC_mapping_update, page, entry);
 }
 
 static inline int64_t hypercall_roots_set(uint64_t kernel_root_frame, uint64_t user_root_frame)
@@ -118,18 +109,12 @@ static inline int64_t hypercall_event_poll(void)
 
 static inline int64_t hypercall_timer_set(uint64_t deadline_cycles)
 {
-    return call_1(HC_timer_set, deadline_cycles);
+    return call_wide(HC_timer_set, deadline_cycles);
 }
 
 static inline int64_t hypercall_time_get(void)
 {
     return call_0(HC_time_get);
-}
-
-static inline int64_t hypercall_processor_start(uint32_t processor,
-                                                const struct processor_context *context)
-{
-    return call_2(HC_processor_start, processor, (uintptr_t)context);
 }
 
 static inline int64_t hypercall_processor_stop(uint32_t processor)

@@ -15,6 +15,11 @@
 /* clang-format would fold the lines of assembler into one another. */
 /* clang-format off */
 
+/* The entry in eight bytes: 32-bit assembler has no relocation of that size. */
+#define IMAGE_ADDRESS                                                                              \
+    ".if " IMAGE_TEXT(__SIZEOF_POINTER__) " == 8\n.quad guest_entry\n"                             \
+    ".else\n.long guest_entry, 0\n.endif\n"
+
 /* The argument is a plain number or an expression of numbers, in bytes. */
 #define IMAGE(memory_size_bytes)                                                                   \
     __asm__(".pushsection .note.ultravisor, \"a\", @note\n"                                        \
@@ -23,7 +28,7 @@
             "1: .asciz \"Ultravisor\"\n"                                                           \
             "2: .balign 4\n"                                                                       \
             "3: .long " IMAGE_TEXT(ABI_VERSION) ", 8 * " IMAGE_TEXT(__SIZEOF_POINTER__) "\n"       \
-            ".quad guest_entry, " IMAGE_TEXT(memory_size_bytes) "\n"                               \
+            IMAGE_ADDRESS ".quad " IMAGE_TEXT(memory_size_bytes) "\n"                              \
             "4: .popsection\n")
 
 /* clang-format on */

@@ -13,10 +13,6 @@
 
 int64_t processor_start(uint32_t index, processor_function *function, uint64_t argument)
 {
-    struct processor_context context = {
-        .rip = (uintptr_t)processor_entry,
-        .kernel_root_frame = start_page->kernel_root_frame,
-    };
     struct processor *processor;
 
     CHECK(index < start_page->virtual_processor_count && index < PARTITION_PROCESSOR_LIMIT);
@@ -30,9 +26,7 @@ int64_t processor_start(uint32_t index, processor_function *function, uint64_t a
     processor->index = index;
     processor->function = function;
     processor->argument = argument;
-    context.rsp = processor->stack_top_address;
-    context.rdi = (uintptr_t)processor;
-    return hypercall_processor_start(index, &context);
+    return processor_launch(processor);
 }
 
 void processor_begin(const struct processor *processor)

@@ -39,7 +39,7 @@ uint64_t frames_allocate(uint64_t count)
 
     CHECK(count <= frames_untouched());
     used_frame_count += count;
-    memset(frame_pointer(first), 0, count * PAGE_SIZE_BYTES);
+    memset(frame_pointer(first), 0, (size_t)(count * PAGE_SIZE_BYTES));
     return first;
 }
 
@@ -96,10 +96,10 @@ static void direct_map_set(uint64_t frame, uint64_t flags)
 
 void frame_make_read_only(uint64_t frame)
 {
-    direct_map_set(frame, ENTRY_PRESENT | ENTRY_USER | ENTRY_NO_EXECUTE);
+    direct_map_set(frame, ENTRY_PRESENT | ENTRY_KERNEL | ENTRY_NO_EXECUTE);
 }
 
 void frame_make_writable(uint64_t frame)
 {
-    direct_map_set(frame, ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER | ENTRY_NO_EXECUTE);
+    direct_map_set(frame, ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_KERNEL | ENTRY_NO_EXECUTE);
 }

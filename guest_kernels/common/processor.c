@@ -19,6 +19,6 @@ struct processor *processor_adopt(uint32_t index)
     processor->self = processor;
     processor->index = index;
     processor->shared = (struct shared_page *)(uintptr_t)shared;
-    CALL(hypercall_base_set(PROCESSOR_BASE, (uintptr_t)processor));
+    CALL(processor_record_set(processor));
     return processor;
 }

@@ -11,7 +11,7 @@
 typedef void processor_function(uint64_t argument);
 
 struct processor {
-    struct processor *self; /* processor_current() reads it through the segment base */
+    struct processor *self; /* processor_current() reads it through the segment */
     struct shared_page *shared;
     processor_function *function;
     uint64_t argument;
@@ -30,6 +30,9 @@ struct processor *processor_adopt(uint32_t index);
  * that processor when the function returns. Returns what the monitor answered.
  */
 int64_t processor_start(uint32_t index, processor_function *function, uint64_t argument);
+
+/* The last step of that: with the first registers that its width has. */
+int64_t processor_launch(const struct processor *processor);
 
 /* The entries in assembler, and what they call. */
 void processor_entry(void);

@@ -6,9 +6,15 @@
 #ifndef PROCESSOR_64_H
 #define PROCESSOR_64_H
 
-#define PROCESSOR_BASE BASE_gs_kernel
+#include "hypercall_64.h"
 
 struct processor;
+
+/* Makes the record the calling virtual processor's. */
+static inline int64_t processor_record_set(const struct processor *record)
+{
+    return hypercall_base_set(BASE_gs_kernel, (uintptr_t)record);
+}
 
 static inline struct processor *processor_current(void)
 {

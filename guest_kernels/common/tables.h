@@ -9,8 +9,12 @@
 
 #include "abi.h"
 
-/* An empty address space: the frame of its root, to be translated for roots_set. */
+/* An address space without user pages: the frame of its root. */
 uint64_t space_create(void);
+
+/* Makes it the one of user mode; or leaves user mode without one. */
+int64_t space_enter(uint64_t root);
+int64_t space_leave(void);
 
 /* Sees each page's entry while a space is torn down, when its frame is no longer mapped there. */
 typedef void space_entry_function(uint64_t entry);

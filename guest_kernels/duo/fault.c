@@ -8,22 +8,21 @@
 #include "console.h"
 #include "schedule.h"
 
-static void kill(struct process *process, const struct trap_frame *frame)
+static void kill(struct process *process, const struct trap_state *state)
 {
     process->state = PROCESS_KILLED;
     print("duo: %s is killed: vector %u, error code 0x%x, address 0x%llx\n", process->name,
-          (unsigned)frame->vector, (unsigned)frame->error_code,
-          (unsigned long long)frame->fault_address);
+          (unsigned)state->frame.vector, (unsigned)state->frame.error_code,
+          (unsigned long long)state->frame.fault_address);
 }
 
 static struct trap_state *page_fault(struct trap_state *state)
 {
     struct process *process = schedule_current();
-    const struct trap_frame *frame = &state->frame;
 
     CHECK(trap_from_user(state));
-    if (!process_page_in(process, frame->fault_address, frame->error_code)) {
-        kill(process, frame);
+    if (!process_page_in(process, state->frame.fault_address, state->frame.error_code)) {
+        kill(process, state);
     }
     return schedule_resume(state);
 }
@@ -31,7 +30,7 @@ static struct trap_state *page_fault(struct trap_state *state)
 static struct trap_state *other_fault(struct trap_state *state)
 {
     CHECK(trap_from_user(state));
-    kill(schedule_current(), &state->frame);
+    kill(schedule_current(), state);
     return schedule_resume(state);
 }
 

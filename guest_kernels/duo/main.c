@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A kernel with two preempted user processes and a third that is killed: system
- * calls, pages on first touch, FPU and SSE state, FS bases, code that changes itself
+ * calls, pages on first touch, FPU and SSE state, a segment a thread, code that changes itself
  * lawfully. The option timer=N is the quantum in cycles, 0 for none. The closing
  * totals do not depend on it.
  */

@@ -9,7 +9,8 @@
 #include "memory.h"
 #include "tables.h"
 
-#define RFLAGS_START 0x202 /* the interrupt flag and the bit that is always set */
+#define STACK_TOP_ADDRESS (USER_END_ADDRESS - 0x10000)
+#define STACK_SIZE_BYTES 0x40000
 #define DATA_FLAGS (ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER | ENTRY_NO_EXECUTE)
 
 extern const uint8_t program_image[];
@@ -36,7 +37,6 @@ void process_create(struct process *process, uint32_t id, const char *name)
 {
     const struct program_header *header =
         (const struct program_header *)(const void *)program_image;
-    struct trap_frame *frame = &process->trap_state.frame;
 
     CHECK(header->magic == PROGRAM_MAGIC);
     memset(process, 0, sizeof(*process));
@@ -45,13 +45,7 @@ void process_create(struct process *process, uint32_t id, const char *name)
     process->root = space_create();
     regions_create(process->regions, header);
     floating_state_create(&process->floating);
-    process->trap_state.rdi = id;
-    frame->state = FRAME_STATE_USER;
-    frame->rip = header->entry;
-    frame->cs = SELECTOR_GUEST_CODE_64;
-    frame->rflags = RFLAGS_START;
-    frame->rsp = STACK_TOP_ADDRESS - sizeof(uint64_t); /* as if the entry had been called */
-    frame->ss = SELECTOR_GUEST_DATA;
+    trap_state_begin_user(&process->trap_state, header->entry, STACK_TOP_ADDRESS, id);
 }
 
 static void page_release(uint64_t entry)

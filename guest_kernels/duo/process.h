@@ -6,7 +6,6 @@
 #ifndef PROCESS_H
 #define PROCESS_H
 
-#include "floating_64.h"
 #include "program.h"
 #include "trap.h"
 
@@ -27,8 +26,8 @@ enum process_state { PROCESS_RUNNABLE = 0, PROCESS_EXITED = 1, PROCESS_KILLED = 
 struct process {
     struct trap_state trap_state;   /* as at the beginning of its present or next turn */
     struct floating_state floating; /* valid while it does not run */
-    uint64_t fs_base;
-    uint64_t root;  /* guest frame of its level-4 table */
+    uint64_t thread_base;
+    uint64_t root;  /* guest frame of its root table */
     uint32_t id;    /* its role, too */
     uint32_t state; /* enum process_state */
     int64_t exit_code;
@@ -40,7 +39,7 @@ struct process {
 };
 
 void process_create(struct process *process, uint32_t id, const char *name);
-/* Gives back all its frames; it must not be the one whose user root is in use. */
+/* Gives back all its frames; it must not be the one whose space is in use. */
 void process_destroy(struct process *process);
 
 /*

@@ -38,7 +38,7 @@ static void page_fill(uint64_t frame, const struct region *region, uint64_t page
         uint64_t size_bytes = region->source_size_bytes - offset;
 
         memcpy(frame_pointer(frame), region->source + offset,
-               size_bytes < PAGE_SIZE_BYTES ? size_bytes : PAGE_SIZE_BYTES);
+               size_bytes < PAGE_SIZE_BYTES ? (size_t)size_bytes : PAGE_SIZE_BYTES);
     }
 }
 
@@ -95,7 +95,7 @@ int process_copy_in(struct process *process, void *target, uint64_t address, uin
             return 0;
         }
         part = part < size_bytes ? part : size_bytes;
-        memcpy(to, from, part);
+        memcpy(to, from, (size_t)part);
         to += part;
         address += part;
         size_bytes -= part;

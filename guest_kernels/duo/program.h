@@ -13,8 +13,6 @@
 
 #define HEAP_ADDRESS 0x10000000
 #define HEAP_SIZE_BYTES 0x100000
-#define STACK_TOP_ADDRESS 0x7fffffff0000
-#define STACK_SIZE_BYTES 0x40000
 
 enum role {
     ROLE_alpha = 0,
@@ -26,11 +24,11 @@ enum role {
 /* All addresses are page-aligned but data_end: behind it, up to bss_end, are zeros. */
 struct program_header {
     uint64_t magic;
-    uint64_t entry;
-    uint64_t text_end; /* text begins at PROGRAM_ADDRESS, with this header */
-    uint64_t constants_end;
-    uint64_t data_end;
-    uint64_t bss_end;
+    uintptr_t entry;
+    uintptr_t text_end; /* text begins at PROGRAM_ADDRESS, with this header */
+    uintptr_t constants_end;
+    uintptr_t data_end;
+    uintptr_t bss_end;
 };
 
 #endif

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Owns who runs and the switch from one process to another: registers, FPU and SSE,
- * FS base, address space. Knows nothing of why a process stopped.
+ * thread's segment, address space. Knows nothing of why a process stopped.
  */
 #include "schedule.h"
 
 #include "check.h"
 #include "event.h"
 #include "hypercall.h"
-#include "memory.h"
-#include "start.h"
+#include "tables.h"
 
 struct process processes[PROCESS_COUNT];
 
@@ -71,14 +70,14 @@ static struct process *next_runnable(void)
 static void switch_to(const struct process *process)
 {
     floating_restore(&process->floating);
-    CALL(hypercall_base_set(BASE_fs, process->fs_base));
-    CALL(hypercall_roots_set(start_page->kernel_root_frame, frame_to_machine(process->root)));
+    CALL(thread_base_set(process->thread_base));
+    CALL(space_enter(process->root));
 }
 
-/* Its tables can only be taken apart when they are no longer the user root. */
+/* Its tables can only be taken apart when they are no longer in use. */
 static void bury(struct process *process)
 {
-    CALL(hypercall_roots_set(start_page->kernel_root_frame, 0));
+    CALL(space_leave());
     process_destroy(process);
     current = 0;
 }
@@ -122,7 +121,7 @@ static int is_unmoved(const struct trap_state *state)
 {
     const struct trap_state *begin = &current->trap_state;
 
-    return !has_trapped && state->frame.rip == begin->frame.rip &&
+    return !has_trapped && trap_address(state) == trap_address(begin) &&
            memcmp(state, begin, offsetof(struct trap_state, frame.vector)) == 0;
 }
 

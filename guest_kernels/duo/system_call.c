@@ -11,8 +11,6 @@
 #include "schedule.h"
 #include "user.h"
 
-#define USER_END_ADDRESS 0x800000000000ull
-
 typedef int64_t system_call_function(struct process *process, uint64_t first, uint64_t second);
 
 static int64_t call_write(struct process *process, uint64_t address, uint64_t size_bytes)
@@ -55,10 +53,10 @@ static int64_t call_id(struct process *process, uint64_t first, uint64_t second)
 static int64_t call_base(struct process *process, uint64_t address, uint64_t second)
 {
     (void)second;
-    if (address >= USER_END_ADDRESS || hypercall_base_set(BASE_fs, address) != 0) {
+    if (address >= USER_END_ADDRESS || thread_base_set(address) != 0) {
         return SYSTEM_CALL_FAILED;
     }
-    process->fs_base = address;
+    process->thread_base = address;
     return 0;
 }
 
@@ -76,14 +74,14 @@ static system_call_function *const functions[SYSTEM_CALL_COUNT] = {
 struct trap_state *system_call_arrived(struct trap_state *state)
 {
     struct process *process = schedule_current();
-    uint64_t number = state->frame.rax;
+    uint64_t number = system_call_number(state);
     int64_t result = SYSTEM_CALL_FAILED;
 
     events_mask();
     process->call_count++;
     if (number < SYSTEM_CALL_COUNT) {
-        result = functions[number](process, state->rdi, state->rsi);
+        result = functions[number](process, system_call_first(state), system_call_second(state));
     }
-    state->frame.rax = (uint64_t)result;
+    system_call_answer(state, result);
     return schedule_resume(state);
 }

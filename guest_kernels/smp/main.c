@@ -28,13 +28,13 @@ IMAGE(4 * 1024 * 1024);
 
 static uint64_t adds;
 static uint64_t rounds;
-static uint64_t counter_atomic;
+static uint32_t counter_atomic;
 static volatile uint64_t counter_locked;
 static struct lock counter_lock;
 static volatile uint64_t requests[PARTITION_PROCESSOR_LIMIT]; /* seen by the worker */
 static volatile uint64_t replies[PARTITION_PROCESSOR_LIMIT];  /* seen by processor 0 */
-static uint64_t heartbeats[PARTITION_PROCESSOR_LIMIT];
-static uint64_t second_life;
+static uint32_t heartbeats[PARTITION_PROCESSOR_LIMIT];
+static uint32_t second_life;
 
 static void request_arrived(uint32_t port)
 {
@@ -105,7 +105,7 @@ static void worker(uint64_t argument)
 /* What processor 1 does after its restart; it stops by returning. */
 static void worker_again(uint64_t argument)
 {
-    __atomic_store_n(&second_life, argument, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&second_life, (uint32_t)argument, __ATOMIC_SEQ_CST);
     reply(processor_current()->index);
 }
 
@@ -124,12 +124,12 @@ static void exchange_events(uint32_t count)
 /* A processor elsewhere may run on for a moment after the call; then it must stand still. */
 static void stop(uint32_t index)
 {
-    uint64_t seen = 0;
+    uint32_t seen = 0;
     unsigned settled = 0;
 
     CALL(hypercall_processor_stop(index));
     for (unsigned i = 0; i < PATIENCE_YIELDS && settled < SETTLED_YIELDS; i++) {
-        uint64_t now = __atomic_load_n(&heartbeats[index], __ATOMIC_RELAXED);
+        uint32_t now = __atomic_load_n(&heartbeats[index], __ATOMIC_RELAXED);
 
         settled = now == seen ? settled + 1 : 0;
         seen = now;
@@ -158,7 +158,7 @@ static void run(uint32_t count)
         event_function_set(PORT_REPLY_FIRST + i, reply_arrived);
         CALL(processor_start(i, worker, i));
     }
-    CHECK(hypercall_processor_start(0, &(struct processor_context){0}) < 0);
+    CHECK(processor_start(0, worker, 0) < 0);
     add();
     for (uint32_t i = 1; i < count; i++) {
         wait_for(&replies[i], 1);

@@ -17,6 +17,7 @@
 #define PAGE_SHIFT 12
 #define PAGE_SIZE_BYTES 4096
 #define TABLE_ENTRY_COUNT 512
+#define ROOT_ENTRY_COUNT_32 4 /* used entries of a 32-bit guest's root: the others are 0 */
 
 /* L4 slots 256 to 271 of every address space are the monitor's. */
 #define MONITOR_SLOT_FIRST 256
@@ -25,7 +26,7 @@
 /* Page-table entry bits that a guest may set; all others but the frame must be 0. */
 #define ENTRY_PRESENT 0x1
 #define ENTRY_WRITABLE 0x2
-#define ENTRY_USER 0x4 /* demanded at every level of a 64-bit guest */
+#define ENTRY_USER 0x4 /* 64-bit guests: demanded at every level; 32-bit: user mode may too */
 #define ENTRY_WRITE_THROUGH 0x8
 #define ENTRY_CACHE_DISABLE 0x10
 #define ENTRY_ACCESSED 0x20
@@ -33,11 +34,24 @@
 #define ENTRY_LARGE 0x80 /* never accepted */
 #define ENTRY_SOFTWARE 0xe00 /* free for the guest */
 
-/* Selectors of the monitor's descriptor table that guests run on. */
+/*
+ * Selectors of the monitor's descriptor table that guests run on. A 64-bit guest has its
+ * kernel and its user mode in ring 3; a 32-bit guest has them in rings 1 and 3. Neither
+ * finds the code selectors of the other width. From SELECTOR_GUEST_FIRST on, a 32-bit
+ * guest's own DESCRIPTOR_LIMIT descriptors: data segments that descriptor_set has checked.
+ */
 #define SELECTOR_MONITOR_CODE 0x08
 #define SELECTOR_MONITOR_DATA 0x10
-#define SELECTOR_GUEST_DATA 0x2b
+#define SELECTOR_KERNEL_CODE_32 0x19
+#define SELECTOR_USER_CODE_32 0x23
+#define SELECTOR_GUEST_DATA 0x2b /* 64-bit: all data; 32-bit: user mode's */
 #define SELECTOR_GUEST_CODE_64 0x33
+#define SELECTOR_KERNEL_DATA_32 0x39
+#define SELECTOR_GUEST_FIRST 0xc0 /* with the ring in the lowest two bits */
+
+/* `int n` of 32-bit guests: kernel mode calls the monitor, user mode its kernel. */
+#define HYPERCALL_VECTOR 0x82
+#define SYSTEM_CALL_VECTOR 0x80
 
 /* Vectors beyond the processor's 32 that appear in trap_frame.vector. */
 #define VECTOR_EVENT 256
@@ -77,7 +91,7 @@
 /* Too wide for assembler and for cffi's parser. */
 #define ENTRY_NO_EXECUTE 0x8000000000000000ull
 #define ENTRY_FRAME_MASK 0x000ffffffffff000ull
-#define TRANSLATION_ALL 0xffffffffffffffffull
+#define TRANSLATION_ALL 0xffffffffffffffffull /* a 32-bit caller: 0xffffffff */
 #define TIME_NEVER 0xffffffffffffffffull
 #endif
 
@@ -133,7 +147,10 @@ struct extent {
     uint64_t frame_count;
 };
 
-/* The page that RDI points at when a partition starts; read-only for the guest. */
+/*
+ * The page that RDI, or EBX of a 32-bit guest, points at when a partition starts; read-only
+ * for the guest. Both widths have the same layout; a 32-bit guest's addresses fit 32 bits.
+ */
 struct start_page {
     struct page_header header;
     uint32_t partition;
@@ -150,7 +167,7 @@ struct start_page {
     uint64_t image_address;           /* lowest address of the image */
     uint64_t image_end_address;
     uint64_t stack_top_address;       /* of virtual processor 0 */
-    uint64_t kernel_root_frame;       /* machine frame of the initial level-4 table */
+    uint64_t kernel_root_frame;       /* machine frame of the initial root: level 4, or 3 */
     uint64_t first_free_guest_frame;  /* from here on, memory is the guest's to use */
     uint64_t control_channel_address; /* 0: none */
     char name[NAME_LIMIT];
@@ -195,6 +212,26 @@ struct trap_frame {
     uint64_t ss;
 };
 
+/*
+ * The same for a 32-bit guest. What follows `state` lies as its own processor pushes and
+ * pops it, so that a kernel may also return to user mode by an `iret` of its own. A handler
+ * may use EAX, ECX and EDX at once.
+ */
+struct trap_frame_32 {
+    uint32_t eax;
+    uint32_t ecx;
+    uint32_t edx;
+    uint32_t vector;
+    uint32_t error_code;
+    uint32_t fault_address; /* page faults; otherwise 0 */
+    uint32_t state;         /* FRAME_STATE_* */
+    uint32_t eip;
+    uint32_t cs;
+    uint32_t eflags;
+    uint32_t esp;
+    uint32_t ss;
+};
+
 struct trap_handler {
     uint32_t vector;
     uint32_t flags; /* TRAP_* */
@@ -212,6 +249,30 @@ struct processor_context {
     uint64_t rsp;
     uint64_t rdi;
     uint64_t kernel_root_frame; /* a pinned level-4 table */
+};
+
+/*
+ * The same for a 32-bit guest: all registers, all selectors. cs and ss are those of kernel
+ * mode; the others are null, flat, or the new processor's own descriptors, of which it has none.
+ */
+struct processor_context_32 {
+    uint32_t edi;
+    uint32_t esi;
+    uint32_t ebp;
+    uint32_t esp;
+    uint32_t ebx;
+    uint32_t edx;
+    uint32_t ecx;
+    uint32_t eax;
+    uint32_t eip;
+    uint32_t eflags;
+    uint32_t cs;
+    uint32_t ss;
+    uint32_t ds;
+    uint32_t es;
+    uint32_t fs;
+    uint32_t gs;
+    uint64_t kernel_root_frame; /* a pinned level-3 table */
 };
 
 /* Descriptor of an image's ELF note. */

@@ -75,6 +75,20 @@ FIELD(trap_frame, rflags, 72);
 FIELD(trap_frame, rsp, 80);
 FIELD(trap_frame, ss, 88);
 
+SIZE(trap_frame_32, 48);
+FIELD(trap_frame_32, eax, 0);
+FIELD(trap_frame_32, ecx, 4);
+FIELD(trap_frame_32, edx, 8);
+FIELD(trap_frame_32, vector, 12);
+FIELD(trap_frame_32, error_code, 16);
+FIELD(trap_frame_32, fault_address, 20);
+FIELD(trap_frame_32, state, 24);
+FIELD(trap_frame_32, eip, 28);
+FIELD(trap_frame_32, cs, 32);
+FIELD(trap_frame_32, eflags, 36);
+FIELD(trap_frame_32, esp, 40);
+FIELD(trap_frame_32, ss, 44);
+
 SIZE(trap_handler, 16);
 FIELD(trap_handler, vector, 0);
 FIELD(trap_handler, flags, 4);
@@ -89,6 +103,25 @@ FIELD(processor_context, rip, 0);
 FIELD(processor_context, rsp, 8);
 FIELD(processor_context, rdi, 16);
 FIELD(processor_context, kernel_root_frame, 24);
+
+SIZE(processor_context_32, 72);
+FIELD(processor_context_32, edi, 0);
+FIELD(processor_context_32, esi, 4);
+FIELD(processor_context_32, ebp, 8);
+FIELD(processor_context_32, esp, 12);
+FIELD(processor_context_32, ebx, 16);
+FIELD(processor_context_32, edx, 20);
+FIELD(processor_context_32, ecx, 24);
+FIELD(processor_context_32, eax, 28);
+FIELD(processor_context_32, eip, 32);
+FIELD(processor_context_32, eflags, 36);
+FIELD(processor_context_32, cs, 40);
+FIELD(processor_context_32, ss, 44);
+FIELD(processor_context_32, ds, 48);
+FIELD(processor_context_32, es, 52);
+FIELD(processor_context_32, fs, 56);
+FIELD(processor_context_32, gs, 60);
+FIELD(processor_context_32, kernel_root_frame, 64);
 
 SIZE(image_note, 24);
 FIELD(image_note, abi_version, 0);

@@ -22,6 +22,7 @@
 #define PARTITION_EXTENT_LIMIT 16    /* extents that fit its start page */
 #define EVENT_PORT_LIMIT 64          /* event ports of one virtual processor */
 #define TRAP_VECTOR_LIMIT 32         /* exception vectors that a guest can handle */
+#define DESCRIPTOR_LIMIT 8           /* segments of its own of a 32-bit virtual processor */
 #define NAME_LIMIT 32                /* bytes of a name, with its final zero */
 #define COMMAND_LINE_LIMIT 1024      /* bytes of a command line, with its final zero */
 

@@ -25,6 +25,9 @@ int64_t hc_base_set(struct virtual_processor *caller)
 {
     uint64_t *base = base_of(caller, argument(caller, 0));
 
+    if (record_is_32(caller)) {
+        return -ERROR_no_such_call;
+    }
     if (base == NULL || !address_is_guest(argument(caller, 1))) {
         return -ERROR_invalid_argument;
     }
@@ -38,6 +41,9 @@ int64_t hc_base_get(struct virtual_processor *caller)
 {
     const uint64_t *base = base_of(caller, argument(caller, 0));
 
+    if (record_is_32(caller)) {
+        return -ERROR_no_such_call;
+    }
     platform_bases_save(caller);
     return base != NULL ? (int64_t)*base : -ERROR_invalid_argument;
 }

@@ -14,16 +14,15 @@ int64_t hc_console_write(struct virtual_processor *caller)
     if (size_bytes > CONSOLE_LIMIT) {
         return -ERROR_limit;
     }
-    if (!guest_memory_check(caller->kernel_root_frame, address, size_bytes, GUEST_READ)) {
+    if (!guest_memory_check(caller, address, size_bytes, GUEST_READ)) {
         return -ERROR_fault;
     }
     for (uint64_t done_bytes = 0; done_bytes < size_bytes;) {
         uint64_t piece_bytes = guest_memory_piece(address + done_bytes, size_bytes - done_bytes);
 
-        platform_console_write(
-            caller->partition,
-            guest_memory_address(caller->kernel_root_frame, address + done_bytes, GUEST_READ),
-            (uint32_t)piece_bytes);
+        platform_console_write(caller->partition,
+                               guest_memory_address(caller, address + done_bytes, GUEST_READ),
+                               (uint32_t)piece_bytes);
         done_bytes += piece_bytes;
     }
     return (int64_t)size_bytes;
@@ -38,14 +37,13 @@ int64_t hc_console_read(struct virtual_processor *caller)
     if (size_bytes > CONSOLE_LIMIT) {
         return -ERROR_limit;
     }
-    if (!guest_memory_check(caller->kernel_root_frame, address, size_bytes, GUEST_WRITE)) {
+    if (!guest_memory_check(caller, address, size_bytes, GUEST_WRITE)) {
         return -ERROR_fault;
     }
     while (done_bytes < size_bytes) {
         uint64_t piece_bytes = guest_memory_piece(address + done_bytes, size_bytes - done_bytes);
         uint32_t read_bytes = platform_console_read(
-            caller->partition,
-            guest_memory_address(caller->kernel_root_frame, address + done_bytes, GUEST_WRITE),
+            caller->partition, guest_memory_address(caller, address + done_bytes, GUEST_WRITE),
             (uint32_t)piece_bytes);
 
         done_bytes += read_bytes;

@@ -93,8 +93,8 @@ int64_t hc_frames_release(struct virtual_processor *caller)
         if (!frame_is_owned(first + index, caller->partition)) {
             return -ERROR_not_owner;
         }
-        if (frame_get(first + index)->reference_count != 0 ||
-            frame_get(first + index)->type_count != 0) {
+        /* Each use of a type is a reference, too. */
+        if (frame_get(first + index)->reference_count != 0) {
             return -ERROR_busy;
         }
     }

@@ -9,7 +9,7 @@
 
 #include "memory.h"
 
-#define LEVEL_COUNT 4
+#define LEVEL_LIMIT 4
 
 static inline uint64_t *walk_entry(uint64_t table_frame, uint64_t address, uint32_t level)
 {
@@ -19,14 +19,15 @@ static inline uint64_t *walk_entry(uint64_t table_frame, uint64_t address, uint3
 }
 
 /* Marks only after the whole walk has succeeded, so that a refusal changes nothing. */
-static void walk_mark(uint64_t *const entries[LEVEL_COUNT], enum guest_access access)
+static void walk_mark(uint64_t *const entries[LEVEL_LIMIT], uint32_t root_level,
+                      enum guest_access access)
 {
     uint64_t leaf_bits = ENTRY_ACCESSED;
 
     if (access == GUEST_WRITE) {
         leaf_bits |= ENTRY_DIRTY;
     }
-    for (uint32_t level = LEVEL_COUNT; level >= 1; level--) {
+    for (uint32_t level = root_level; level >= 1; level--) {
         uint64_t bits = level == 1 ? leaf_bits : ENTRY_ACCESSED;
 
         if ((*entries[level - 1] & bits) != bits) {
@@ -35,20 +36,23 @@ static void walk_mark(uint64_t *const entries[LEVEL_COUNT], enum guest_access ac
     }
 }
 
-static uint64_t walk(uint64_t root_frame, uint64_t address, enum guest_access access, bool mark)
+static uint64_t walk(const struct virtual_processor *record, uint64_t address,
+                     enum guest_access access, bool mark)
 {
-    uint64_t needed = ENTRY_PRESENT | ENTRY_USER;
+    /* The kernel of a 64-bit guest is user to the processor, the one of a 32-bit guest not. */
+    uint64_t needed = record_is_32(record) ? ENTRY_PRESENT : ENTRY_PRESENT | ENTRY_USER;
+    uint32_t root_level = width_root_level(record->width);
     uint64_t frame_count = monitor_state()->frame_count;
-    uint64_t frame = root_frame;
-    uint64_t *entries[LEVEL_COUNT];
+    uint64_t frame = record->kernel_root_frame;
+    uint64_t *entries[LEVEL_LIMIT];
 
-    if (!address_is_guest(address)) {
+    if (!address_is_own(record, address)) {
         return 0;
     }
     if (access == GUEST_WRITE) {
         needed |= ENTRY_WRITABLE;
     }
-    for (uint32_t level = LEVEL_COUNT; level >= 1; level--) {
+    for (uint32_t level = root_level; level >= 1; level--) {
         uint64_t value;
 
         entries[level - 1] = walk_entry(frame, address, level);
@@ -59,13 +63,13 @@ static uint64_t walk(uint64_t root_frame, uint64_t address, enum guest_access ac
         }
     }
     if (mark) {
-        walk_mark(entries, access);
+        walk_mark(entries, root_level, access);
     }
     return (frame << PAGE_SHIFT) + address % PAGE_SIZE_BYTES;
 }
 
-bool guest_memory_check(uint64_t root_frame, uint64_t address, uint64_t size_bytes,
-                        enum guest_access access)
+bool guest_memory_check(const struct virtual_processor *record, uint64_t address,
+                        uint64_t size_bytes, enum guest_access access)
 {
     if (size_bytes != 0 && address + (size_bytes - 1) < address) {
         return false;
@@ -73,7 +77,7 @@ bool guest_memory_check(uint64_t root_frame, uint64_t address, uint64_t size_byt
     while (size_bytes != 0) {
         uint64_t piece_bytes = guest_memory_piece(address, size_bytes);
 
-        if (walk(root_frame, address, access, false) == 0) {
+        if (walk(record, address, access, false) == 0) {
             return false;
         }
         address += piece_bytes;
@@ -82,12 +86,14 @@ bool guest_memory_check(uint64_t root_frame, uint64_t address, uint64_t size_byt
     return true;
 }
 
-uint64_t guest_memory_address(uint64_t root_frame, uint64_t address, enum guest_access access)
+uint64_t guest_memory_address(const struct virtual_processor *record, uint64_t address,
+                              enum guest_access access)
 {
-    return walk(root_frame, address, access, true);
+    return walk(record, address, access, true);
 }
 
-enum error guest_memory_peek(uint64_t root_frame, uint64_t address, void *to, uint64_t size_bytes)
+enum error guest_memory_peek(const struct virtual_processor *record, uint64_t address, void *to,
+                             uint64_t size_bytes)
 {
     uint8_t *target = to;
 
@@ -96,7 +102,7 @@ enum error guest_memory_peek(uint64_t root_frame, uint64_t address, void *to, ui
     }
     while (size_bytes != 0) {
         uint64_t piece_bytes = guest_memory_piece(address, size_bytes);
-        uint64_t machine_address = walk(root_frame, address, GUEST_READ, false);
+        uint64_t machine_address = walk(record, address, GUEST_READ, false);
 
         if (machine_address == 0) {
             return ERROR_fault;
@@ -109,11 +115,12 @@ enum error guest_memory_peek(uint64_t root_frame, uint64_t address, void *to, ui
     return ERROR_none;
 }
 
-void guest_memory_touch(uint64_t root_frame, uint64_t address, uint64_t size_bytes)
+void guest_memory_touch(const struct virtual_processor *record, uint64_t address,
+                        uint64_t size_bytes)
 {
     while (size_bytes != 0) {
         uint64_t piece_bytes = guest_memory_piece(address, size_bytes);
-        uint64_t machine_address = walk(root_frame, address, GUEST_READ, true);
+        uint64_t machine_address = walk(record, address, GUEST_READ, true);
 
         MONITOR_ASSERT(machine_address != 0);
         address += piece_bytes;
@@ -121,28 +128,29 @@ void guest_memory_touch(uint64_t root_frame, uint64_t address, uint64_t size_byt
     }
 }
 
-enum error guest_memory_read(uint64_t root_frame, uint64_t address, void *to, uint64_t size_bytes)
+enum error guest_memory_read(const struct virtual_processor *record, uint64_t address, void *to,
+                             uint64_t size_bytes)
 {
-    enum error error = guest_memory_peek(root_frame, address, to, size_bytes);
+    enum error error = guest_memory_peek(record, address, to, size_bytes);
 
     if (error == ERROR_none) {
-        guest_memory_touch(root_frame, address, size_bytes);
+        guest_memory_touch(record, address, size_bytes);
     }
     return error;
 }
 
-enum error guest_memory_write(uint64_t root_frame, uint64_t address, const void *from,
-                              uint64_t size_bytes)
+enum error guest_memory_write(const struct virtual_processor *record, uint64_t address,
+                              const void *from, uint64_t size_bytes)
 {
     const uint8_t *source = from;
 
     if (guest_memory_piece(address, size_bytes) != size_bytes &&
-        !guest_memory_check(root_frame, address, size_bytes, GUEST_WRITE)) {
+        !guest_memory_check(record, address, size_bytes, GUEST_WRITE)) {
         return ERROR_fault;
     }
     while (size_bytes != 0) {
         uint64_t piece_bytes = guest_memory_piece(address, size_bytes);
-        uint64_t machine_address = walk(root_frame, address, GUEST_WRITE, true);
+        uint64_t machine_address = walk(record, address, GUEST_WRITE, true);
 
         if (machine_address == 0) {
             return ERROR_fault;

@@ -11,11 +11,30 @@
 #include "hypercalls.def"
 #undef HYPERCALL
 
-/* The calling convention, in one place: argument 0 to 4 of a 64-bit caller. */
+/* The calling convention, in one place: argument 0 to 4. */
+static inline uint64_t argument_32(const struct registers *registers, uint32_t index)
+{
+    switch (index) {
+    case 0:
+        return (uint32_t)registers->rbx;
+    case 1:
+        return (uint32_t)registers->rcx;
+    case 2:
+        return (uint32_t)registers->rdx;
+    case 3:
+        return (uint32_t)registers->rsi;
+    default:
+        return (uint32_t)registers->rdi;
+    }
+}
+
 static inline uint64_t argument(const struct virtual_processor *caller, uint32_t index)
 {
     const struct registers *registers = &caller->registers;
 
+    if (record_is_32(caller)) {
+        return argument_32(registers, index);
+    }
     switch (index) {
     case 0:
         return registers->rdi;
@@ -30,13 +49,20 @@ static inline uint64_t argument(const struct virtual_processor *caller, uint32_t
     }
 }
 
+/* One of a `wide` type, which takes two registers of a 32-bit caller: always the last argument. */
+static inline uint64_t argument_wide(const struct virtual_processor *caller, uint32_t index)
+{
+    uint64_t value = argument(caller, index);
+
+    return record_is_32(caller) ? value | argument(caller, index + 1) << 32 : value;
+}
+
 extern int64_t (*const hypercall_handlers[HYPERCALL_COUNT])(struct virtual_processor *caller);
 extern const uint32_t hypercall_rights[HYPERCALL_COUNT];
 
-/* The caller is in kernel mode. Its result is set. Inline: it is on the shortest path. */
-static inline void hypercall_run(struct virtual_processor *caller)
+/* The caller is in kernel mode. Inline: it is on the shortest path. */
+static inline int64_t hypercall_dispatch(struct virtual_processor *caller, uint64_t number)
 {
-    uint64_t number = caller->registers.rax;
     int64_t result = -ERROR_no_such_call;
 
     if (LIKELY(number < HYPERCALL_COUNT)) {
@@ -48,7 +74,20 @@ static inline void hypercall_run(struct virtual_processor *caller)
             result = -ERROR_not_permitted;
         }
     }
-    caller->registers.rax = (uint64_t)result;
+    return result;
+}
+
+static inline void hypercall_run(struct virtual_processor *caller)
+{
+    caller->registers.rax = (uint64_t)hypercall_dispatch(caller, caller->registers.rax);
+}
+
+static inline void hypercall_run_32(struct virtual_processor *caller)
+{
+    int64_t result = hypercall_dispatch(caller, (uint32_t)caller->registers.rax);
+
+    caller->registers.rax = (uint32_t)result;
+    caller->registers.rdx = (uint64_t)result >> 32;
 }
 
 #endif

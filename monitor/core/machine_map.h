@@ -18,11 +18,13 @@
 #define MONITOR_STACKS_ADDRESS 0x00500000 /* simulated build: a stack a processor */
 #define MONITOR_STACK_SIZE_BYTES 0x00004000
 #define MONITOR_BOOT_ROOT_ADDRESS 0x005e0000 /* simulated build: L4 table of boot and idling */
-#define DESCRIPTOR_TABLE_ADDRESS 0x005f0000 /* one page: the GDT, read-only for guests' engines */
-#define INTERRUPT_TABLE_ADDRESS 0x005f1000 /* one page: the IDT; guests see where, not what */
+#define DESCRIPTOR_TABLES_ADDRESS 0x005f0000 /* GDTs, a page a processor; engines: read-only */
+#define INTERRUPT_TABLE_ADDRESS 0x005f8000 /* one page: the IDT; guests see where, not what */
 #define TASK_SELECTOR_FIRST 0x40 /* of processor 0; the next ones are 16 apart */
 #define MONITOR_TABLES_ADDRESS 0x00600000 /* page tables and TSS pages that the firmware builds */
-#define MONITOR_TABLES_SIZE_BYTES 0x00200000
+#define MONITOR_TABLES_SIZE_BYTES 0x00100000
+#define MONITOR_ROOTS_ADDRESS 0x00700000 /* the L4 tables of 32-bit virtual processors */
+#define MONITOR_ROOTS_SIZE_BYTES 0x00100000
 #define FRAME_TABLE_ADDRESS 0x00800000 /* struct frame for every machine frame; guests follow */
 
 /* Simulated build: machine address 0 as the monitor sees it, L4 slot 256. */

@@ -51,12 +51,11 @@ static struct virtual_processor *monitor_leave(struct processor *processor,
         }
         /* Root and bases of a record that is being switched in are loaded by the switch. */
         if (was_user && record == loaded) {
-            platform_bases_save(record);
+            trap_mode_save(record);
         }
         if (record_is_idle(record) || !event_is_due(record) || event_deliver(record)) {
             if (was_user && record->user_mode == 0 && record == loaded) {
-                platform_bases_load(record);
-                platform_root_load(record);
+                trap_mode_load(record);
             }
             processor->attention = 0;
             return record;

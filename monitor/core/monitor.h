@@ -18,7 +18,7 @@ enum entry_vector {
     ENTRY_TIMER = 0x300,             /* the deadline set with platform_deadline_set has passed */
     ENTRY_KICK = 0x301, /* another processor called platform_kick, or input arrived */
     ENTRY_SYSCALL = 0x302, /* `syscall`, from either virtual mode */
-    ENTRY_SOFTWARE_INTERRUPT = 0x400 /* + n: `int n` but for int3; rip already points behind it */
+    ENTRY_SOFTWARE_INTERRUPT = 0x400 /* + n: `int n` but for 3 and 4; rip is already behind it */
 };
 
 /*
@@ -53,13 +53,16 @@ enum virtual_processor_state {
 struct virtual_processor {
     struct registers registers;
     uint64_t fault_address; /* CR2 at the last page fault; the entry path fills it */
-    uint64_t selectors; /* ds, es, fs, gs: 16 bits each; simulated switch path */
+    uint64_t selectors; /* ds, es, fs, gs: 16 bits each, from the lowest on; valid like fs_base */
     uint8_t floating_point[512]; /* FXSAVE image: of the switch path; native: when synchronised */
-    uint64_t fs_base; /* valid while switched out, and between platform_bases_save and _load */
+    /* Valid while switched out, and between platform_bases_save (_selectors_save) and _load. */
+    uint64_t fs_base;
     uint64_t gs_base; /* of the active mode; valid like fs_base */
     uint64_t gs_base_other; /* of the other mode */
-    uint64_t kernel_root_frame;
-    uint64_t user_root_frame; /* 0: no user mode */
+    uint64_t root_address; /* machine address of the L4 table of the active mode: for CR3 */
+    uint64_t kernel_root_frame; /* what the guest gave: a table of level 4, or of level 3 */
+    uint64_t user_root_frame; /* 0: no user mode of a 64-bit guest; 32-bit: always */
+    uint64_t descriptors[DESCRIPTOR_LIMIT]; /* of a 32-bit guest, checked */
     uint64_t kernel_stack_top;
     uint64_t callbacks[CALLBACK_COUNT];
     uint64_t timer_deadline_cycles; /* 0: not armed */
@@ -70,10 +73,10 @@ struct virtual_processor {
     uint32_t index; /* within the partition */
     uint32_t processor;
     uint32_t state; /* enum virtual_processor_state */
-    uint32_t user_mode; /* 1: the guest's user mode is what runs */
+    uint32_t user_mode; /* 1: the guest's user mode is what runs; 32-bit: at the last entry */
     uint32_t yielded; /* enum yield_state */
-    uint32_t started; /* it has been started at least once since the boot */
-    uint64_t reserved0;
+    uint16_t started; /* it has been started at least once since the boot */
+    uint16_t width; /* 64 or 32: of its partition */
 };
 
 enum partition_state { PARTITION_ABSENT = 0, PARTITION_RUNNING = 1, PARTITION_STOPPED = 2 };
@@ -104,7 +107,7 @@ struct partition {
     uint32_t trace_enabled; /* it appears in the host's log; it may switch that off */
     uint32_t first_virtual_processor;
     uint32_t virtual_processor_count;
-    uint32_t reserved0;
+    uint32_t width; /* 64 or 32 */
     uint64_t time_frame;
     struct stop_record stop;
     struct trap_handler trap_handlers[TRAP_VECTOR_LIMIT];
@@ -122,7 +125,8 @@ struct processor {
     uint64_t acknowledged_generation;
     uint32_t attention; /* who it runs may not go on, or another was chosen */
     uint32_t departed; /* 1 + id of a stopped record: held until the next entry */
-    uint64_t reserved0;
+    uint32_t descriptors_width; /* for whom its descriptor table was written last */
+    uint32_t reserved0;
 };
 
 /* One type at a time while its count is above zero. */
@@ -158,6 +162,9 @@ struct monitor {
     uint64_t frame_count;
     uint32_t running_partitions;
     uint32_t stop_request; /* an operator's order, taken at the next ENTRY_KICK, or 0 */
+    uint32_t failed_partition; /* the machine cannot run its code at failed_rip: taken alike */
+    uint32_t reserved0;
+    uint64_t failed_rip;
     uint64_t monitor_entries[MONITOR_SLOT_COUNT]; /* the firmware's L4 entries for slots 256..271 */
     struct processor processors[PROCESSOR_LIMIT];
     struct virtual_processor idle[PROCESSOR_LIMIT] __attribute__((aligned(64)));
@@ -168,6 +175,8 @@ struct monitor {
 
 _Static_assert(sizeof(struct registers) == 176, "the frame end is TSS.rsp0: a multiple of 16");
 _Static_assert(sizeof(struct virtual_processor) % 64 == 0, "records are cache-line aligned");
+_Static_assert(VIRTUAL_PROCESSOR_LIMIT *PAGE_SIZE_BYTES <= MONITOR_ROOTS_SIZE_BYTES,
+               "machine_map.h: an L4 table a virtual processor");
 _Static_assert(sizeof(struct frame) == 16, "machine_map.h sizes the frame table by this");
 _Static_assert(sizeof(struct monitor) <= MONITOR_STATE_SIZE_BYTES, "machine_map.h");
 _Static_assert(sizeof(struct view_region) <= VIEW_REGION_SIZE_BYTES, "machine_map.h");
@@ -184,7 +193,7 @@ _Static_assert(sizeof(struct view_region) <= VIEW_REGION_SIZE_BYTES, "machine_ma
  * is what was running on its processor. Returns what that processor runs next: load
  * it (root by user_mode, bases, registers) and go on. An idle record means: halt
  * until the deadline or a kick. An operator's order to stop a partition is left in
- * stop_request, with a kick.
+ * stop_request, the machine's report that it cannot run one in failed_partition, with a kick.
  */
 void monitor_start(void);
 struct virtual_processor *monitor_first(uint32_t processor);

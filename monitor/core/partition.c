@@ -6,8 +6,6 @@
  */
 #include "partition.h"
 
-#include <stddef.h>
-
 #include "guest_memory.h"
 #include "hypercall.h"
 #include "memory.h"
@@ -32,9 +30,7 @@ static void partition_leave(const struct partition *partition, uint32_t calling_
 struct stop_record *partition_stop(struct partition *partition, enum stop_reason reason,
                                    uint32_t calling_processor)
 {
-    if (partition->state != PARTITION_RUNNING) {
-        return NULL;
-    }
+    MONITOR_ASSERT(partition->state == PARTITION_RUNNING);
     partition->state = PARTITION_STOPPED;
     partition->stop.reason = (uint32_t)reason;
     monitor_state()->running_partitions--;
@@ -53,9 +49,7 @@ void partition_stop_deserted(struct partition *partition, uint32_t calling_proce
     static const char text[] = "all virtual processors stopped";
     struct stop_record *stop = partition_stop(partition, STOP_exit, calling_processor);
 
-    if (stop != NULL) {
-        memory_copy(stop->text, text, sizeof(text));
-    }
+    memory_copy(stop->text, text, sizeof(text));
 }
 
 /* What a guest says goes to a person's terminal: printable bytes only. */
@@ -76,14 +70,14 @@ int64_t hc_partition_exit(struct virtual_processor *caller)
     if (size_bytes > EXIT_REASON_LIMIT - 1) {
         return -ERROR_limit;
     }
-    if (guest_memory_read(caller->kernel_root_frame, argument(caller, 1), text, size_bytes) !=
-        ERROR_none) {
+    if (guest_memory_read(caller, argument(caller, 1), text, size_bytes) != ERROR_none) {
         return -ERROR_fault;
     }
     stop = partition_stop(partition_of(caller), STOP_exit, caller->processor);
-    if (stop != NULL) {
-        stop->exit_code = argument(caller, 0);
-        exit_text_set(stop, text, size_bytes);
+    stop->exit_code = argument(caller, 0);
+    if (record_is_32(caller)) { /* -1 is -1 in either width */
+        stop->exit_code = (uint64_t)(int64_t)(int32_t)stop->exit_code;
     }
+    exit_text_set(stop, text, size_bytes);
     return 0;
 }

@@ -9,8 +9,9 @@
 #define PROCESSOR_NONE PROCESSOR_LIMIT
 
 /*
- * Stops all of a partition. Returns the record to fill with the details, or NULL when it
- * is not running: the first reason is kept. Other processors that run it are kicked off.
+ * Stops all of a partition that is running, so that the first reason is kept: its guest does
+ * nothing afterwards that could be another. Returns the record to fill with the details. Other
+ * processors that run it are kicked off.
  */
 struct stop_record *partition_stop(struct partition *partition, enum stop_reason reason,
                                    uint32_t calling_processor);

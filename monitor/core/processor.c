@@ -15,24 +15,23 @@
 #include "partition.h"
 #include "roots.h"
 #include "schedule.h"
+#include "trap.h"
 
-void processor_reset(struct virtual_processor *record, uint64_t rip, uint64_t rsp, uint64_t rdi)
+void processor_reset(struct virtual_processor *record, const struct processor_start *start)
 {
-    memory_clear(&record->registers, sizeof(record->registers));
-    record->registers.rip = rip;
-    record->registers.rsp = rsp;
-    record->registers.rdi = rdi;
-    record->registers.rflags = RFLAGS_FIXED;
-    record->registers.cs = SELECTOR_GUEST_CODE_64;
-    record->registers.ss = SELECTOR_GUEST_DATA;
+    record->registers = start->registers;
+    record->selectors = start->selectors;
+    memory_clear(record->descriptors, sizeof(record->descriptors));
     record->fault_address = 0;
     record->fs_base = 0;
     record->gs_base = 0;
     record->gs_base_other = 0;
-    record->kernel_stack_top = rsp;
+    record->kernel_stack_top = start->registers.rsp;
     record->timer_deadline_cycles = 0;
     record->user_mode = 0;
     record->started = 1;
+    trap_sanitise(record);
+    roots_enter(record, start->kernel_root_frame, 0);
     shared_page_of(record)->events_masked = 1;
     platform_context_reset(record);
 }
@@ -70,45 +69,41 @@ static struct virtual_processor *processor_sibling(const struct virtual_processo
 }
 
 static enum error start_check(const struct virtual_processor *caller,
-                              const struct virtual_processor *target,
-                              struct processor_context *context)
+                              const struct virtual_processor *target, struct processor_start *start)
 {
+    enum error error;
+
     if (target->state != VIRTUAL_PROCESSOR_STOPPED) {
         return ERROR_wrong_state;
     }
     if (processor_holds(target)) {
         return ERROR_busy;
     }
-    if (guest_memory_peek(caller->kernel_root_frame, argument(caller, 1), context,
-                          sizeof(*context)) != ERROR_none) {
-        return ERROR_fault;
+    error = processor_context_peek(caller, argument(caller, 1), start);
+    if (error != ERROR_none) {
+        return error;
     }
-    if (!address_is_guest(context->rip) || !address_is_guest(context->rsp)) {
-        return ERROR_invalid_argument;
-    }
-    return root_take(caller->partition, context->kernel_root_frame);
+    return root_take(caller->partition, start->kernel_root_frame);
 }
 
 int64_t hc_processor_start(struct virtual_processor *caller)
 {
     struct virtual_processor *target = processor_sibling(caller, argument(caller, 0));
-    struct processor_context context;
+    struct processor_start start;
     enum error error;
 
     if (target == NULL) {
         return -ERROR_not_found;
     }
-    error = start_check(caller, target, &context);
+    error = start_check(caller, target, &start);
     if (error != ERROR_none) {
         return -(int64_t)error;
     }
-    guest_memory_touch(caller->kernel_root_frame, argument(caller, 1), sizeof(context));
-    target->kernel_root_frame = context.kernel_root_frame;
-    target->user_root_frame = 0;
+    guest_memory_touch(caller, argument(caller, 1), processor_context_size_bytes(caller));
     for (uint32_t callback = 0; callback < CALLBACK_COUNT; callback++) {
         target->callbacks[callback] = caller->callbacks[callback];
     }
-    processor_reset(target, context.rip, context.rsp, context.rdi);
+    processor_reset(target, &start);
     target->state = VIRTUAL_PROCESSOR_RUNNABLE;
     if (target->processor != caller->processor) {
         platform_kick(target->processor);

@@ -3,10 +3,10 @@
 #ifndef PROCESSOR_H
 #define PROCESSOR_H
 
-#include "state.h"
+#include "processor_context.h"
 
 /* A record as it begins: kernel mode, events masked, nothing in its registers but these. */
-void processor_reset(struct virtual_processor *record, uint64_t rip, uint64_t rsp, uint64_t rdi);
+void processor_reset(struct virtual_processor *record, const struct processor_start *start);
 
 /* Lets go of the record, if any, that the processor left at the exit of an earlier entry. */
 void processor_depart(struct processor *processor);

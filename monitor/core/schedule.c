@@ -7,6 +7,7 @@
  */
 #include "schedule.h"
 
+#include "descriptors.h"
 #include "event.h"
 #include "hypercall.h"
 #include "processor.h"
@@ -131,6 +132,7 @@ static void schedule_switch(struct processor *processor, const struct virtual_pr
     processor->attention = 1;
     processor->switches++;
     if (!record_is_idle(next)) {
+        descriptors_load(processor, next);
         time_page_write(next, now);
     }
     /*

@@ -6,8 +6,6 @@
  */
 #include "start_partition.h"
 
-#include <stddef.h>
-
 #include "frames.h"
 #include "memory.h"
 #include "partition.h"
@@ -22,14 +20,20 @@ _Static_assert(HYPERCALL_COUNT *HYPERCALL_STUB_SIZE_BYTES <= PAGE_SIZE_BYTES,
 
 void start_refuse(uint32_t partition, uint32_t level, uint64_t address, enum error error)
 {
-    struct stop_record *stop =
-        partition_stop(&monitor_state()->partitions[partition], STOP_bad_start, PROCESSOR_NONE);
+    struct stop_record *stop;
 
-    if (stop != NULL) {
-        stop->vector = level;
-        stop->error_code = (uint64_t)error;
-        stop->address = address;
+    if (monitor_state()->partitions[partition].state != PARTITION_RUNNING) {
+        return;
     }
+    stop = partition_stop(&monitor_state()->partitions[partition], STOP_bad_start, PROCESSOR_NONE);
+    stop->vector = level;
+    stop->error_code = (uint64_t)error;
+    stop->address = address;
+}
+
+static bool width_is_good(uint32_t width)
+{
+    return width == 32 || width == 64;
 }
 
 static bool partition_is_started(const struct view_partition *view)
@@ -69,6 +73,7 @@ static void start_record(const struct view_body *body, const struct view_partiti
     record->partition = body->virtual_processors[id].partition;
     record->index = index;
     record->processor = body->virtual_processors[id].processor;
+    record->width = (uint16_t)view->width;
     record->state = VIRTUAL_PROCESSOR_STOPPED;
     platform_context_reset(record);
 }
@@ -84,6 +89,7 @@ void start_partition_records(const struct view_body *body, uint32_t id)
     }
     partition->state = PARTITION_RUNNING;
     partition->trace_enabled = 1;
+    partition->width = view->width;
     monitor_state()->running_partitions++;
     if (!records_are_good(body, view, id)) {
         start_refuse(id, 0, view->first_virtual_processor, ERROR_not_found);
@@ -94,7 +100,7 @@ void start_partition_records(const struct view_body *body, uint32_t id)
     for (uint32_t index = 0; index < view->virtual_processor_count; index++) {
         start_record(body, view, index);
     }
-    if (view->id != id || view->width != 64) {
+    if (view->id != id || !width_is_good(view->width)) {
         start_refuse(id, 0, view->id != id ? view->id : view->width, ERROR_invalid_argument);
     }
 }
@@ -154,8 +160,8 @@ static bool start_time_page(const struct view_body *body, const struct view_part
     return true;
 }
 
-/* mov $number, %eax; syscall; ret; int3 ... */
-static void hypercall_page_write(uint8_t *page)
+/* mov $number, %eax; syscall or int $0x82; ret; int3 ... */
+static void hypercall_page_write(uint8_t *page, uint32_t width)
 {
     for (uint32_t offset = 0; offset < PAGE_SIZE_BYTES; offset++) {
         page[offset] = INT3_OPCODE;
@@ -168,8 +174,8 @@ static void hypercall_page_write(uint8_t *page)
         stub[2] = (uint8_t)(number >> 8);
         stub[3] = 0;
         stub[4] = 0;
-        stub[5] = 0x0f;
-        stub[6] = 0x05;
+        stub[5] = width == 32 ? 0xcd : 0x0f;
+        stub[6] = width == 32 ? HYPERCALL_VECTOR : 0x05;
         stub[7] = 0xc3;
     }
 }
@@ -181,7 +187,7 @@ static bool start_hypercall_page(const struct view_partition *view, uint32_t id)
         return false;
     }
     frame_drop(view->hypercall_frame, FRAME_EXECUTABLE);
-    hypercall_page_write(machine_pointer(view->hypercall_frame << PAGE_SHIFT));
+    hypercall_page_write(machine_pointer(view->hypercall_frame << PAGE_SHIFT), view->width);
     return true;
 }
 
@@ -206,22 +212,25 @@ static bool start_tables(const struct view_partition *view, uint32_t id)
 static bool start_first_processor(const struct view_partition *view, uint32_t id)
 {
     struct virtual_processor *record = record_get(view->first_virtual_processor);
+    struct processor_start start = processor_start_first(
+        view->width, view->entry_address, view->stack_top_address, view->start_page_address);
     enum error error;
 
-    if (!address_is_guest(view->entry_address) || !address_is_guest(view->stack_top_address)) {
+    if (!address_is_own(record, view->entry_address) ||
+        !address_is_own(record, view->stack_top_address)) {
         start_refuse(id, 0,
-                     address_is_guest(view->entry_address) ? view->stack_top_address
-                                                           : view->entry_address,
+                     address_is_own(record, view->entry_address) ? view->stack_top_address
+                                                                 : view->entry_address,
                      ERROR_invalid_argument);
         return false;
     }
     error = root_take(id, view->kernel_root_frame);
     if (error != ERROR_none) {
-        start_refuse(id, 4, view->kernel_root_frame, error);
+        start_refuse(id, width_root_level(view->width), view->kernel_root_frame, error);
         return false;
     }
-    record->kernel_root_frame = view->kernel_root_frame;
-    processor_reset(record, view->entry_address, view->stack_top_address, view->start_page_address);
+    start.kernel_root_frame = view->kernel_root_frame;
+    processor_reset(record, &start);
     record->state = VIRTUAL_PROCESSOR_RUNNABLE;
     return true;
 }

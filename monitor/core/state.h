@@ -38,12 +38,29 @@ static inline bool record_is_idle(const struct virtual_processor *record)
     return record->id >= IDLE_ID_FIRST;
 }
 
+/* Not on the shortest path: a call through `syscall` comes of a 64-bit guest. */
+static inline bool record_is_32(const struct virtual_processor *record)
+{
+    return UNLIKELY(record->width == 32);
+}
+
+/* The level of the tables that guests of a width give as roots. */
+static inline uint32_t width_root_level(uint32_t width)
+{
+    return width == 32 ? 3 : 4;
+}
+
 static inline struct partition *partition_of(const struct virtual_processor *record)
 {
     struct partition *partition = &monitor_state()->partitions[record->partition];
 
     POINTER_KEEP(partition);
     return partition;
+}
+
+static inline uint32_t partition_root_level(uint32_t partition)
+{
+    return width_root_level(monitor_state()->partitions[partition].width);
 }
 
 static inline struct processor *processor_of(const struct virtual_processor *record)
@@ -72,6 +89,12 @@ static inline bool address_is_guest(uint64_t address)
 
     return address_is_canonical(address) &&
            (slot < MONITOR_SLOT_FIRST || slot >= MONITOR_SLOT_FIRST + MONITOR_SLOT_COUNT);
+}
+
+/* An address that the record's code can name, and that is not the monitor's. */
+static inline bool address_is_own(const struct virtual_processor *record, uint64_t address)
+{
+    return record_is_32(record) ? address <= UINT32_MAX : address_is_guest(address);
 }
 
 #endif

@@ -25,7 +25,8 @@ static enum error update_check(uint32_t partition, uint64_t entry_address, uint3
     if (*level == 0) {
         return ERROR_type_conflict;
     }
-    if (table_slot_is_monitors(*level, entry_address % PAGE_SIZE_BYTES / sizeof(uint64_t))) {
+    if (table_slot_is_closed(partition, *level,
+                             entry_address % PAGE_SIZE_BYTES / sizeof(uint64_t))) {
         return ERROR_invalid_argument;
     }
     return ERROR_none;
@@ -77,15 +78,14 @@ int64_t hc_table_update(struct virtual_processor *caller)
     if (count > TABLE_UPDATE_LIMIT) {
         return -ERROR_limit;
     }
-    error = guest_memory_peek(caller->kernel_root_frame, argument(caller, 0), updates,
-                              count * sizeof(updates[0]));
+    error = guest_memory_peek(caller, argument(caller, 0), updates, count * sizeof(updates[0]));
     if (error == ERROR_none) {
         error = updates_take(caller->partition, updates, count);
     }
     if (error != ERROR_none) {
         return -(int64_t)error;
     }
-    guest_memory_touch(caller->kernel_root_frame, argument(caller, 0), count * sizeof(updates[0]));
+    guest_memory_touch(caller, argument(caller, 0), count * sizeof(updates[0]));
     for (uint64_t index = 0; index < count; index++) {
         flush |= entry_replace(machine_pointer(updates[index].entry_address),
                                update_level(&updates[index]), updates[index].value);
@@ -103,12 +103,13 @@ int64_t hc_table_update(struct virtual_processor *caller)
  * The level-1 entry for an address, or NULL. A table that hangs in several places maps
  * its pages at several addresses: then one page is not enough to flush, *shared says so.
  */
-static uint64_t *mapping_entry(uint64_t root_frame, uint64_t address, bool *shared)
+static uint64_t *mapping_entry(const struct virtual_processor *caller, uint64_t address,
+                               bool *shared)
 {
-    uint64_t frame = root_frame;
+    uint64_t frame = caller->kernel_root_frame;
     uint64_t entry;
 
-    for (uint32_t level = 4; level > 1; level--) {
+    for (uint32_t level = width_root_level(caller->width); level > 1; level--) {
         entry =
             table_entries(frame)[(address >> (PAGE_SHIFT + 9 * (level - 1))) % TABLE_ENTRY_COUNT];
         if ((entry & ENTRY_PRESENT) == 0) {
@@ -124,15 +125,15 @@ static uint64_t *mapping_entry(uint64_t root_frame, uint64_t address, bool *shar
 int64_t hc_mapping_update(struct virtual_processor *caller)
 {
     uint64_t address = argument(caller, 0);
-    uint64_t value = argument(caller, 1);
+    uint64_t value = argument_wide(caller, 1);
     bool shared = false;
     uint64_t *entry;
     enum error error;
 
-    if (!address_is_guest(address) || address % PAGE_SIZE_BYTES != 0) {
+    if (!address_is_own(caller, address) || address % PAGE_SIZE_BYTES != 0) {
         return -ERROR_invalid_argument;
     }
-    entry = mapping_entry(caller->kernel_root_frame, address, &shared);
+    entry = mapping_entry(caller, address, &shared);
     if (entry == NULL) {
         return -ERROR_not_found;
     }
@@ -151,8 +152,11 @@ int64_t hc_translation_flush(struct virtual_processor *caller)
 {
     uint64_t address = argument(caller, 0);
 
+    if (record_is_32(caller) && address == (uint32_t)TRANSLATION_ALL) {
+        address = TRANSLATION_ALL;
+    }
     if (address != TRANSLATION_ALL &&
-        (!address_is_guest(address) || address % PAGE_SIZE_BYTES != 0)) {
+        (!address_is_own(caller, address) || address % PAGE_SIZE_BYTES != 0)) {
         return -ERROR_invalid_argument;
     }
     platform_translation_flush(caller->partition, address);

@@ -37,7 +37,11 @@ enum error entry_take(uint32_t partition, uint32_t level, uint64_t value)
     if ((value & ENTRY_PRESENT) == 0) {
         return ERROR_none;
     }
-    if ((value & ~(uint64_t)ENTRY_BITS_ALLOWED) != 0 || (value & ENTRY_USER) == 0) {
+    if ((value & ~(uint64_t)ENTRY_BITS_ALLOWED) != 0) {
+        return ERROR_invalid_argument;
+    }
+    /* The kernel of a 64-bit guest shares ring 3 with its user mode. */
+    if ((value & ENTRY_USER) == 0 && partition_root_level(partition) == 4) {
         return ERROR_invalid_argument;
     }
     if (!frame_is_owned(frame, partition)) {
@@ -75,7 +79,7 @@ static enum error table_take_entries(uint32_t partition, uint64_t frame, uint32_
     for (uint32_t slot = 0; slot < TABLE_ENTRY_COUNT; slot++) {
         enum error error = ERROR_none;
 
-        if (!table_slot_is_monitors(level, slot)) {
+        if (!table_slot_is_closed(partition, level, slot)) {
             error = entry_take(partition, level, entries[slot]);
         } else if (entries[slot] != 0) {
             error = ERROR_invalid_argument;
@@ -95,6 +99,9 @@ enum error table_pin(uint32_t partition, uint64_t frame, uint32_t level)
     uint64_t *entries;
     enum error error;
 
+    if (level < 1 || level > partition_root_level(partition)) {
+        return ERROR_invalid_argument;
+    }
     if (!frame_is_owned(frame, partition)) {
         return ERROR_not_owner;
     }
@@ -142,7 +149,7 @@ int64_t hc_table_pin(struct virtual_processor *caller)
 {
     uint64_t level = argument(caller, 1);
 
-    if (level < 1 || level > 4) {
+    if (level > UINT32_MAX) {
         return -ERROR_invalid_argument;
     }
     return -(int64_t)table_pin(caller->partition, argument(caller, 0), (uint32_t)level);

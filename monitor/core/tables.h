@@ -22,6 +22,13 @@ static inline bool table_slot_is_monitors(uint32_t level, uint64_t slot)
            slot < MONITOR_SLOT_FIRST + MONITOR_SLOT_COUNT;
 }
 
+/* Those, and what of a 32-bit guest's root lies above its 4 GiB: these stay 0. */
+static inline bool table_slot_is_closed(uint32_t partition, uint32_t level, uint64_t slot)
+{
+    return table_slot_is_monitors(level, slot) ||
+           (level == 3 && slot >= ROOT_ENTRY_COUNT_32 && partition_root_level(partition) == 3);
+}
+
 /* Checks one entry and takes the references it stands for. Undone by entry_drop. */
 enum error entry_take(uint32_t partition, uint32_t level, uint64_t value);
 void entry_drop(uint32_t level, uint64_t value);

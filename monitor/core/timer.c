@@ -42,7 +42,7 @@ static uint64_t timer_now(const struct virtual_processor *caller)
 
 int64_t hc_timer_set(struct virtual_processor *caller)
 {
-    uint64_t deadline = argument(caller, 0);
+    uint64_t deadline = argument_wide(caller, 0);
 
     caller->timer_deadline_cycles = deadline;
     if (deadline != 0 && deadline <= timer_now(caller)) {

@@ -6,15 +6,14 @@
  */
 #include "trap.h"
 
-#include <stddef.h>
-
 #include "guest_memory.h"
 #include "hypercall.h"
 #include "partition.h"
 #include "processor.h"
+#include "roots.h"
 #include "schedule.h"
+#include "trap_frame.h"
 
-#define STACK_ALIGNMENT_BYTES 16
 #define SYSCALL_SIZE_BYTES 2
 #define SOFTWARE_INTERRUPT_SIZE_BYTES 2
 #define VMCALL_SIZE_BYTES 3
@@ -27,19 +26,34 @@ void trap_mode_set(struct virtual_processor *record, uint32_t user_mode)
 {
     uint64_t base = record->gs_base;
 
-    record->gs_base = record->gs_base_other;
-    record->gs_base_other = base;
     record->user_mode = user_mode;
+    if (!record_is_32(record)) {
+        record->gs_base = record->gs_base_other;
+        record->gs_base_other = base;
+        root_activate(record);
+    }
 }
 
-static uint64_t trap_state(const struct virtual_processor *record)
+static void sanitise_32(struct virtual_processor *record)
 {
-    uint64_t state = record->user_mode != 0 ? FRAME_STATE_USER : 0;
+    struct registers *registers = &record->registers;
 
-    if (shared_page_of(record)->events_masked != 0) {
-        state |= FRAME_STATE_EVENTS_MASKED;
+    registers->rip = (uint32_t)registers->rip;
+    registers->rsp = (uint32_t)registers->rsp;
+    registers->cs = record->user_mode != 0 ? SELECTOR_USER_CODE_32 : SELECTOR_KERNEL_CODE_32;
+    registers->ss = record->user_mode != 0 ? SELECTOR_GUEST_DATA : SELECTOR_KERNEL_DATA_32;
+}
+
+void trap_sanitise(struct virtual_processor *record)
+{
+    struct registers *registers = &record->registers;
+
+    registers->rflags = (registers->rflags & RFLAGS_GUEST) | RFLAGS_FIXED;
+    registers->cs = SELECTOR_GUEST_CODE_64;
+    registers->ss = SELECTOR_GUEST_DATA;
+    if (record_is_32(record)) {
+        sanitise_32(record);
     }
-    return state;
 }
 
 static void trap_stop_in_delivery(struct virtual_processor *record, const struct trap *trap,
@@ -48,39 +62,19 @@ static void trap_stop_in_delivery(struct virtual_processor *record, const struct
     struct stop_record *stop =
         partition_stop(partition_of(record), STOP_trap_in_delivery, record->processor);
 
-    if (stop != NULL) {
-        stop->vector = (uint32_t)trap->vector;
-        stop->error_code = trap->error_code;
-        stop->rip = record->registers.rip;
-        stop->address = stack_address;
-    }
+    stop->vector = (uint32_t)trap->vector;
+    stop->error_code = trap->error_code;
+    stop->rip = record->registers.rip;
+    stop->address = stack_address;
 }
 
 bool trap_deliver(struct virtual_processor *record, const struct trap *trap)
 {
     struct registers *registers = &record->registers;
-    uint64_t stack = record->user_mode != 0 ? record->kernel_stack_top : registers->rsp;
-    uint64_t address =
-        stack / STACK_ALIGNMENT_BYTES * STACK_ALIGNMENT_BYTES - sizeof(struct trap_frame);
-    struct trap_frame frame;
+    uint64_t address;
 
-    trap_sanitise(registers);
-    frame = (struct trap_frame){
-        .rax = registers->rax,
-        .rcx = registers->rcx,
-        .r11 = registers->r11,
-        .vector = trap->vector,
-        .error_code = trap->error_code,
-        .fault_address = trap->fault_address,
-        .state = trap_state(record),
-        .rip = registers->rip,
-        .cs = registers->cs,
-        .rflags = registers->rflags,
-        .rsp = registers->rsp,
-        .ss = registers->ss,
-    };
-    if (guest_memory_write(record->kernel_root_frame, address, &frame, sizeof(frame)) !=
-        ERROR_none) {
+    trap_sanitise(record);
+    if (!trap_frame_write(record, trap, &address)) {
         trap_stop_in_delivery(record, trap, address);
         return false;
     }
@@ -93,6 +87,7 @@ bool trap_deliver(struct virtual_processor *record, const struct trap *trap)
     registers->rip = trap->handler_address;
     registers->rsp = address;
     registers->rflags = RFLAGS_FIXED;
+    trap_sanitise(record);
     return true;
 }
 
@@ -102,11 +97,10 @@ static void trap_raise(struct virtual_processor *current, const struct trap *tra
     bool was_user = current->user_mode != 0;
 
     if (was_user) {
-        platform_bases_save(current);
+        trap_mode_save(current);
     }
     if (trap_deliver(current, trap) && was_user) {
-        platform_bases_load(current);
-        platform_root_load(current);
+        trap_mode_load(current);
     }
 }
 
@@ -130,19 +124,23 @@ static void trap_exception(struct virtual_processor *current, uint64_t vector, u
         return;
     }
     stop = partition_stop(partition, STOP_unhandled_trap, current->processor);
-    if (stop != NULL) {
-        stop->vector = (uint32_t)vector;
-        stop->error_code = error_code;
-        stop->rip = current->registers.rip;
-        stop->address = fault_address;
-    }
+    stop->vector = (uint32_t)vector;
+    stop->error_code = error_code;
+    stop->rip = current->registers.rip;
+    stop->address = fault_address;
+}
+
+/* The addresses of a 32-bit guest wrap: what follows its last byte is at 0. */
+static void trap_go_to(struct virtual_processor *current, uint64_t rip)
+{
+    current->registers.rip = record_is_32(current) ? (uint32_t)rip : rip;
 }
 
 /* The guest may not use the instruction before rip. */
 static void trap_undo(struct virtual_processor *current, uint64_t size_bytes, uint64_t vector,
                       uint64_t error_code)
 {
-    current->registers.rip -= size_bytes;
+    trap_go_to(current, current->registers.rip - size_bytes);
     trap_exception(current, vector, error_code, 0);
 }
 
@@ -153,6 +151,11 @@ static void trap_system_call(struct virtual_processor *current)
         .handler_address = current->callbacks[CALLBACK_system_call],
     };
 
+    if (trap.handler_address == 0 && record_is_32(current)) {
+        trap_undo(current, SOFTWARE_INTERRUPT_SIZE_BYTES, TRAP_GENERAL_PROTECTION,
+                  SYSTEM_CALL_VECTOR * 8 + ERROR_CODE_GATE);
+        return;
+    }
     if (trap.handler_address == 0) {
         trap_undo(current, SYSCALL_SIZE_BYTES, TRAP_INVALID_OPCODE, 0);
         return;
@@ -176,6 +179,23 @@ static void trap_software_interrupt(struct virtual_processor *current, uint64_t 
               vector * 8 + ERROR_CODE_GATE);
 }
 
+/* The vectors with a meaning of their own in 32 bits; true when this was one. */
+static bool trap_is_call_32(struct virtual_processor *current, uint64_t vector)
+{
+    if (!record_is_32(current)) {
+        return false;
+    }
+    if (vector == HYPERCALL_VECTOR && current->user_mode == 0) {
+        hypercall_run_32(current);
+        return true;
+    }
+    if (vector == SYSTEM_CALL_VECTOR && current->user_mode != 0) {
+        trap_system_call(current);
+        return true;
+    }
+    return false;
+}
+
 /* Without VT-x `vmcall` is undefined, so it arrives as #UD: from kernel mode it is a hypercall. */
 static bool trap_is_vmcall(const struct virtual_processor *current)
 {
@@ -183,8 +203,7 @@ static bool trap_is_vmcall(const struct virtual_processor *current)
     uint8_t code[VMCALL_SIZE_BYTES];
 
     return current->user_mode == 0 &&
-           guest_memory_peek(current->kernel_root_frame, current->registers.rip, code,
-                             sizeof(code)) == ERROR_none &&
+           guest_memory_peek(current, current->registers.rip, code, sizeof(code)) == ERROR_none &&
            code[0] == vmcall[0] && code[1] == vmcall[1] && code[2] == vmcall[2];
 }
 
@@ -200,6 +219,9 @@ static void trap_page_fault(struct virtual_processor *current)
     if (!address_is_guest(address)) {
         error_code |= ERROR_CODE_PRESENT;
     }
+    if (record_is_32(current)) {
+        address = (uint32_t)address;
+    }
     trap_exception(current, TRAP_PAGE_FAULT, error_code, address);
 }
 
@@ -208,7 +230,7 @@ static void trap_guest(struct virtual_processor *current, uint64_t vector)
     bool vmcall = vector == TRAP_INVALID_OPCODE && trap_is_vmcall(current);
 
     if (vmcall) {
-        current->registers.rip += VMCALL_SIZE_BYTES;
+        trap_go_to(current, current->registers.rip + VMCALL_SIZE_BYTES);
     }
     if (vector == TRAP_PAGE_FAULT) {
         trap_page_fault(current);
@@ -217,14 +239,33 @@ static void trap_guest(struct virtual_processor *current, uint64_t vector)
     } else if (!address_is_canonical(current->registers.rip)) {
         /* The instruction was the last one below the hole: no processor can return there. */
         trap_exception(current, TRAP_GENERAL_PROTECTION, 0, 0);
+    } else if (vmcall && record_is_32(current)) {
+        hypercall_run_32(current);
     } else if (vmcall) {
         hypercall_run(current);
     } else if (vector == ENTRY_SYSCALL) {
+        MONITOR_ASSERT(!record_is_32(current));
         trap_system_call(current);
     } else {
         MONITOR_ASSERT(vector >= ENTRY_SOFTWARE_INTERRUPT &&
                        vector < ENTRY_SOFTWARE_INTERRUPT + 256);
-        trap_software_interrupt(current, vector - ENTRY_SOFTWARE_INTERRUPT);
+        vector -= ENTRY_SOFTWARE_INTERRUPT;
+        if (!trap_is_call_32(current, vector)) {
+            trap_software_interrupt(current, vector);
+        }
+    }
+}
+
+/* The machine's: what the partition does there no processor of this kind can do. */
+static void trap_take_failure(uint32_t processor)
+{
+    struct monitor *monitor = monitor_state();
+    uint32_t partition = monitor->failed_partition;
+
+    monitor->failed_partition = 0;
+    if (partition < PARTITION_LIMIT && monitor->partitions[partition].state == PARTITION_RUNNING) {
+        partition_stop(&monitor->partitions[partition], STOP_unsupported, processor)->rip =
+            monitor->failed_rip;
     }
 }
 
@@ -235,7 +276,7 @@ static void trap_take_order(uint32_t processor)
     uint32_t partition = monitor->stop_request;
 
     monitor->stop_request = 0;
-    if (partition != 0 && partition < PARTITION_LIMIT) {
+    if (partition < PARTITION_LIMIT && monitor->partitions[partition].state == PARTITION_RUNNING) {
         (void)partition_stop(&monitor->partitions[partition], STOP_operator, processor);
     }
 }
@@ -248,12 +289,17 @@ void trap_handle(struct virtual_processor *current)
     MONITOR_ASSERT(scheduling || !record_is_idle(current));
     /* What it did when it was stopped meanwhile is nobody's any more. */
     if (!record_is_idle(current) && current->state == VIRTUAL_PROCESSOR_RUNNABLE) {
-        trap_sanitise(&current->registers);
+        if (record_is_32(current)) {
+            /* Its kernel goes to user mode by `iret`, without asking. */
+            current->user_mode = (current->registers.cs & 3) == 3;
+        }
+        trap_sanitise(current);
         if (!scheduling || !address_is_canonical(current->registers.rip)) {
             trap_guest(current, vector);
         }
     }
     if (vector == ENTRY_KICK) {
+        trap_take_failure(current->processor);
         trap_take_order(current->processor);
     }
     if (scheduling) {

@@ -25,16 +25,27 @@ struct trap {
  */
 bool trap_deliver(struct virtual_processor *record, const struct trap *trap);
 
-/* Root and GS base follow the mode. */
+/* Root and GS base of a 64-bit guest follow the mode; those of a 32-bit guest serve both. */
 void trap_mode_set(struct virtual_processor *record, uint32_t user_mode);
 
-/* After any entry of a guest: what the processor would refuse to load is gone. */
-static inline void trap_sanitise(struct registers *registers)
+/* Makes that true of the record that is loaded, between trap_mode_set's two sides. */
+static inline void trap_mode_save(struct virtual_processor *current)
 {
-    registers->rflags = (registers->rflags & RFLAGS_GUEST) | RFLAGS_FIXED;
-    registers->cs = SELECTOR_GUEST_CODE_64;
-    registers->ss = SELECTOR_GUEST_DATA;
+    if (!record_is_32(current)) {
+        platform_bases_save(current);
+    }
 }
+
+static inline void trap_mode_load(struct virtual_processor *current)
+{
+    if (!record_is_32(current)) {
+        platform_bases_load(current);
+        platform_root_load(current);
+    }
+}
+
+/* After any entry of a guest: what the processor would refuse to load is gone. */
+void trap_sanitise(struct virtual_processor *record);
 
 /* Whatever made the running record enter the monitor, other than a call from kernel mode. */
 void trap_handle(struct virtual_processor *current);

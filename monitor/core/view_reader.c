@@ -71,8 +71,7 @@ int64_t hc_view_get(struct virtual_processor *caller)
     if (argument(caller, 3) < record_size_bytes) {
         return -ERROR_limit;
     }
-    if (guest_memory_write(caller->kernel_root_frame, argument(caller, 2), record,
-                           record_size_bytes) != ERROR_none) {
+    if (guest_memory_write(caller, argument(caller, 2), record, record_size_bytes) != ERROR_none) {
         return -ERROR_fault;
     }
     return (int64_t)record_size_bytes;

@@ -23,6 +23,7 @@ void syscall_entry(void);
 void idle_loop(void);
 void timer_entry(void);
 void kick_entry(void);
+void call_32_entry(void);
 extern const uint64_t trap_entries[TRAP_VECTOR_LIMIT];
 _Noreturn void enter_first(struct virtual_processor *next);
 #pragma GCC visibility pop

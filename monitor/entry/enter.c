@@ -3,6 +3,8 @@
  * Between the entry path and the core: what the processor's vectors mean to the monitor, and
  * how a processor comes up. Called from entry.S with the registers in the record.
  */
+#include <stdbool.h>
+
 #include "platform.h"
 
 #include "area.h"
@@ -14,10 +16,12 @@
 #define FMASK_VALUE 0x57700u /* AC RF NT IOPL DF IF TF */
 #define SYSRET_SELECTOR_BASE 0x20ull
 #define VECTOR_BREAKPOINT 3u
+#define VECTOR_OVERFLOW 4u
 #define VECTOR_PROTECTION 13u
 #define ERROR_CODE_IDT 0x2u /* the error code names an IDT entry: an `int n` that may not */
 #define SOFTWARE_INTERRUPT_SIZE_BYTES 2u
 #define GATE_INTERRUPT 0x8e00ull
+#define GATE_INTERRUPT_KERNEL_32 0xae00ull /* from ring 1 on */
 #define GATE_INTERRUPT_USER 0xee00ull
 #define INTERRUPT_VECTOR_COUNT 256u
 #define GATE_SIZE_BYTES 16u
@@ -65,16 +69,18 @@ static void set_gate(uint32_t vector, uint64_t handler, uint64_t type)
 static void fill_interrupt_table(void)
 {
     for (uint32_t vector = 0; vector < TRAP_VECTOR_LIMIT; vector++) {
-        set_gate(vector, trap_entries[vector],
-                 vector == VECTOR_BREAKPOINT ? GATE_INTERRUPT_USER : GATE_INTERRUPT);
+        bool for_user = vector == VECTOR_BREAKPOINT || vector == VECTOR_OVERFLOW;
+        set_gate(vector, trap_entries[vector], for_user ? GATE_INTERRUPT_USER : GATE_INTERRUPT);
     }
+    set_gate(HYPERCALL_VECTOR, (uint64_t)call_32_entry, GATE_INTERRUPT_KERNEL_32);
     set_gate(INTERRUPT_TIMER, (uint64_t)timer_entry, GATE_INTERRUPT);
     set_gate(INTERRUPT_KICK, (uint64_t)kick_entry, GATE_INTERRUPT);
 }
 
 static void load_tables(uint32_t processor)
 {
-    uint64_t *descriptors = machine_pointer(DESCRIPTOR_TABLE_ADDRESS);
+    uint64_t *descriptors =
+        machine_pointer(DESCRIPTOR_TABLES_ADDRESS + (uint64_t)processor * PAGE_SIZE_BYTES);
     uint64_t task = (uint64_t)task_states[processor];
     uint32_t index = TASK_SELECTOR_FIRST / 8 + 2 * processor;
     struct table_register global = {PAGE_SIZE_BYTES - 1, (uint64_t)descriptors};

@@ -80,8 +80,25 @@ syscall_entry:
         call monitor_enter
         jmp leave
 
-        /* Traps and interrupts: the processor has pushed its frame, the stub vector and error. */
+        /* `int $0x82` of a 32-bit guest's kernel mode, by a gate of its own. */
+        .globl call_32_entry
+call_32_entry:
+        cld
+        swapgs
+        pushq $0
+        pushq $ENTRY_call_32
+        push_general
+        mov %rsp, %rdi
+        mov %gs:AREA_stack_top, %rsp
+        call monitor_enter
+        jmp leave
+
+        /*
+         * Traps and interrupts: the processor has pushed its frame, the stub vector and error. No
+         * gate clears the direction flag, and C counts on it; for `syscall` the mask does.
+         */
 trap_common:
+        cld
         testb $3, 24(%rsp)
         jz 1f                           /* out of the idle loop: GS is already ours */
         swapgs
@@ -186,8 +203,8 @@ switch_to:
         mov %eax, RECORD_gs_base(%rdi)
         mov %edx, RECORD_gs_base + 4(%rdi)
         mov RECORD_selectors(%rsi), %rax
-        cmp %rax, RECORD_selectors(%rdi)
-        jne load_selectors
+        or RECORD_selectors(%rdi), %rax
+        jnz load_selectors
 selectors_loaded:
         mov RECORD_fs_base(%rsi), %eax
         mov RECORD_fs_base + 4(%rsi), %edx
@@ -203,16 +220,12 @@ selectors_loaded:
         mov %rax, %gs:AREA_frame_end
         mov %gs:AREA_task_stack, %rcx
         mov %rax, (%rcx)
-        mov RECORD_kernel_root_frame(%rsi), %rax
-        cmpl $0, RECORD_user_mode(%rsi)
-        je 1f
-        mov RECORD_user_root_frame(%rsi), %rax
-1:      shl $PAGE_SHIFT, %rax
+        mov RECORD_root_address(%rsi), %rax
         mov %rax, %cr3
         mov %rsi, %rax
         jmp resume
 
-        /* Rare: a guest loaded other data selectors. GS: on the guest's side of swapgs. */
+        /* 32-bit guests have some, 64-bit ones rarely. GS: on the guest's side of swapgs. */
 load_selectors:
         movzwl RECORD_selectors(%rsi), %eax
         mov %eax, %ds

@@ -18,13 +18,12 @@ void offsets(void)
     DEFINE(RECORD_floating_point, offsetof(struct virtual_processor, floating_point));
     DEFINE(RECORD_fs_base, offsetof(struct virtual_processor, fs_base));
     DEFINE(RECORD_gs_base, offsetof(struct virtual_processor, gs_base));
-    DEFINE(RECORD_kernel_root_frame, offsetof(struct virtual_processor, kernel_root_frame));
-    DEFINE(RECORD_user_root_frame, offsetof(struct virtual_processor, user_root_frame));
-    DEFINE(RECORD_user_mode, offsetof(struct virtual_processor, user_mode));
+    DEFINE(RECORD_root_address, offsetof(struct virtual_processor, root_address));
     DEFINE(AREA_frame_end, offsetof(struct processor_area, frame_end));
     DEFINE(AREA_scratch, offsetof(struct processor_area, scratch));
     DEFINE(AREA_stack_top, offsetof(struct processor_area, stack_top));
     DEFINE(AREA_current, offsetof(struct processor_area, current));
     DEFINE(AREA_task_stack, offsetof(struct processor_area, task_stack));
     DEFINE(ENTRY_syscall, ENTRY_SYSCALL);
+    DEFINE(ENTRY_call_32, ENTRY_SOFTWARE_INTERRUPT + HYPERCALL_VECTOR);
 }

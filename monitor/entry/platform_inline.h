@@ -76,4 +76,27 @@ static inline void platform_bases_load(const struct virtual_processor *current)
     msr_write(MSR_KERNEL_GS_BASE, current->gs_base);
 }
 
+/* GS: `swapgs` moves its base only, so the selector in it is the guest's. */
+static inline void platform_selectors_save(struct virtual_processor *current)
+{
+    uint64_t ds;
+    uint64_t es;
+    uint64_t fs;
+    uint64_t gs;
+    __asm__ volatile("mov %%ds, %0\n\tmov %%es, %1\n\tmov %%fs, %2\n\tmov %%gs, %3"
+                     : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
+    current->selectors = (ds & 0xffff) | (es & 0xffff) << 16 | (fs & 0xffff) << 32 | gs << 48;
+}
+
+static inline void platform_selectors_load(struct virtual_processor *current)
+{
+    uint64_t selectors = current->selectors;
+    __asm__ volatile("mov %k0, %%ds\n\tmov %k1, %%es\n\tmov %k2, %%fs\n\t"
+                     "swapgs\n\tmov %k3, %%gs\n\tswapgs"
+                     :
+                     : "r"(selectors & 0xffff), "r"(selectors >> 16 & 0xffff),
+                       "r"(selectors >> 32 & 0xffff), "r"(selectors >> 48)
+                     : "memory");
+}
+
 #endif

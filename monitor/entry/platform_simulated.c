@@ -44,9 +44,7 @@ static void load_root(uint64_t root)
 
 void platform_root_load(struct virtual_processor *current)
 {
-    uint64_t frame =
-        current->user_mode != 0 ? current->user_root_frame : current->kernel_root_frame;
-    load_root(frame << PAGE_SHIFT);
+    load_root(current->root_address);
 }
 
 void platform_translation_flush(uint32_t partition, uint64_t address)
@@ -84,14 +82,13 @@ static void reset_floating_point(uint8_t image[512])
 void platform_context_reset(struct virtual_processor *record)
 {
     reset_floating_point(record->floating_point);
-    record->selectors = 0;
     if (record->id >= IDLE_ID_FIRST) {
         record->registers.rip = (uint64_t)idle_loop;
         record->registers.cs = SELECTOR_MONITOR_CODE;
         record->registers.ss = 0;
         record->registers.rflags = RFLAGS_IDLE;
         record->registers.rsp = (uint64_t)(&record->registers + 1);
-        record->kernel_root_frame = MONITOR_BOOT_ROOT_ADDRESS >> PAGE_SHIFT;
+        record->root_address = MONITOR_BOOT_ROOT_ADDRESS;
     }
 }
 

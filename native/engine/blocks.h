@@ -23,34 +23,49 @@ struct block {
 struct block_cache;
 struct machine_memory;
 
+/* Where code is read and how it is decoded. */
+struct code_space {
+    const struct machine_memory *memory;
+    uint64_t root; /* 0: the monitor's own addresses */
+    bool narrow; /* 32-bit code */
+};
+
 struct block_cache *block_cache_open(void);
 void block_cache_close(struct block_cache *cache);
 /* Code may have changed: everything cached so far is another generation. */
 void block_cache_invalidate(struct block_cache *cache);
 
 /* The decoded block, from the cache or anew; NULL when its bytes cannot be read. */
-const struct block *block_lookup(struct block_cache *cache, const struct machine_memory *memory,
-                                 uint64_t root, uint64_t address, uint32_t size_bytes);
+const struct block *block_lookup(struct block_cache *cache, struct code_space space,
+                                 uint64_t address, uint32_t size_bytes);
 
 /* Instructions that lie wholly before `end` in the block at `address`. */
-uint32_t block_count(struct block_cache *cache, const struct machine_memory *memory, uint64_t root,
-                     uint64_t address, uint64_t end);
+uint32_t block_count(struct block_cache *cache, struct code_space space, uint64_t address,
+                     uint64_t end);
 
 /* The first instruction from `address` on that does not lie wholly before `end`, or `end`. */
-uint64_t block_last_start(struct block_cache *cache, const struct machine_memory *memory,
-                          uint64_t root, uint64_t address, uint64_t end);
+uint64_t block_last_start(struct block_cache *cache, struct code_space space, uint64_t address,
+                          uint64_t end);
 
 /* What must not be given to the engine, and the trap that stands for it. */
 enum unsupported {
     SUPPORTED = 0,
-    UNSUPPORTED_UNDEFINED, /* #UD: AVX and its kin, which the engine executes wrongly */
-    UNSUPPORTED_PROTECTION /* #GP(0): port I/O and sysenter, which the engine does not check, and
-                               far transfers, which it lets touch supervisor memory */
+    UNSUPPORTED_UNDEFINED, /* #UD: AVX and its kin, which the engine executes wrongly, and what
+                              cannot be decoded: the engine takes LOCK before anything, say */
+    UNSUPPORTED_UNKNOWN, /* a block in which the engine sees other instructions than we do */
+    UNSUPPORTED_PROTECTION, /* #GP(0): port I/O and sysenter, which the engine does not check */
+    UNSUPPORTED_FAR /* executed by far_transfer.c: the engine lets it touch supervisor memory */
 };
 
-/* The first such instruction of a block: its class, and its address in *at. */
-enum unsupported block_unsupported(struct block_cache *cache, const struct machine_memory *memory,
-                                   uint64_t root, uint64_t address, uint32_t size_bytes,
+/*
+ * The first such instruction of a block: its class, and its address in *at. What cannot be
+ * decoded is undefined, whatever the engine makes of it: nobody looked at it, nor at what
+ * follows. translated_count is the engine's number of instructions; 0: not known.
+ */
+enum unsupported block_unsupported(struct block_cache *cache, struct code_space space,
+                                   uint64_t address, uint32_t size_bytes, uint32_t translated_count,
                                    uint64_t *at);
+/* Whether a block looked at last has an instruction that may leave anything in the flags. */
+bool block_mixes_flags(const struct block_cache *cache);
 
 #endif

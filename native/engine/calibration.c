@@ -187,6 +187,11 @@ static const char *check_visible_fields(uc_engine *engine)
     if (environment->idt.base != table.base) {
         return "idt base";
     }
+    uint32_t flags = 0x202 | ARITHMETIC_FLAGS;
+    (void)uc_reg_write(engine, UC_X86_REG_EFLAGS, &flags);
+    if (environment->cc_op != CC_OP_EFLAGS || environment->cc_src != ARITHMETIC_FLAGS) {
+        return "arithmetic flags";
+    }
     uint64_t cr2 = 0x5000;
     (void)uc_reg_write(engine, UC_X86_REG_CR2, &cr2);
     if (environment->cr[2] != cr2 || (environment->hflags & HFLAG_CPL_MASK) != 0 ||

@@ -16,7 +16,6 @@
 #define VECTOR_PROTECTION 13u
 #define VECTOR_PAGE_FAULT 14u
 #define VECTORS_WITH_ERROR_CODE 0x60227d00u
-#define SYSCALL_SIZE_BYTES 2u
 #define SOFTWARE_INTERRUPT_SIZE_BYTES 2u
 #define ERROR_CODE_IDT 2u
 #define RFLAGS_CLEARED_BY_GATE 0x34300u /* VM RF NT IF TF */
@@ -64,21 +63,23 @@ static void push_frame(struct engine *engine, uint64_t stack, uint64_t rip, bool
 static void log_trap(struct engine *engine, uint64_t vector, uint64_t error_code)
 {
     struct machine *machine = engine->machine;
-    uint32_t id = current_record_id(engine->processor);
     struct registers registers;
     if (machine->log_categories == 0) {
         return;
     }
-    struct virtual_processor *record = id >= IDLE_ID_FIRST
-                                           ? &machine->monitor->idle[id - IDLE_ID_FIRST]
-                                           : &machine->monitor->virtual_processors[id];
+    struct virtual_processor *record = current_record(engine->processor);
     memset(&registers, 0, sizeof registers);
     engine_save_registers(engine, &registers);
-    registers.vector = vector == INTERRUPT_TIMER  ? (uint64_t)ENTRY_TIMER
-                       : vector == INTERRUPT_KICK ? (uint64_t)ENTRY_KICK
-                                                  : vector;
+    registers.vector = vector == INTERRUPT_TIMER    ? (uint64_t)ENTRY_TIMER
+                       : vector == INTERRUPT_KICK   ? (uint64_t)ENTRY_KICK
+                       : vector == HYPERCALL_VECTOR ? (uint64_t)ENTRY_SOFTWARE_INTERRUPT + vector
+                                                    : vector;
     registers.error_code = error_code;
-    registers.rip += vector == ENTRY_SYSCALL ? SYSCALL_SIZE_BYTES : 0;
+    if (vector == VECTOR_PROTECTION && (error_code & 7) == ERROR_CODE_IDT) {
+        registers.vector = ENTRY_SOFTWARE_INTERRUPT + (error_code >> 3);
+        registers.error_code = 0;
+    }
+    registers.rip += vector == ENTRY_SYSCALL ? engine_syscall_size_bytes(engine) : 0;
     log_return(machine, engine->processor, record); /* one that has not run a block since */
     log_entry(machine, engine->processor, record, &registers, engine->environment->cr[2]);
 }
@@ -98,6 +99,7 @@ void simulated_deliver(struct engine *engine, uint32_t vector, uint64_t error_co
                        (unsigned long long)rip, (unsigned long long)environment->cr[2]);
         host_panic(engine->machine, text);
     }
+    engine_drop_exit(engine);
     simulated_attribute_work(engine);
     log_trap(engine, vector, error_code);
     if (!engine_in_monitor(engine)) {
@@ -114,8 +116,9 @@ void simulated_deliver(struct engine *engine, uint32_t vector, uint64_t error_co
 
 static bool in_user_mode(const struct engine *engine)
 {
-    uint32_t id = current_record_id(engine->processor);
-    return id < IDLE_ID_FIRST && engine->machine->monitor->virtual_processors[id].user_mode != 0;
+    const struct virtual_processor *record = current_record(engine->processor);
+    return record->width == 32 ? engine->environment->segments[ENV_CS].selector % 4 == 3
+                               : record->user_mode != 0;
 }
 
 void simulated_deliver_trap(struct engine *engine, uint32_t vector, uint64_t error_code)
@@ -135,6 +138,7 @@ static void deliver_software_interrupt(struct engine *engine, uint32_t number)
     const struct environment *environment = engine->environment;
     const uint64_t *gate = monitor_words(engine->machine, environment->idt.base + number * 16ull);
     uint32_t gate_level = (uint32_t)(gate[0] >> 45 & 3);
+    engine_charge_partial(engine, environment->rip); /* `into` need not end its block */
     if (gate_level < (environment->hflags & HFLAG_CPL_MASK)) {
         simulated_deliver(engine, VECTOR_PROTECTION, number * 8ull + ERROR_CODE_IDT, true,
                           environment->rip - SOFTWARE_INTERRUPT_SIZE_BYTES);
@@ -167,15 +171,22 @@ static void on_syscall(uc_engine *uc, void *user_data)
     struct engine *engine = user_data;
     struct environment *environment = engine->environment;
     uint64_t rflags = engine_rflags(engine);
+    uint64_t size_bytes = engine_syscall_size_bytes(engine);
     (void)uc;
+    if ((environment->hflags & HFLAG_CS64) == 0) { /* from 32-bit code there is no such call */
+        simulated_deliver_trap(engine, VECTOR_UNDEFINED, 0);
+        environment->rip -= size_bytes;
+        return;
+    }
     simulated_attribute_work(engine);
     log_trap(engine, ENTRY_SYSCALL, 0);
-    environment->registers[ENV_RCX] = environment->rip + SYSCALL_SIZE_BYTES;
+    environment->registers[ENV_RCX] = environment->rip + size_bytes;
     environment->registers[ENV_R11] = rflags;
     uint64_t masked = rflags & ~environment->fmask;
     (void)uc_reg_write(engine->uc, UC_X86_REG_EFLAGS, &masked);
     environment_enter_monitor(environment);
-    environment->rip = environment->lstar - SYSCALL_SIZE_BYTES; /* the engine adds it again */
+    environment->rip = environment->lstar - size_bytes; /* the engine adds it again */
 }
 
-const struct engine_hooks simulated_hooks = {on_interrupt, on_invalid_instruction, on_syscall};
+const struct engine_hooks simulated_hooks = {on_interrupt, on_invalid_instruction, on_syscall,
+                                             simulated_on_out};

@@ -7,15 +7,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine_failure.h"
 #include "machine.h"
 
 #define TRANSLATION_BUFFER_BYTES (32u << 20)
 #define BUDGET_LIMIT_CYCLES (1ull << 62)
 #define ERROR_CODE_FETCH 0x10 /* of a page fault's */
+#define VECTOR_UNDEFINED 6u
+#define VECTOR_PROTECTION 13u
 
 static uint64_t smaller(uint64_t left, uint64_t right)
 {
     return left < right ? left : right;
+}
+
+/* The code that the engine is about to run, or ran last. */
+static struct code_space code_space(const struct engine *engine, uint64_t address)
+{
+    return (struct code_space){
+        .memory = &engine->machine->memory,
+        .root = address_is_monitor(address) ? 0 : engine->environment->cr[3],
+        .narrow = (engine->environment->hflags & HFLAG_CS64) == 0,
+    };
 }
 
 static int map_memory(struct machine *machine, uc_engine *uc)
@@ -46,6 +59,7 @@ static void set_control_registers(uc_engine *uc)
 void engine_set_work(struct engine *engine, uint64_t work)
 {
     engine->budget = 0;
+    engine->budget_end = 0;
     engine->work_at_zero = work;
     engine->settled_work = work;
 }
@@ -60,7 +74,17 @@ int engine_open(struct machine *machine, struct engine **result)
     engine->machine = machine;
     engine->timed = machine->timing->needs_blocks;
     engine->blocks = block_cache_open();
-    if (engine->blocks == NULL || uc_open(UC_ARCH_X86, UC_MODE_64, &engine->uc) != UC_ERR_OK) {
+    if (engine->blocks == NULL) {
+        return machine_fail(machine, NATIVE_NO_MEMORY, "no memory for an engine");
+    }
+    engine_failure_prepare();
+    return engine_configure(engine);
+}
+
+int engine_configure(struct engine *engine)
+{
+    struct machine *machine = engine->machine;
+    if (uc_open(UC_ARCH_X86, UC_MODE_64, &engine->uc) != UC_ERR_OK) {
         return machine_fail(machine, NATIVE_ENGINE, "the engine does not open");
     }
     if (uc_ctl_set_cpu_model(engine->uc, UC_CPU_X86_SANDYBRIDGE) != UC_ERR_OK ||
@@ -111,7 +135,9 @@ void engine_budget(struct engine *engine)
         left = 0;
     }
     uint64_t work = engine_work(engine);
-    engine->budget = (int64_t)smaller(left, BUDGET_LIMIT_CYCLES);
+    int64_t budget = (int64_t)smaller(left, BUDGET_LIMIT_CYCLES);
+    engine->budget = engine->guarded ? 0 : budget;
+    engine->budget_end = engine->guarded ? -budget : 0;
     engine->work_at_zero = work + (uint64_t)engine->budget;
 }
 
@@ -121,20 +147,48 @@ void engine_request_stop(struct engine *engine, enum engine_stop stop)
     (void)uc_emu_stop(engine->uc);
 }
 
+/* How many instructions the engine saw in a block; 0: another one was translated last. */
+static uint32_t translated_count(const struct engine *engine, uint64_t address, uint32_t size_bytes)
+{
+    /* It may count an exit at which its translation had to end; the whole was seen before. */
+    bool cut = engine->has_exit && engine->unsupported_address == address + size_bytes;
+    return engine->translated_address == address && !cut ? engine->translated_count : 0;
+}
+
+/* A block that has just been translated: false when the engine must not be given all of it. */
+static bool block_check(struct engine *engine, uint64_t address, uint32_t size_bytes,
+                        uint32_t seen_count)
+{
+    uint64_t at;
+    enum unsupported unsupported = block_unsupported(engine->blocks, code_space(engine, address),
+                                                     address, size_bytes, seen_count, &at);
+    engine->guarded |= block_mixes_flags(engine->blocks);
+    if (unsupported == SUPPORTED) {
+        return true;
+    }
+    if (unsupported == UNSUPPORTED_UNKNOWN) {
+        engine_request_stop(engine, ENGINE_STOP_FAILED);
+        return false;
+    }
+    engine_request_stop(engine, ENGINE_STOP_UNSUPPORTED);
+    engine->refusing = true;
+    engine->fetch_postponed = false;
+    engine->block = 0; /* the one before has run: of it nothing is taken back */
+    engine->unsupported_address = at;
+    engine->unsupported_block = address;
+    engine->unsupported_end = address + size_bytes;
+    return false;
+}
+
 bool engine_block_boundary(struct engine *engine, uint64_t address, uint32_t size_bytes)
 {
     struct physical_processor *processor = engine->processor;
+    uint32_t seen_count = translated_count(engine, address, size_bytes);
     engine_settle(engine);
+    engine_drop_exit(engine); /* the shortened block has been translated, and ends there */
     if (engine->unchecked) {
         engine->unchecked = false;
-        engine->unsupported =
-            block_unsupported(engine->blocks, &engine->machine->memory, engine->environment->cr[3],
-                              address, size_bytes, &engine->unsupported_address);
-        if (engine->unsupported != SUPPORTED) {
-            engine->refusing = true;
-            engine->unsupported_block = address;
-            engine->unsupported_end = address + size_bytes;
-            engine_request_stop(engine, ENGINE_STOP_UNSUPPORTED);
+        if (!block_check(engine, address, size_bytes, seen_count)) {
             return false;
         }
     }
@@ -155,8 +209,7 @@ static void on_block_off(uc_engine *uc, uint64_t address, uint32_t size_bytes, v
 {
     struct engine *engine = user_data;
     (void)uc;
-    if (__builtin_expect(engine->budget <= 0, 0) &&
-        !engine_block_boundary(engine, address, size_bytes)) {
+    if (engine_is_due(engine) && !engine_block_boundary(engine, address, size_bytes)) {
         return; /* not charged: the same block arrives again on resuming */
     }
     engine->budget -= size_bytes;
@@ -167,7 +220,7 @@ static void on_block_timed(uc_engine *uc, uint64_t address, uint32_t size_bytes,
 {
     struct engine *engine = user_data;
     (void)uc;
-    if (engine->budget <= 0 && !engine_block_boundary(engine, address, size_bytes)) {
+    if (engine_is_due(engine) && !engine_block_boundary(engine, address, size_bytes)) {
         return;
     }
     engine->budget -= (int64_t)engine_begin_block(engine, address, size_bytes);
@@ -180,9 +233,8 @@ uint64_t engine_begin_block(struct engine *engine, uint64_t address, uint32_t si
     if (!timing->needs_blocks) {
         return size_bytes;
     }
-    uint64_t root = address_is_monitor(address) ? 0 : engine->environment->cr[3];
     engine->decoded =
-        block_lookup(engine->blocks, &engine->machine->memory, root, address, size_bytes);
+        block_lookup(engine->blocks, code_space(engine, address), address, size_bytes);
     /* Never NULL: the engine has just fetched these bytes through the same tables. */
     return engine->decoded == NULL ? 1 : timing->block_cycles(NULL, &engine->decoded->timing);
 }
@@ -191,8 +243,9 @@ static void on_edge(uc_engine *uc, uc_tb *current, uc_tb *previous, void *user_d
 {
     struct engine *engine = user_data;
     (void)uc;
-    (void)current;
     (void)previous;
+    engine->translated_address = current->pc;
+    engine->translated_count = current->icount;
     engine->unchecked = true;
     engine->reports_edges = true;
     engine_attend(engine); /* the block's own hook comes next and takes the slow path */
@@ -211,10 +264,21 @@ static bool add_block_hooks(struct engine *engine)
                UC_ERR_OK;
 }
 
+static uint64_t block_address(const struct engine *engine)
+{
+    return (uint64_t)((int64_t)engine->block >> 16);
+}
+
+uint64_t engine_syscall_size_bytes(const struct engine *engine)
+{
+    uint64_t end = block_address(engine) + (engine->block & 0xffff);
+    return end - engine->environment->rip;
+}
+
 /* Of the current block, what lies at and after rip has been charged but not executed. */
 static uint64_t unexecuted_cycles(struct engine *engine, uint64_t rip)
 {
-    uint64_t address = (uint64_t)((int64_t)engine->block >> 16);
+    uint64_t address = block_address(engine);
     uint64_t size_bytes = engine->block & 0xffff;
     if (rip - address >= size_bytes) {
         return 0;
@@ -223,8 +287,7 @@ static uint64_t unexecuted_cycles(struct engine *engine, uint64_t rip)
     if (!timing->needs_blocks || engine->decoded == NULL) {
         return address + size_bytes - rip;
     }
-    uint64_t root = address_is_monitor(rip) ? 0 : engine->environment->cr[3];
-    uint32_t executed = block_count(engine->blocks, &engine->machine->memory, root, address, rip);
+    uint32_t executed = block_count(engine->blocks, code_space(engine, rip), address, rip);
     return timing->block_cycles(NULL, &engine->decoded->timing) -
            timing->partial_cycles(NULL, &engine->decoded->timing, executed);
 }
@@ -294,6 +357,7 @@ static bool add_instruction_hook(struct engine *engine, void *callback, int inst
 int engine_add_hooks(struct engine *engine, const struct engine_hooks *hooks)
 {
     uc_hook hook;
+    engine->hooks = hooks;
     if (!add_block_hooks(engine) ||
         uc_hook_add(engine->uc, &hook, UC_HOOK_INTR, (void *)hooks->on_interrupt, engine, 1, 0) !=
             UC_ERR_OK ||
@@ -301,7 +365,9 @@ int engine_add_hooks(struct engine *engine, const struct engine_hooks *hooks)
                     engine, 1, 0) != UC_ERR_OK ||
         !add_instruction_hook(engine, (void *)hooks->on_syscall, UC_X86_INS_SYSCALL) ||
         !add_instruction_hook(engine, (void *)on_time_stamp, UC_X86_INS_RDTSC) ||
-        !add_instruction_hook(engine, (void *)on_time_stamp_and_processor, UC_X86_INS_RDTSCP)) {
+        !add_instruction_hook(engine, (void *)on_time_stamp_and_processor, UC_X86_INS_RDTSCP) ||
+        (hooks->on_out != NULL &&
+         !add_instruction_hook(engine, (void *)hooks->on_out, UC_X86_INS_OUT))) {
         return machine_fail(engine->machine, NATIVE_ENGINE, "the engine refuses a hook");
     }
     return NATIVE_OK;
@@ -315,22 +381,55 @@ void processor_idle(struct physical_processor *processor)
     processor->clock += cycles;
 }
 
-/* The address at which translation must end, so that what precedes a refused instruction runs. */
-static void set_exit(struct engine *engine, uint64_t address)
+/*
+ * Translation ends at unsupported_address, so that what precedes it runs, and the engine comes to
+ * rest there. The shortened block is kept: it ends there whenever it runs.
+ */
+static void set_exit(struct engine *engine)
 {
-    (void)uc_ctl_remove_cache(engine->uc, engine->unsupported_block, engine->unsupported_end);
-    (void)uc_ctl_set_exits(engine->uc, &address, (size_t)(address == 0 ? 0 : 1));
+    uint64_t address = engine->unsupported_address;
+    (void)uc_ctl_set_exits(engine->uc, &address, 1);
+    engine->has_exit = true;
+    engine->unchecked = true;
 }
 
-/* The run ended at the refused instruction, and it is still that: the root may have changed. */
-static bool at_refused(struct engine *engine)
+void engine_drop_exit(struct engine *engine)
 {
-    uint64_t at;
+    if (engine->has_exit) {
+        uint64_t none = 0;
+        (void)uc_ctl_set_exits(engine->uc, &none, 0);
+        engine->has_exit = false;
+    }
+}
+
+/*
+ * It came to rest by itself: at an instruction that is not for it, at one whose fetch faults, or
+ * where there is neither any longer.
+ */
+static enum engine_stop stop_at_exit(struct engine *engine, bool postponed)
+{
     uint64_t rip = engine->environment->rip;
-    return engine->unsupported != SUPPORTED && rip == engine->unsupported_address &&
-           block_unsupported(engine->blocks, &engine->machine->memory, engine->environment->cr[3],
-                             rip, (uint32_t)(engine->unsupported_end - rip), &at) != SUPPORTED &&
-           at == rip;
+    bool fetch_faults = postponed && rip == engine->unsupported_address;
+    engine->unsupported = fetch_faults ? SUPPORTED
+                                       : block_unsupported(engine->blocks, code_space(engine, rip),
+                                                           rip, 1, 0, &engine->unsupported_address);
+    if (engine->unsupported != SUPPORTED) {
+        return ENGINE_STOP_REFUSED;
+    }
+    (void)uc_ctl_remove_cache(engine->uc, rip - 1, rip + 1);
+    return ENGINE_STOP_BOUNDARY;
+}
+
+struct trap_cause engine_take_refused(struct engine *engine)
+{
+    switch (engine->unsupported) {
+    case UNSUPPORTED_UNDEFINED:
+        return (struct trap_cause){VECTOR_UNDEFINED, 0};
+    case UNSUPPORTED_PROTECTION:
+        return (struct trap_cause){VECTOR_PROTECTION, 0};
+    default:
+        return far_transfer_execute(engine);
+    }
 }
 
 bool engine_postpone_fetch_fault(struct engine *engine)
@@ -341,14 +440,13 @@ bool engine_postpone_fetch_fault(struct engine *engine)
     if ((environment->error_code & ERROR_CODE_FETCH) == 0 || environment->cr[2] != page_end) {
         return false;
     }
-    uint64_t at = block_last_start(engine->blocks, &engine->machine->memory, environment->cr[3],
-                                   rip, page_end);
+    uint64_t at = block_last_start(engine->blocks, code_space(engine, rip), rip, page_end);
     if (at == rip) {
         return false;
     }
     environment->old_exception = -1;
     engine->refusing = true;
-    engine->unsupported = SUPPORTED;
+    engine->fetch_postponed = true;
     engine->unsupported_address = at;
     engine->unsupported_block = rip;
     engine->unsupported_end = page_end;
@@ -356,9 +454,28 @@ bool engine_postpone_fetch_fault(struct engine *engine)
     return true;
 }
 
+/* Whose code it was is stopped, by the monitor, at its next entry: at once. */
+static int contain_failure(struct engine *engine, enum engine_end end, uc_err error)
+{
+    struct machine *machine = engine->machine;
+    uint32_t partition = machine_build(machine)->partition_of(engine);
+    uint64_t rip = engine->environment->rip;
+    if (partition == 0) {
+        return machine_fail(machine, NATIVE_ENGINE, "the engine failed in the monitor at %#llx: %s",
+                            (unsigned long long)rip, uc_strerror(error));
+    }
+    machine->monitor->failed_partition = partition;
+    machine->monitor->failed_rip = rip;
+    engine->processor->kicked = true;
+    engine->stop = ENGINE_STOP_BOUNDARY;
+    engine->refusing = false;
+    return end == ENGINE_END_ABORTED ? engine_replace(engine) : NATIVE_OK;
+}
+
 int engine_run(struct engine *engine, uint64_t rip)
 {
-    bool refusing = engine->refusing;
+    uc_err error = UC_ERR_OK;
+    bool refusing = engine->refusing && rip == engine->unsupported_block;
     engine->refusing = false;
     if (engine->code_stale) {
         (void)uc_ctl_flush_tb(engine->uc);
@@ -369,23 +486,30 @@ int engine_run(struct engine *engine, uint64_t rip)
         (void)uc_ctl_flush_tlb(engine->uc);
         engine->translation_stale = false;
     }
-    if (refusing) {
-        set_exit(engine, engine->unsupported_address);
+    /* An empty block at the beginning of a page makes the engine look at the page before. */
+    if (refusing && engine->unsupported_address == rip && rip % PAGE_SIZE_BYTES == 0) {
+        engine->stop = stop_at_exit(engine, false);
+        return NATIVE_OK;
     }
+    if (refusing) {
+        set_exit(engine);
+    }
+    engine_settle_flags_at_rest(engine);
     engine->stop = ENGINE_STOP_NONE;
     engine->environment->old_exception = -1;
     engine_budget(engine);
-    uc_err error = uc_emu_start(engine->uc, rip, 0, 0, 0);
+    enum engine_end end = engine_start(engine, rip, &error);
     engine_settle(engine);
-    if (refusing) {
-        set_exit(engine, 0);
-        if (engine->stop == ENGINE_STOP_NONE) {
-            engine->stop = at_refused(engine) ? ENGINE_STOP_REFUSED : ENGINE_STOP_BOUNDARY;
-        }
+    engine_drop_exit(engine);
+    if (end != ENGINE_END_RESTED || engine->stop == ENGINE_STOP_FAILED) {
+        return contain_failure(engine, end, error);
     }
-    if (error != UC_ERR_OK) {
-        return machine_fail(engine->machine, NATIVE_ENGINE, "the engine stopped at %#llx: %s",
-                            (unsigned long long)engine->environment->rip, uc_strerror(error));
+    if (engine->stop == ENGINE_STOP_UNSUPPORTED) {
+        /* Before the root can change: the whole block must not run, whatever comes between. */
+        (void)uc_ctl_remove_cache(engine->uc, engine->unsupported_block, engine->unsupported_end);
+    }
+    if (engine->stop == ENGINE_STOP_NONE && (engine->environment->hflags & HFLAG_CPL_MASK) != 0) {
+        engine->stop = stop_at_exit(engine, refusing && engine->fetch_postponed);
     }
     return NATIVE_OK;
 }

@@ -45,7 +45,7 @@ struct environment_segment_cache {
 struct environment {
     uint64_t registers[16];
     uint64_t rip;
-    uint64_t eflags; /* without the arithmetic and direction flags */
+    uint64_t eflags; /* arithmetic and direction flags: as of some time ago */
     uint64_t cc_dst, cc_src, cc_src2;
     uint32_t cc_op;
     int32_t direction;
@@ -74,6 +74,13 @@ _Static_assert(__builtin_offsetof(struct environment, cr) == 424, "as measured")
 _Static_assert(__builtin_offsetof(struct environment, star) == 4824, "as measured");
 _Static_assert(__builtin_offsetof(struct environment, error_code) == 5384, "as measured");
 _Static_assert(__builtin_offsetof(struct environment, old_exception) == 5496, "as measured");
+
+#define CC_OP_EFLAGS 1u /* in cc_op: the arithmetic flags are in cc_src, as in RFLAGS */
+#define ARITHMETIC_FLAGS 0x8d5u
+#define DIRECTION_FLAG 0x400u
+/* Of RFLAGS, what can be set outside of ring 0 where IOPL is 0: TF IF NT RF AC ID, and bit 1. */
+#define CONTROL_FLAGS 0x254302u
+#define FLAGS_NEVER (~(uint64_t)(ARITHMETIC_FLAGS | DIRECTION_FLAG | CONTROL_FLAGS))
 
 #define HFLAG_CPL_MASK 0x3u
 #define HFLAG_CS32 (1u << 4)

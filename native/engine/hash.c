@@ -14,6 +14,7 @@ struct canonical_record {
     uint64_t rip, rflags, rsp;
     uint64_t fs_base, gs_base, gs_base_other, selectors;
     uint64_t kernel_root_frame, user_root_frame, kernel_stack_top;
+    uint64_t descriptors[DESCRIPTOR_LIMIT];
     uint64_t callbacks[CALLBACK_COUNT];
     uint64_t timer_deadline_cycles, debt_cycles;
     uint32_t state, user_mode;
@@ -36,6 +37,7 @@ static uint64_t hash_record(const struct virtual_processor *record)
     canonical.kernel_root_frame = record->kernel_root_frame;
     canonical.user_root_frame = record->user_root_frame;
     canonical.kernel_stack_top = record->kernel_stack_top;
+    memcpy(canonical.descriptors, record->descriptors, sizeof canonical.descriptors);
     memcpy(canonical.callbacks, record->callbacks, sizeof canonical.callbacks);
     canonical.timer_deadline_cycles = record->timer_deadline_cycles;
     canonical.debt_cycles = record->debt_cycles;
@@ -127,6 +129,11 @@ uint64_t machine_state_hash(struct machine *machine)
     return hash;
 }
 
+static uint64_t kernel_root(const struct virtual_processor *record)
+{
+    return record->width == 32 ? record->root_address : record->kernel_root_frame << PAGE_SHIFT;
+}
+
 uint64_t machine_guest_read(struct machine *machine, uint32_t id, uint64_t address, uint8_t *buffer,
                             uint64_t size_bytes)
 {
@@ -136,8 +143,7 @@ uint64_t machine_guest_read(struct machine *machine, uint32_t id, uint64_t addre
     }
     const struct partition *partition = &machine->monitor->partitions[id];
     uint64_t root =
-        machine->monitor->virtual_processors[partition->first_virtual_processor].kernel_root_frame
-        << PAGE_SHIFT;
+        kernel_root(&machine->monitor->virtual_processors[partition->first_virtual_processor]);
     while (done < size_bytes) {
         uint64_t piece = PAGE_SIZE_BYTES - (address + done) % PAGE_SIZE_BYTES;
         uint64_t at = memory_translate(&machine->memory, root, address + done);

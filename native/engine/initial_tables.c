@@ -49,18 +49,19 @@ static int find_prefixes(struct builder *builder, unsigned level)
 
 int tables_plan(struct builder *builder)
 {
-    for (unsigned level = 0; level < 3; level++) {
+    unsigned root_level = builder->map->root_level;
+    for (unsigned level = 0; level < root_level; level++) {
         int result = find_prefixes(builder, level);
         if (result != NATIVE_OK) {
             return result;
         }
     }
-    builder->prefixes[3] = calloc(1, sizeof(uint64_t));
-    builder->table_counts[3] = 1;
-    for (unsigned level = 0; level < 4; level++) {
+    builder->prefixes[root_level] = calloc(1, sizeof(uint64_t));
+    builder->table_counts[root_level] = 1;
+    for (unsigned level = 0; level <= root_level; level++) {
         builder->used += builder->table_counts[level];
     }
-    if (builder->prefixes[3] == NULL || builder->used > builder->frame_count) {
+    if (builder->prefixes[root_level] == NULL || builder->used > builder->frame_count) {
         return machine_fail(builder->machine, NATIVE_NO_MEMORY, "%s needs more than its %llu KiB",
                             builder->options->name,
                             (unsigned long long)(builder->options->memory_size_bytes >> 10));
@@ -74,7 +75,7 @@ uint64_t tables_frame(const struct builder *builder, unsigned level, uint64_t ad
     for (unsigned lower = 0; lower < level; lower++) {
         frame += builder->table_counts[lower];
     }
-    if (level == 3) {
+    if (level == builder->map->root_level) {
         return frame;
     }
     uint64_t prefix = address >> (12 + 9 * (level + 1));
@@ -111,7 +112,7 @@ static void map_range(struct builder *builder, const struct range *range, bool d
         uint64_t guest_frame = range->guest_frame + page;
         bool writable = direct ? is_writables_frame(builder, guest_frame) : range->writable;
         uint64_t entry = (builder->first_frame + guest_frame) << PAGE_SHIFT | ENTRY_PRESENT |
-                         ENTRY_USER | (writable ? ENTRY_WRITABLE : 0) |
+                         (builder->map->user ? ENTRY_USER : 0) | (writable ? ENTRY_WRITABLE : 0) |
                          (range->executable ? 0 : ENTRY_NO_EXECUTE);
         write_entry(builder, 0, range->address + page * PAGE_SIZE_BYTES, entry);
     }
@@ -120,7 +121,7 @@ static void map_range(struct builder *builder, const struct range *range, bool d
 void tables_write(struct builder *builder)
 {
     const uint64_t link = ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER;
-    for (unsigned level = 0; level < 3; level++) {
+    for (unsigned level = 0; level < builder->map->root_level; level++) {
         for (uint64_t index = 0; index < builder->table_counts[level]; index++) {
             uint64_t address = builder->prefixes[level][index] << (12 + 9 * (level + 1));
             uint64_t child = builder->first_frame + tables_frame(builder, level, address);

@@ -14,6 +14,7 @@
 #include "blocks.h"
 #include "core/monitor.h"
 #include "environment.h"
+#include "far_transfer.h"
 #include "machine_memory.h"
 #include "native.h"
 #include "queue.h"
@@ -27,8 +28,9 @@ enum engine_stop {
     ENGINE_STOP_NONE = 0,
     ENGINE_STOP_BOUNDARY, /* before a block: deadline, kick or horizon */
     ENGINE_STOP_SWITCH, /* the monitor chose another virtual processor, or wants a clean restart */
-    ENGINE_STOP_UNSUPPORTED, /* before a block with an instruction that must not run */
-    ENGINE_STOP_REFUSED /* before that very instruction */
+    ENGINE_STOP_UNSUPPORTED, /* before a block with an instruction that the engine must not run */
+    ENGINE_STOP_REFUSED, /* before that very instruction */
+    ENGINE_STOP_FAILED /* before a block that the engine reads otherwise than we do */
 };
 
 struct machine;
@@ -42,12 +44,14 @@ struct engine {
     int64_t budget; /* cycles left; at 0 or below the block hook leaves its fast path */
     uint64_t block; /* the block being executed: its address << 16 | its size in bytes */
     uint64_t work_at_zero; /* guest cycles executed when the budget is used up exactly */
+    int64_t budget_end; /* guarded: the budget, below 0, at which it is used up; else 0 */
     uint64_t monitor_work; /* simulated build: the monitor's own cycles so far */
     struct environment *environment;
     uc_engine *uc;
     struct machine *machine;
     struct physical_processor *processor;
     struct virtual_processor *record; /* native build: whose engine this is */
+    const struct engine_hooks *hooks;
     const struct block *decoded; /* timed models: the block being executed */
     struct block_cache *blocks;
     uint64_t settled_work; /* work and monitor_work as last added to the clocks */
@@ -58,15 +62,21 @@ struct engine {
     uint32_t last_record; /* simulated: whose floating-point state was last completed */
     uint64_t unsupported_address; /* the next run ends here, where an instruction is refused */
     uint64_t unsupported_block, unsupported_end; /* the block that holds it */
+    uint64_t translated_address; /* the block that was translated last */
+    uint32_t translated_count; /* its instructions, as the engine counts them */
     enum engine_stop stop;
-    enum unsupported unsupported; /* what unsupported_address holds */
+    enum unsupported unsupported; /* after ENGINE_STOP_REFUSED: what the instruction is */
     bool unchecked; /* a block was translated that has not been looked at yet */
     bool reports_edges; /* not before a block has run to its end without a trap */
     bool code_stale; /* translated code must be dropped before anything runs */
     bool translation_stale; /* translations must be dropped before anything runs */
     bool was_in_monitor; /* simulated: the last block was the monitor's */
+    bool in_monitor; /* native: its record is to come back from the monitor, or begins */
     bool timed; /* the timing model wants every block decoded */
+    bool guarded; /* code with `cmpxchg8b` was seen: every block takes a second look */
     bool refusing; /* the next run ends at unsupported_address */
+    bool has_exit; /* this run does */
+    bool fetch_postponed; /* because the fetch of what is there faults */
 };
 
 struct physical_processor {
@@ -147,10 +157,13 @@ static inline void engine_attend(struct engine *engine)
 {
     engine->work_at_zero = engine_work(engine);
     engine->budget = 0;
+    engine->budget_end = 0;
 }
 
 /* engine.c */
 int engine_open(struct machine *machine, struct engine **engine);
+/* Gives an engine its Unicorn instance, over the machine's memory and in long mode. */
+int engine_configure(struct engine *engine);
 void engine_close(struct engine *engine);
 /* Adds what the engine has executed since the last time to its processor's clocks. */
 void engine_settle(struct engine *engine);
@@ -158,6 +171,8 @@ void engine_settle(struct engine *engine);
 void engine_budget(struct engine *engine);
 /* As if this much had been executed; the clocks do not move. */
 void engine_set_work(struct engine *engine, uint64_t work);
+/* Of the `syscall` at rip, prefixes and all: it is the last instruction of its block. */
+uint64_t engine_syscall_size_bytes(const struct engine *engine);
 /* Takes back what was charged for the current block at and after rip: it did not run. */
 void engine_charge_partial(struct engine *engine, uint64_t rip);
 /* The same for an undefined instruction at rip, unless it is a call from kernel mode. */
@@ -169,20 +184,51 @@ struct engine_hooks {
     void (*on_interrupt)(uc_engine *uc, uint32_t number, void *engine);
     bool (*on_invalid_instruction)(uc_engine *uc, void *engine);
     void (*on_syscall)(uc_engine *uc, void *engine);
+    void (*on_out)(uc_engine *uc, uint32_t port, int size_bytes, uint32_t value,
+                   void *engine); /* NULL: nobody has ports */
 };
 /* These, the time stamp, and the block hooks for the machine's timing model. */
 int engine_add_hooks(struct engine *engine, const struct engine_hooks *hooks);
 
 /* registers.c: between an engine's live state and a record's. */
 uint64_t engine_rflags(const struct engine *engine);
+/*
+ * The same, and leaves them in the form that a load of RFLAGS gives them. The engine keeps
+ * arithmetic flags in several forms, and takes stale ones when `rcl` or `rcr` faults: which
+ * these are must depend neither on the build nor on what ran before the guest.
+ */
+uint64_t engine_settle_flags(const struct engine *engine);
+/* The same before a start of the engine, which keeps its flags elsewhere while it rests. */
+void engine_settle_flags_at_rest(const struct engine *engine);
+/*
+ * Before each block: whether the budget is used up. `cmpxchg8b` brings what its guest wants into
+ * the engine's flags, among them VM and IOPL, by which the engine would decode and permit: where
+ * it was seen, the budget is kept below 0, and flags are looked at here.
+ */
+static inline bool engine_is_due(const struct engine *engine)
+{
+    if (__builtin_expect(engine->budget > 0, 1)) {
+        return false;
+    }
+    if (engine->guarded && (engine->environment->eflags & FLAGS_NEVER) != 0) {
+        (void)engine_settle_flags(engine);
+    }
+    return engine->budget <= engine->budget_end;
+}
 void engine_save_registers(const struct engine *engine, struct registers *registers);
 /* General registers and rip; flags, segments and root are the caller's. */
 void engine_load_general(struct engine *engine, const struct registers *registers);
-void environment_enter_guest(struct environment *environment);
+/* Code and stack segment of the record, and its privilege. */
+void environment_enter_guest(struct environment *environment,
+                             const struct virtual_processor *record);
+/* What `iret` out of ring 0 does: data segments that the outer ring may not hold become null. */
+void environment_return_outward(struct environment *environment);
 void environment_enter_monitor(struct environment *environment);
 /* DS, ES, FS and GS, 16 bits each. */
 uint64_t environment_selectors(const struct environment *environment);
-void environment_load_selectors(struct environment *environment, uint64_t selectors);
+/* From the record, with the bases that its descriptors say. */
+void environment_load_selectors(struct environment *environment,
+                                const struct virtual_processor *record);
 
 /* Nothing runs here until the deadline or the horizon: the clock goes there. */
 void processor_idle(struct physical_processor *processor);
@@ -195,6 +241,10 @@ bool engine_postpone_fetch_fault(struct engine *engine);
 /* Runs from rip until something stops it; drops stale code and translations first. */
 int engine_run(struct engine *engine, uint64_t rip);
 void engine_request_stop(struct engine *engine, enum engine_stop stop);
+/* Other code may run now: at the same address it may hold anything. */
+void engine_drop_exit(struct engine *engine);
+/* After ENGINE_STOP_REFUSED: the instruction is executed by us, or ends in the trap told. */
+struct trap_cause engine_take_refused(struct engine *engine);
 /* Called by either build's block hook when the budget is used up: true to go on. */
 bool engine_block_boundary(struct engine *engine, uint64_t address, uint32_t size_bytes);
 
@@ -216,6 +266,8 @@ struct build_operations {
     void (*save_processor)(const struct physical_processor *processor, uint64_t *words);
     void (*load_processor)(struct physical_processor *processor, const uint64_t *words);
     void (*set_work)(struct machine *machine, uint32_t virtual_processor, uint64_t work);
+    /* Whose code the engine was about to run; 0: the monitor's. */
+    uint32_t (*partition_of)(const struct engine *engine);
 };
 extern const struct build_operations native_build;
 extern const struct build_operations simulated_build;

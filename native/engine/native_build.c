@@ -11,15 +11,15 @@
 #include "platform_host.h"
 
 #define VECTOR_BREAKPOINT 3u
+#define VECTOR_OVERFLOW 4u
 #define VECTOR_UNDEFINED 6u
-#define VECTOR_PROTECTION 13u
 #define VECTOR_PAGE_FAULT 14u
-#define SYSCALL_SIZE_BYTES 2u
 
 static void save_registers(struct engine *engine)
 {
     const struct environment *environment = engine->environment;
     struct virtual_processor *record = engine->record;
+    (void)engine_settle_flags(engine);
     engine_save_registers(engine, &record->registers);
     record->fs_base = environment->segments[ENV_FS].base;
     record->gs_base = environment->segments[ENV_GS].base;
@@ -29,8 +29,7 @@ static void save_registers(struct engine *engine)
 static void load_root(struct engine *engine)
 {
     const struct virtual_processor *record = engine->record;
-    uint64_t frame = record->user_mode != 0 ? record->user_root_frame : record->kernel_root_frame;
-    uint64_t root = frame << PAGE_SHIFT;
+    uint64_t root = record->root_address;
     if (root != engine->loaded_root) {
         (void)uc_reg_write(engine->uc, UC_X86_REG_CR3, &root); /* drops all translations */
         engine->loaded_root = root;
@@ -39,6 +38,13 @@ static void load_root(struct engine *engine)
         (void)uc_ctl_flush_tlb(engine->uc);
         engine->translation_stale = false;
     }
+}
+
+/* The simulated exit path takes `sysret` when it may, and `iret` otherwise. */
+static bool leaves_by_sysret(const struct registers *registers)
+{
+    return registers->vector == ENTRY_SYSCALL && registers->rcx == registers->rip &&
+           registers->r11 == registers->rflags;
 }
 
 static void load_registers(struct engine *engine)
@@ -51,12 +57,18 @@ static void load_registers(struct engine *engine)
         (void)uc_reg_write(engine->uc, UC_X86_REG_EFLAGS, &from->rflags);
         engine->saved_rflags = from->rflags;
     }
-    if (environment->segments[ENV_CS].selector != SELECTOR_GUEST_CODE_64 ||
-        environment->segments[ENV_SS].selector != SELECTOR_GUEST_DATA) {
-        environment_enter_guest(environment);
+    if (environment->segments[ENV_CS].selector != from->cs ||
+        environment->segments[ENV_SS].selector != from->ss) {
+        environment_enter_guest(environment, record);
     }
-    environment->segments[ENV_FS].base = record->fs_base;
-    environment->segments[ENV_GS].base = record->gs_base;
+    if (engine->in_monitor && !leaves_by_sysret(from)) {
+        environment_return_outward(environment);
+    }
+    engine->in_monitor = false;
+    if (record->width == 64) { /* in 32 bits they come with the selectors */
+        environment->segments[ENV_FS].base = record->fs_base;
+        environment->segments[ENV_GS].base = record->gs_base;
+    }
     load_root(engine);
 }
 
@@ -82,6 +94,9 @@ static struct virtual_processor *dispatch(struct physical_processor *processor,
                                           struct virtual_processor *record)
 {
     struct machine *machine = processor->machine;
+    if (record->id < IDLE_ID_FIRST) {
+        machine->engines[record->id]->in_monitor = true;
+    }
     if (machine->log_categories == 0) {
         return monitor_enter(record);
     }
@@ -121,28 +136,20 @@ static void enter_from_hook(struct engine *engine)
     }
 }
 
-static void on_syscall(uc_engine *uc, void *user_data)
+/* A 32-bit kernel goes to user mode without telling: its ring says it. */
+static bool in_user_mode(const struct engine *engine)
 {
-    struct engine *engine = user_data;
-    (void)uc;
-    save_registers(engine);
-    struct registers *registers = &engine->record->registers;
-    registers->rip += SYSCALL_SIZE_BYTES;
-    registers->rcx = registers->rip;
-    registers->r11 = registers->rflags;
-    registers->vector = ENTRY_SYSCALL;
-    registers->error_code = 0;
-    enter_from_hook(engine);
-    /* The engine adds the instruction's size when this hook returns. */
-    engine->environment->rip -= SYSCALL_SIZE_BYTES;
+    return engine->record->width == 32 ? engine->environment->segments[ENV_CS].selector % 4 == 3
+                                       : engine->record->user_mode != 0;
 }
 
 static void raise_trap(struct engine *engine, uint64_t vector, uint64_t error_code)
 {
     struct environment *environment = engine->environment;
     environment->old_exception = -1; /* else the next trap counts as a double fault */
+    engine_drop_exit(engine);
     if (vector == VECTOR_UNDEFINED) {
-        engine_charge_undefined(engine, engine->record->user_mode != 0);
+        engine_charge_undefined(engine, in_user_mode(engine));
     } else {
         engine_charge_partial(engine, environment->rip);
     }
@@ -154,13 +161,37 @@ static void raise_trap(struct engine *engine, uint64_t vector, uint64_t error_co
     }
 }
 
+static void on_syscall(uc_engine *uc, void *user_data)
+{
+    struct engine *engine = user_data;
+    struct registers *registers = &engine->record->registers;
+    uint64_t size_bytes = engine_syscall_size_bytes(engine);
+    (void)uc;
+    if (engine->record->width == 32) {
+        raise_trap(engine, VECTOR_UNDEFINED, 0);
+        enter_from_hook(engine);
+        engine->environment->rip -= size_bytes;
+        return;
+    }
+    save_registers(engine);
+    registers->rip += size_bytes;
+    registers->rcx = registers->rip;
+    registers->r11 = registers->rflags;
+    registers->vector = ENTRY_SYSCALL;
+    registers->error_code = 0;
+    enter_from_hook(engine);
+    /* The engine adds the instruction's size when this hook returns. */
+    engine->environment->rip -= size_bytes;
+}
+
 static void on_interrupt(uc_engine *uc, uint32_t number, void *user_data)
 {
     struct engine *engine = user_data;
     const struct environment *environment = engine->environment;
     (void)uc;
     if (environment->exception_is_interrupt != 0) {
-        uint64_t vector = number == VECTOR_BREAKPOINT ? number : ENTRY_SOFTWARE_INTERRUPT + number;
+        bool open = number == VECTOR_BREAKPOINT || number == VECTOR_OVERFLOW;
+        uint64_t vector = open ? number : ENTRY_SOFTWARE_INTERRUPT + number;
         raise_trap(engine, vector, 0);
     } else if (number == VECTOR_PAGE_FAULT && engine_postpone_fetch_fault(engine)) {
         return;
@@ -180,7 +211,7 @@ static bool on_invalid_instruction(uc_engine *uc, void *user_data)
     return true;
 }
 
-static const struct engine_hooks hooks = {on_interrupt, on_invalid_instruction, on_syscall};
+static const struct engine_hooks hooks = {on_interrupt, on_invalid_instruction, on_syscall, NULL};
 
 static int open_engine(struct machine *machine, uint32_t id)
 {
@@ -194,8 +225,10 @@ static int open_engine(struct machine *machine, uint32_t id)
     engine->record = &machine->monitor->virtual_processors[id];
     engine->processor = &machine->processors[record->processor];
     engine->saved_rflags = ~0ull; /* none yet: the first load writes it */
-    uc_x86_mmr table = {0, MONITOR_DIRECT_ADDRESS + DESCRIPTOR_TABLE_ADDRESS, PAGE_SIZE_BYTES - 1,
-                        0};
+    engine->in_monitor = true;
+    uint64_t descriptors =
+        DESCRIPTOR_TABLES_ADDRESS + (uint64_t)record->processor * PAGE_SIZE_BYTES;
+    uc_x86_mmr table = {0, MONITOR_DIRECT_ADDRESS + descriptors, PAGE_SIZE_BYTES - 1, 0};
     (void)uc_reg_write(engine->uc, UC_X86_REG_GDTR, &table);
     /* What `sidt` and `str` show; nothing here uses them. */
     struct environment *environment = engine->environment;
@@ -203,6 +236,7 @@ static int open_engine(struct machine *machine, uint32_t id)
     environment->idt.limit = PAGE_SIZE_BYTES - 1;
     environment->tr.selector = TASK_SELECTOR_FIRST + 16 * record->processor;
     floating_point_load(engine->uc, record->floating_point);
+    environment_load_selectors(environment, record);
     return engine_add_hooks(engine, &hooks);
 }
 
@@ -245,10 +279,13 @@ static int run_engine(struct physical_processor *processor)
     if (engine->stop == ENGINE_STOP_SWITCH) {
         return NATIVE_OK; /* saved in the hook */
     }
-    save_registers(engine);
+    struct trap_cause cause = {NO_TRAP, 0};
     if (engine->stop == ENGINE_STOP_REFUSED) {
-        bool undefined = engine->unsupported == UNSUPPORTED_UNDEFINED;
-        raise_trap(engine, undefined ? VECTOR_UNDEFINED : VECTOR_PROTECTION, 0);
+        cause = engine_take_refused(engine);
+    }
+    save_registers(engine);
+    if (cause.vector != NO_TRAP) {
+        raise_trap(engine, cause.vector, cause.error_code);
         processor->record = enter(processor, engine->record);
     } else if (engine->stop == ENGINE_STOP_NONE) {
         return machine_fail(processor->machine, NATIVE_ENGINE,
@@ -288,7 +325,7 @@ static bool native_take_interrupt(struct engine *engine)
 {
     struct physical_processor *processor = engine->processor;
     struct virtual_processor *record = engine->record;
-    uint32_t user_mode = record->user_mode;
+    bool user_mode = in_user_mode(engine);
     save_registers(engine);
     record->registers.vector = processor->kicked ? ENTRY_KICK : ENTRY_TIMER;
     record->registers.error_code = 0;
@@ -298,9 +335,13 @@ static bool native_take_interrupt(struct engine *engine)
     /* An event that was delivered has moved rsp; rip may be the same, of the same handler. */
     bool untouched = record->registers.rip == environment->rip &&
                      record->registers.rsp == environment->registers[ENV_RSP] &&
-                     record->user_mode == user_mode;
+                     record->registers.rflags == engine->saved_rflags &&
+                     record->registers.ss == environment->segments[ENV_SS].selector &&
+                     (record->user_mode != 0) == user_mode;
     if (processor->record == record && untouched && !engine->code_stale &&
         !engine->translation_stale) {
+        environment_return_outward(engine->environment);
+        engine->in_monitor = false;
         return true;
     }
     engine_request_stop(engine, ENGINE_STOP_SWITCH);
@@ -331,10 +372,12 @@ static void native_reload(struct machine *machine)
         if (engine != NULL) {
             engine->code_stale = true;
             engine->translation_stale = true;
+            engine->refusing = false;
+            engine->in_monitor |= engine->record != engine->processor->record;
             engine->loaded_root = ~0ull;
             engine->saved_rflags = ~0ull;
             floating_point_load(engine->uc, engine->record->floating_point);
-            environment_load_selectors(engine->environment, engine->record->selectors);
+            environment_load_selectors(engine->environment, engine->record);
         }
     }
 }
@@ -342,15 +385,21 @@ static void native_reload(struct machine *machine)
 /* Which record runs; engines hold nothing else that the records do not. */
 static void native_save_processor(const struct physical_processor *processor, uint64_t *words)
 {
-    words[0] = processor->record->id;
+    uint32_t id = processor->record->id;
+    words[0] = id;
+    words[1] = id < IDLE_ID_FIRST && processor->machine->engines[id]->in_monitor;
 }
 
 static void native_load_processor(struct physical_processor *processor, const uint64_t *words)
 {
     struct monitor *monitor = processor->machine->monitor;
     processor->engine = NULL;
-    processor->record = words[0] >= IDLE_ID_FIRST ? &monitor->idle[words[0] - IDLE_ID_FIRST]
-                                                  : &monitor->virtual_processors[words[0]];
+    if (words[0] >= IDLE_ID_FIRST) {
+        processor->record = &monitor->idle[words[0] - IDLE_ID_FIRST];
+    } else {
+        processor->record = &monitor->virtual_processors[words[0]];
+        processor->machine->engines[words[0]]->in_monitor = words[1] != 0;
+    }
 }
 
 static void native_set_work(struct machine *machine, uint32_t virtual_processor, uint64_t work)
@@ -361,8 +410,13 @@ static void native_set_work(struct machine *machine, uint32_t virtual_processor,
     }
 }
 
+static uint32_t native_partition_of(const struct engine *engine)
+{
+    return engine->record->partition;
+}
+
 const struct build_operations native_build = {
-    native_boot,           native_run_processor,  native_take_interrupt,
-    native_is_idle,        native_synchronise,    native_reload,
-    native_save_processor, native_load_processor, native_set_work,
+    native_boot,        native_run_processor, native_take_interrupt, native_is_idle,
+    native_synchronise, native_reload,        native_save_processor, native_load_processor,
+    native_set_work,    native_partition_of,
 };

@@ -10,15 +10,23 @@
 
 #include "partition_builder.h"
 
-#define DIRECT_MAP_ADDRESS 0xffff880000000000ull /* L4 slot 272 */
-#define BOOT_AREA_ADDRESS 0xffff888000000000ull  /* L4 slot 273: one level-1 table's worth */
 #define BOOT_AREA_SLOT 273u
+#define ADDRESS_LIMIT_32 0x100000000ull
 #define START_OFFSET 0x0ull
 #define CALLS_OFFSET 0x1000ull
 #define TIME_OFFSET 0x2000ull
 #define SHARED_OFFSET 0x10000ull
 #define STACK_OFFSET 0x100000ull
 #define STACK_FRAMES 16u
+
+static const struct address_map map_64 = {
+    0xffff880000000000ull, /* L4 slot 272 */
+    0xffff888000000000ull, /* L4 slot 273 */
+    1ull << 39,
+    3,
+    true,
+};
+static const struct address_map map_32 = {0xc0000000ull, 0xff000000ull, 0x20000000ull, 2, false};
 
 static struct range *add_range(struct builder *builder, uint64_t address, uint64_t frame_count,
                                bool writable, bool executable)
@@ -38,6 +46,29 @@ static uint64_t pages(uint64_t size_bytes)
     return size_bytes / PAGE_SIZE_BYTES + (size_bytes % PAGE_SIZE_BYTES != 0);
 }
 
+static bool overlaps(uint64_t address, uint64_t end, uint64_t first, uint64_t size_bytes)
+{
+    return address < first + size_bytes && end >= first;
+}
+
+/* Whether a segment lies where only the guest's own pages are; `end` is its last byte. */
+static bool is_placed(const struct builder *builder, uint64_t address, uint64_t end)
+{
+    const struct address_map *map = builder->map;
+    if (builder->options->width == 32) {
+        return end < ADDRESS_LIMIT_32 &&
+               !overlaps(address, end, map->direct, map->direct_limit_bytes) &&
+               end < map->boot_area;
+    }
+    for (uint64_t at = address >> 39; at <= end >> 39; at++) {
+        uint64_t slot = at & (TABLE_ENTRY_COUNT - 1);
+        if (slot >= MONITOR_SLOT_FIRST && slot <= BOOT_AREA_SLOT) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int check_segment(struct builder *builder, const struct image_segment *segment)
 {
     uint64_t frames = pages(segment->size_bytes);
@@ -51,13 +82,13 @@ static int check_segment(struct builder *builder, const struct image_segment *se
                             "segment at %#llx of %s is not lawful",
                             (unsigned long long)segment->address, builder->options->name);
     }
-    for (uint64_t at = segment->address >> 39; at <= end >> 39; at++) {
-        uint64_t slot = at & (TABLE_ENTRY_COUNT - 1);
-        if (slot >= MONITOR_SLOT_FIRST && slot <= BOOT_AREA_SLOT) {
-            return machine_fail(builder->machine, NATIVE_INVALID,
-                                "segment at %#llx of %s lies in L4 slots 256 to 273",
-                                (unsigned long long)segment->address, builder->options->name);
-        }
+    if (!is_placed(builder, segment->address, end)) {
+        return machine_fail(builder->machine, NATIVE_INVALID,
+                            builder->options->width == 32
+                                ? "segment at %#llx of %s is not below 3 GiB, nor in 3.5 GiB to "
+                                  "0xfeffffff"
+                                : "segment at %#llx of %s lies in L4 slots 256 to 273",
+                            (unsigned long long)segment->address, builder->options->name);
     }
     if (frames > builder->frame_count - builder->used) {
         return machine_fail(builder->machine, NATIVE_NO_MEMORY, "%s needs more than its %llu KiB",
@@ -89,7 +120,7 @@ static int add_segments(struct builder *builder, const struct image_segment *seg
 
 static void add_boot_area(struct builder *builder)
 {
-    uint64_t base = BOOT_AREA_ADDRESS;
+    uint64_t base = builder->map->boot_area;
     (void)add_range(builder, base + STACK_OFFSET, STACK_FRAMES, true, false);
     builder->start = add_range(builder, base + START_OFFSET, 1, false, false)->guest_frame;
     builder->calls = add_range(builder, base + CALLS_OFFSET, 1, false, true)->guest_frame;
@@ -100,9 +131,14 @@ static void add_boot_area(struct builder *builder)
     builder->tables = builder->used;
     /* All memory once more; what must not be written there is left out in fill_direct_map. */
     struct range *direct =
-        add_range(builder, DIRECT_MAP_ADDRESS, builder->frame_count, false, false);
+        add_range(builder, builder->map->direct, builder->frame_count, false, false);
     direct->guest_frame = 0;
     builder->used = builder->tables;
+}
+
+static uint64_t stack_top(const struct builder *builder)
+{
+    return builder->map->boot_area + STACK_OFFSET + STACK_FRAMES * PAGE_SIZE_BYTES;
 }
 
 static void write_start_page(struct builder *builder, uint32_t id, const struct range *image,
@@ -122,12 +158,13 @@ static void write_start_page(struct builder *builder, uint32_t id, const struct 
     start->random_seed =
         memory_hash(start->name, NAME_LIMIT, mix64(builder->machine->options.seed));
     start->clock_frequency_hz = builder->machine->options.clock_frequency_hz;
-    start->direct_map_address = DIRECT_MAP_ADDRESS;
-    start->hypercall_page_address = BOOT_AREA_ADDRESS + CALLS_OFFSET;
-    start->time_page_address = BOOT_AREA_ADDRESS + TIME_OFFSET;
-    start->shared_pages_address = BOOT_AREA_ADDRESS + SHARED_OFFSET;
-    start->stack_top_address = BOOT_AREA_ADDRESS + STACK_OFFSET + STACK_FRAMES * PAGE_SIZE_BYTES;
-    start->kernel_root_frame = builder->first_frame + tables_frame(builder, 3, 0);
+    start->direct_map_address = builder->map->direct;
+    start->hypercall_page_address = builder->map->boot_area + CALLS_OFFSET;
+    start->time_page_address = builder->map->boot_area + TIME_OFFSET;
+    start->shared_pages_address = builder->map->boot_area + SHARED_OFFSET;
+    start->stack_top_address = stack_top(builder);
+    start->kernel_root_frame =
+        builder->first_frame + tables_frame(builder, builder->map->root_level, 0);
     start->first_free_guest_frame = builder->used;
     start->extents[0] = (struct extent){0, builder->first_frame, builder->frame_count};
     start->image_address = UINT64_MAX;
@@ -153,13 +190,13 @@ static void write_view(struct builder *builder, uint32_t id)
     partition->first_virtual_processor = view->virtual_processor_count;
     partition->virtual_processor_count = options->virtual_processor_count;
     partition->entry_address = options->entry_address;
-    partition->stack_top_address =
-        BOOT_AREA_ADDRESS + STACK_OFFSET + STACK_FRAMES * PAGE_SIZE_BYTES;
-    partition->start_page_address = BOOT_AREA_ADDRESS + START_OFFSET;
+    partition->stack_top_address = stack_top(builder);
+    partition->start_page_address = builder->map->boot_area + START_OFFSET;
     partition->hypercall_frame = builder->first_frame + builder->calls;
     partition->time_frame = builder->first_frame + builder->time;
     partition->shared_first_frame = builder->first_frame + builder->shared;
-    partition->kernel_root_frame = builder->first_frame + tables_frame(builder, 3, 0);
+    partition->kernel_root_frame =
+        builder->first_frame + tables_frame(builder, builder->map->root_level, 0);
     partition->table_first_frame = builder->first_frame + builder->tables;
     for (unsigned level = 0; level < 4; level++) {
         partition->table_counts[level] = (uint32_t)builder->table_counts[level];
@@ -187,12 +224,12 @@ static int check_partition(struct machine *machine, const struct partition_optio
                             machine->booted ? "the machine has booted already"
                                             : "there are too many partitions");
     }
-    if (options->width != 64 || options->virtual_processor_count < 1 ||
+    if ((options->width != 64 && options->width != 32) || options->virtual_processor_count < 1 ||
         options->virtual_processor_count > PARTITION_PROCESSOR_LIMIT ||
         machine->view->virtual_processor_count + options->virtual_processor_count >
             VIRTUAL_PROCESSOR_LIMIT) {
         return machine_fail(machine, NATIVE_LIMIT,
-                            "%s: width must be 64, virtual processors 1 to %d", options->name,
+                            "%s: width must be 64 or 32, virtual processors 1 to %d", options->name,
                             PARTITION_PROCESSOR_LIMIT);
     }
     for (uint32_t index = 0; index < options->virtual_processor_count; index++) {
@@ -207,6 +244,11 @@ static int check_partition(struct machine *machine, const struct partition_optio
                             "%s wants %llu KiB, but the machine has %llu KiB left", options->name,
                             (unsigned long long)(options->memory_size_bytes >> 10),
                             (unsigned long long)(free_frames * PAGE_SIZE_BYTES >> 10));
+    }
+    if (options->width == 32 && options->memory_size_bytes > map_32.direct_limit_bytes) {
+        return machine_fail(machine, NATIVE_LIMIT,
+                            "%s: a 32-bit partition has at most %llu MiB of memory", options->name,
+                            (unsigned long long)(map_32.direct_limit_bytes >> 20));
     }
     return NATIVE_OK;
 }
@@ -253,6 +295,7 @@ int machine_partition_add(struct machine *machine, const struct partition_option
     }
     builder->machine = machine;
     builder->options = options;
+    builder->map = options->width == 32 ? &map_32 : &map_64;
     builder->first_frame = machine->next_free_frame;
     builder->frame_count = options->memory_size_bytes / PAGE_SIZE_BYTES;
     uint32_t id = machine->partition_count + 1;

@@ -16,9 +16,19 @@ struct range {
     bool executable;
 };
 
+/* Where a guest of one width finds what the host gives it. */
+struct address_map {
+    uint64_t direct; /* of all its memory once more */
+    uint64_t boot_area; /* one level-1 table's worth: stack, start, calls, time, shared pages */
+    uint64_t direct_limit_bytes;
+    unsigned root_level; /* 0: lowest */
+    bool user; /* kernel pages are user's for the processor */
+};
+
 struct builder {
     struct machine *machine;
     const struct partition_options *options;
+    const struct address_map *map;
     uint64_t first_frame; /* machine frame of guest frame 0 */
     uint64_t frame_count;
     uint64_t used; /* guest frames laid out so far */

@@ -34,13 +34,13 @@ static uint64_t thread_time_ns(void)
 static int run(struct engine *engine, const struct virtual_processor *record, uint64_t *cpu_ns)
 {
     uc_hook hook;
-    uint64_t root = record->kernel_root_frame << PAGE_SHIFT;
+    uint64_t root = record->root_address;
     if (uc_hook_add(engine->uc, &hook, UC_HOOK_INSN, (void *)on_syscall, engine, 1, 0,
                     UC_X86_INS_SYSCALL) != UC_ERR_OK) {
         return machine_fail(engine->machine, NATIVE_ENGINE, "the engine refuses a hook");
     }
     (void)uc_reg_write(engine->uc, UC_X86_REG_CR3, &root);
-    environment_enter_guest(engine->environment);
+    environment_enter_guest(engine->environment, record);
     engine_load_general(engine, &record->registers);
     uint64_t start_ns = thread_time_ns();
     uc_err error = uc_emu_start(engine->uc, record->registers.rip, 0, 0, 0);

@@ -131,10 +131,29 @@ void platform_kick(uint32_t processor)
     host_kick(current_machine, processor);
 }
 
-/* The engine compares roots whenever it loads a record; a root of the same frame needs no load. */
+/*
+ * The engine compares roots whenever it loads a record; the same table needs no load, but for
+ * the one that the monitor keeps for a 32-bit guest, in which another root hangs now.
+ */
 void platform_root_load(struct virtual_processor *current)
 {
-    (void)current;
+    if (current->width == 32) {
+        current_machine->engines[current->id]->loaded_root = ~0ull;
+    }
+}
+
+void platform_selectors_save(struct virtual_processor *current)
+{
+    current->selectors = environment_selectors(current_machine->engines[current->id]->environment);
+}
+
+/* The bases that came with them are in force at once, so they are the record's too. */
+void platform_selectors_load(struct virtual_processor *current)
+{
+    struct environment *environment = current_machine->engines[current->id]->environment;
+    environment_load_selectors(environment, current);
+    current->fs_base = environment->segments[ENV_FS].base;
+    current->gs_base = environment->segments[ENV_GS].base;
 }
 
 void platform_translation_flush(uint32_t partition, uint64_t address)
@@ -154,16 +173,11 @@ void platform_context_reset(struct virtual_processor *record)
 {
     struct machine *machine = current_machine;
     floating_point_reset_image(record->floating_point);
-    record->selectors = 0;
     if (record->id < IDLE_ID_FIRST && machine->engines[record->id] != NULL) {
         struct engine *engine = machine->engines[record->id];
         floating_point_load(engine->uc, record->floating_point);
-        for (unsigned segment = ENV_ES; segment <= ENV_GS; segment++) {
-            if (segment != ENV_CS && segment != ENV_SS) {
-                memset(&engine->environment->segments[segment], 0,
-                       sizeof engine->environment->segments[segment]);
-            }
-        }
+        environment_load_selectors(engine->environment, record);
+        engine->in_monitor = true;
     }
 }
 

@@ -106,16 +106,29 @@ int machine_log_next(struct machine *machine, struct log_record *record)
     return 1;
 }
 
-static uint32_t category_of(const struct virtual_processor *record, uint64_t vector)
+/* Which instruction calls the monitor, and which the guest's own kernel, depends on the width. */
+static bool is_call(const struct virtual_processor *record, uint64_t vector)
 {
-    if (vector == ENTRY_SYSCALL) {
-        return record->user_mode != 0 ? LOG_TRAP : LOG_HYPERCALL;
+    return record->width == 32 ? vector == ENTRY_SOFTWARE_INTERRUPT + HYPERCALL_VECTOR
+                               : vector == ENTRY_SYSCALL;
+}
+
+static uint32_t category_of(const struct virtual_processor *record,
+                            const struct registers *registers)
+{
+    uint64_t vector = registers->vector;
+    bool user_mode = record->width == 32 ? registers->cs % 4 == 3 : record->user_mode != 0;
+    if (is_call(record, vector)) {
+        return user_mode ? LOG_TRAP : LOG_HYPERCALL;
     }
     return vector == ENTRY_TIMER || vector == ENTRY_KICK ? LOG_EVENT : LOG_TRAP;
 }
 
-static uint32_t number_of(uint64_t vector)
+static uint32_t number_of(const struct virtual_processor *record, uint64_t vector)
 {
+    if (record->width == 32 && vector == ENTRY_SOFTWARE_INTERRUPT + SYSTEM_CALL_VECTOR) {
+        return LOG_NUMBER_SYSTEM_CALL;
+    }
     switch (vector) {
     case ENTRY_TIMER:
         return LOG_NUMBER_TIMER;
@@ -138,16 +151,17 @@ void log_entry(struct machine *machine, struct physical_processor *processor,
         return;
     }
     log->clock_cycles = host_time(machine, processor->id);
-    log->category = category_of(record, registers->vector);
+    log->category = category_of(record, registers);
     log->processor = processor->id;
     log->virtual_processor = record->id;
     if (log->category == LOG_HYPERCALL) {
         log->number = (uint32_t)registers->rax;
-        log->arguments[0] = registers->rdi;
-        log->arguments[1] = registers->rsi;
+        bool narrow = record->width == 32;
+        log->arguments[0] = narrow ? registers->rbx : registers->rdi;
+        log->arguments[1] = narrow ? registers->rcx : registers->rsi;
         log->arguments[2] = registers->rdx;
     } else {
-        log->number = number_of(registers->vector);
+        log->number = number_of(record, registers->vector);
         log->arguments[0] = registers->error_code;
         log->arguments[1] = registers->rip;
         log->arguments[2] = registers->vector == 14 ? fault_address : 0;
@@ -182,8 +196,11 @@ void log_return(struct machine *machine, struct physical_processor *processor,
         return;
     }
     if (log->category == LOG_HYPERCALL && log->virtual_processor < IDLE_ID_FIRST) {
+        const struct virtual_processor *record =
+            &machine->monitor->virtual_processors[log->virtual_processor];
+        uint64_t result = record->registers.rax;
         log->result =
-            (int64_t)machine->monitor->virtual_processors[log->virtual_processor].registers.rax;
+            (int64_t)(record->width == 32 ? result | record->registers.rdx << 32 : result);
     }
     if ((log->category & machine->log_categories) != 0) {
         push_log(machine, log);

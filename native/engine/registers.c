@@ -3,20 +3,44 @@
  * Registers and segments between an engine's live state and a record: what the entry
  * path pushes and the exit path pops, done by the host.
  */
+#include "core/descriptors.h"
 #include "machine.h"
 
-/* Flags of the descriptors in view_writer.c, as the engine caches them: base, limit and type. */
-#define GUEST_CODE_FLAGS 0x00affb00u
-#define GUEST_DATA_FLAGS 0x00cff300u
-#define MONITOR_CODE_FLAGS 0x00af9b00u
-#define MONITOR_DATA_FLAGS 0x00cf9300u
+/* Of the descriptors in view_writer.c. */
+#define MONITOR_CODE_DESCRIPTOR 0x00af9b000000ffffull
+#define MONITOR_DATA_DESCRIPTOR 0x00cf93000000ffffull
 #define NULL_SELECTOR_LIMIT 4u
 
+#define DATA_SEGMENT_FS 2u
+static const unsigned data_segments[4] = {ENV_DS, ENV_ES, ENV_FS, ENV_GS};
+
+/* `cmpxchg8b` can leave anything among the lazy ones, so only what they are for is taken. */
 uint64_t engine_rflags(const struct engine *engine)
 {
+    const struct environment *environment = engine->environment;
     uint32_t flags = 0;
-    (void)uc_reg_read(engine->uc, UC_X86_REG_EFLAGS, &flags); /* gathers the lazy ones */
+    (void)uc_reg_read(engine->uc, UC_X86_REG_EFLAGS, &flags); /* gathers them */
+    return (flags & ARITHMETIC_FLAGS) | (environment->direction < 0 ? DIRECTION_FLAG : 0) |
+           (environment->eflags & CONTROL_FLAGS);
+}
+
+uint64_t engine_settle_flags(const struct engine *engine)
+{
+    struct environment *environment = engine->environment;
+    uint64_t flags = engine_rflags(engine);
+    environment->eflags &= CONTROL_FLAGS;
+    environment->cc_op = CC_OP_EFLAGS;
+    environment->cc_src = flags & ARITHMETIC_FLAGS;
+    environment->cc_dst = 0;
+    environment->cc_src2 = 0;
     return flags;
+}
+
+/* Starting, the engine takes all flags from here. */
+void engine_settle_flags_at_rest(const struct engine *engine)
+{
+    uint64_t flags = engine_settle_flags(engine);
+    engine->environment->eflags = flags;
 }
 
 void engine_save_registers(const struct engine *engine, struct registers *to)
@@ -68,37 +92,77 @@ void engine_load_general(struct engine *engine, const struct registers *from)
     environment->rip = from->rip;
 }
 
-static void load_segment(struct environment_segment_cache *cache, uint32_t selector, uint32_t flags)
+/* As the processor caches a descriptor; limits are kept for show, the engine checks none. */
+static void load_segment(struct environment_segment_cache *cache, uint32_t selector,
+                         uint64_t descriptor)
 {
     cache->selector = selector;
-    cache->base = 0;
+    cache->base = descriptor_base(descriptor);
     cache->limit = 0xffffffff;
-    cache->flags = flags;
+    cache->flags = (uint32_t)(descriptor >> 32);
 }
 
-static void set_level(struct environment *environment, uint32_t level)
+static uint32_t segment_level(const struct environment_segment_cache *cache)
 {
-    environment->hflags &= ~(HFLAG_CPL_MASK | HFLAG_ADDSEG);
-    environment->hflags |= level | HFLAG_CS32 | HFLAG_SS32 | HFLAG_CS64;
+    return cache->flags >> 13 & 3;
 }
 
-void environment_enter_guest(struct environment *environment)
+/* Privilege and width as the code segment says; in 64-bit mode no data segment has a base. */
+static void set_mode(struct environment *environment, uint32_t level, bool narrow)
 {
-    load_segment(&environment->segments[ENV_CS], SELECTOR_GUEST_CODE_64, GUEST_CODE_FLAGS);
-    load_segment(&environment->segments[ENV_SS], SELECTOR_GUEST_DATA, GUEST_DATA_FLAGS);
-    set_level(environment, 3);
+    const struct environment_segment_cache *segments = environment->segments;
+    bool based = (segments[ENV_DS].base | segments[ENV_ES].base | segments[ENV_SS].base) != 0;
+    environment->hflags &= ~(HFLAG_CPL_MASK | HFLAG_ADDSEG | HFLAG_CS64);
+    environment->hflags |= level | HFLAG_CS32 | HFLAG_SS32;
+    environment->hflags |= narrow ? (based ? HFLAG_ADDSEG : 0) : HFLAG_CS64;
+}
+
+void environment_enter_guest(struct environment *environment,
+                             const struct virtual_processor *record)
+{
+    uint32_t code = (uint32_t)record->registers.cs;
+    uint32_t stack = (uint32_t)record->registers.ss;
+    uint32_t level = code & 3;
+    load_segment(&environment->segments[ENV_CS], code, descriptor_of(record, code));
+    load_segment(&environment->segments[ENV_SS], stack, descriptor_of(record, stack));
+    set_mode(environment, level, record->width == 32);
+}
+
+/* Any null selector of DS and ES becomes 0, one of FS and GS stays: as the processor does it. */
+void environment_return_outward(struct environment *environment)
+{
+    uint32_t level = environment->hflags & HFLAG_CPL_MASK;
+    for (unsigned index = 0; index < 4; index++) {
+        struct environment_segment_cache *cache = &environment->segments[data_segments[index]];
+        bool null = cache->selector < NULL_SELECTOR_LIMIT;
+        if (!(null && index >= DATA_SEGMENT_FS) && segment_level(cache) < level) {
+            load_segment(cache, 0, 0);
+        }
+    }
+    set_mode(environment, level, (environment->hflags & HFLAG_CS64) == 0);
 }
 
 /* As a gate or `syscall` leaves it: the stack segment is null, or as good as. */
 void environment_enter_monitor(struct environment *environment)
 {
-    load_segment(&environment->segments[ENV_CS], SELECTOR_MONITOR_CODE, MONITOR_CODE_FLAGS);
-    load_segment(&environment->segments[ENV_SS], 0, MONITOR_DATA_FLAGS);
-    set_level(environment, 0);
+    load_segment(&environment->segments[ENV_CS], SELECTOR_MONITOR_CODE, MONITOR_CODE_DESCRIPTOR);
+    load_segment(&environment->segments[ENV_SS], 0, MONITOR_DATA_DESCRIPTOR);
+    set_mode(environment, 0, false);
 }
 
-static const unsigned data_segments[4] = {ENV_DS, ENV_ES, ENV_FS, ENV_GS};
-
+void environment_load_selectors(struct environment *environment,
+                                const struct virtual_processor *record)
+{
+    for (unsigned index = 0; index < 4; index++) {
+        uint32_t selector = (uint32_t)(record->selectors >> (16 * index) & 0xffff);
+        struct environment_segment_cache *cache = &environment->segments[data_segments[index]];
+        load_segment(cache, selector,
+                     selector < NULL_SELECTOR_LIMIT ? 0 : descriptor_of(record, selector));
+    }
+    if ((environment->hflags & HFLAG_CS64) == 0) {
+        set_mode(environment, environment->hflags & HFLAG_CPL_MASK, true);
+    }
+}
 uint64_t environment_selectors(const struct environment *environment)
 {
     uint64_t selectors = 0;
@@ -107,14 +171,4 @@ uint64_t environment_selectors(const struct environment *environment)
         selectors |= selector << (16 * index);
     }
     return selectors;
-}
-
-/* Bases of FS and GS are the caller's to set afterwards. */
-void environment_load_selectors(struct environment *environment, uint64_t selectors)
-{
-    for (unsigned index = 0; index < 4; index++) {
-        uint32_t selector = (uint32_t)(selectors >> (16 * index) & 0xffff);
-        struct environment_segment_cache *cache = &environment->segments[data_segments[index]];
-        load_segment(cache, selector, selector < NULL_SELECTOR_LIMIT ? 0 : GUEST_DATA_FLAGS);
-    }
 }

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "engine_failure.h"
 #include "machine.h"
 #include "platform_host.h"
 
@@ -101,6 +102,7 @@ int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_e
     }
     platform_enter(machine);
     if (machine->failed || setjmp(machine->panic) != 0) {
+        engine_failure_disarm();
         exit->reason = machine->failure;
     } else {
         exit->reason = run_until(machine, until_cycles);

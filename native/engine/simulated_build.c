@@ -10,9 +10,6 @@
 #include "machine.h"
 #include "simulated_build.h"
 
-#define VECTOR_UNDEFINED 6u
-#define VECTOR_PROTECTION 13u
-
 /*
  * The engine does not restore the last floating-point instruction's address with FXRSTOR, as
  * hardware does: without this a partition would see another's.
@@ -31,13 +28,10 @@ static void leave_monitor(struct engine *engine)
 {
     struct machine *machine = engine->machine;
     engine->was_in_monitor = false;
+    (void)engine_settle_flags(engine);
     restore_instruction_pointer(engine);
     if (machine->pending_log[engine->processor->id].category != 0) {
-        uint32_t id = current_record_id(engine->processor);
-        const struct virtual_processor *next = id >= IDLE_ID_FIRST
-                                                   ? &machine->monitor->idle[id - IDLE_ID_FIRST]
-                                                   : &machine->monitor->virtual_processors[id];
-        log_return(machine, engine->processor, next);
+        log_return(machine, engine->processor, current_record(engine->processor));
     }
 }
 
@@ -56,7 +50,7 @@ void simulated_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, vo
         engine->monitor_work += engine_begin_block(engine, address, size_bytes);
         return;
     }
-    if (engine->budget <= 0) {
+    if (engine_is_due(engine)) {
         if (engine->code_stale || engine->translation_stale) {
             engine_request_stop(engine, ENGINE_STOP_SWITCH); /* both are dropped at rest */
             return;
@@ -71,18 +65,6 @@ void simulated_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, vo
     engine->budget -= (int64_t)engine_begin_block(engine, address, size_bytes);
 }
 
-static int add_hooks(struct engine *engine)
-{
-    uc_hook hook;
-    int result = engine_add_hooks(engine, &simulated_hooks);
-    if (result == NATIVE_OK &&
-        uc_hook_add(engine->uc, &hook, UC_HOOK_INSN, (void *)simulated_on_out, engine, 1, 0,
-                    UC_X86_INS_OUT) != UC_ERR_OK) {
-        result = machine_fail(engine->machine, NATIVE_ENGINE, "the engine refuses a hook");
-    }
-    return result;
-}
-
 /* Runs until a stop that is not only for dropping code, and looks at why. */
 static int run_engine(struct engine *engine)
 {
@@ -94,8 +76,10 @@ static int run_engine(struct engine *engine)
         }
     } while (engine->stop == ENGINE_STOP_SWITCH);
     if (engine->stop == ENGINE_STOP_REFUSED) {
-        bool undefined = engine->unsupported == UNSUPPORTED_UNDEFINED;
-        simulated_deliver_trap(engine, undefined ? VECTOR_UNDEFINED : VECTOR_PROTECTION, 0);
+        struct trap_cause cause = engine_take_refused(engine);
+        if (cause.vector != NO_TRAP) {
+            simulated_deliver_trap(engine, cause.vector, cause.error_code);
+        }
     } else if (engine->stop == ENGINE_STOP_NONE) {
         if (!engine_in_monitor(engine) || current_record_id(processor) < IDLE_ID_FIRST) {
             return machine_fail(engine->machine, NATIVE_ENGINE,
@@ -121,7 +105,7 @@ static int boot_processor(struct machine *machine, uint32_t id)
     engine->processor = processor;
     engine->last_record = UINT32_MAX;
     processor->engine = engine;
-    result = add_hooks(engine);
+    result = engine_add_hooks(engine, &simulated_hooks);
     if (result != NATIVE_OK) {
         return result;
     }
@@ -224,15 +208,15 @@ static void simulated_save_processor(const struct physical_processor *processor,
     words[23] = environment->segments[ENV_GS].base;
     words[24] = environment->kernel_gs_base;
     words[25] = environment->cr[3];
-    words[26] = environment_selectors(environment);
-    words[27] = processor->halted;
-    words[28] = processor->engine->monitor_work;
+    words[26] = processor->halted;
+    words[27] = processor->engine->monitor_work;
 }
 
 static void simulated_load_processor(struct physical_processor *processor, const uint64_t *words)
 {
     struct engine *engine = processor->engine;
     struct environment *environment = engine->environment;
+    struct virtual_processor *record = current_record(processor);
     struct registers registers;
     memcpy(&registers, words, sizeof registers);
     engine_load_general(engine, &registers);
@@ -240,16 +224,16 @@ static void simulated_load_processor(struct physical_processor *processor, const
     if ((registers.cs & 3) == 0) {
         environment_enter_monitor(environment);
     } else {
-        environment_enter_guest(environment);
+        environment_enter_guest(environment, record);
     }
-    environment_load_selectors(environment, words[26]);
+    environment_load_selectors(environment, record);
     environment->segments[ENV_FS].base = words[22];
     environment->segments[ENV_GS].base = words[23];
     environment->kernel_gs_base = words[24];
     (void)uc_reg_write(engine->uc, UC_X86_REG_CR3, &words[25]);
-    processor->halted = words[27] != 0;
-    engine->monitor_work = words[28];
-    engine->settled_monitor_work = words[28];
+    processor->halted = words[26] != 0;
+    engine->monitor_work = words[27];
+    engine->settled_monitor_work = words[27];
     engine->was_in_monitor = false;
 }
 
@@ -266,6 +250,7 @@ static void simulated_reload(struct machine *machine)
         uint32_t record = current_record_id(&machine->processors[id]);
         engine->code_stale = true;
         engine->translation_stale = true;
+        engine->refusing = false;
         engine->last_record = UINT32_MAX;
         engine->settled_work = engine_work(engine);
         engine->attributed_work = engine->settled_work;
@@ -276,8 +261,15 @@ static void simulated_reload(struct machine *machine)
     }
 }
 
+static uint32_t simulated_partition_of(const struct engine *engine)
+{
+    const struct virtual_processor *record = current_record(engine->processor);
+    return engine_in_monitor(engine) || record->id >= IDLE_ID_FIRST ? 0 : record->partition;
+}
+
 const struct build_operations simulated_build = {
     simulated_boot,           simulated_run_processor,  simulated_take_interrupt,
     simulated_is_idle,        simulated_synchronise,    simulated_reload,
     simulated_save_processor, simulated_load_processor, simulated_set_work,
+    simulated_partition_of,
 };

@@ -16,6 +16,14 @@ static inline uint32_t current_record_id(const struct physical_processor *proces
     return processor->machine->monitor->processors[processor->id].current;
 }
 
+static inline struct virtual_processor *current_record(const struct physical_processor *processor)
+{
+    struct monitor *monitor = processor->machine->monitor;
+    uint32_t id = current_record_id(processor);
+    return id >= IDLE_ID_FIRST ? &monitor->idle[id - IDLE_ID_FIRST]
+                               : &monitor->virtual_processors[id];
+}
+
 /* delivery.c */
 extern const struct engine_hooks simulated_hooks;
 void simulated_attribute_work(struct engine *engine);

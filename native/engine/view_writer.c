@@ -112,14 +112,15 @@ static uint64_t *words_at(struct machine *machine, uint64_t machine_address)
     return (uint64_t *)(void *)(machine->memory.base + machine_address);
 }
 
-/* The descriptors that guests run on; the simulated monitor adds its task-state segments. */
+/* The monitor's own descriptors: it adds those of guests, and of its task-state segments. */
 static void write_descriptors(struct machine *machine)
 {
-    uint64_t *table = words_at(machine, DESCRIPTOR_TABLE_ADDRESS);
-    table[SELECTOR_MONITOR_CODE / 8] = 0x00af9b000000ffffull;
-    table[SELECTOR_MONITOR_DATA / 8] = 0x00cf93000000ffffull;
-    table[SELECTOR_GUEST_DATA / 8] = 0x00cff3000000ffffull;
-    table[SELECTOR_GUEST_CODE_64 / 8] = 0x00affb000000ffffull;
+    for (uint64_t processor = 0; processor < machine->options.processor_count; processor++) {
+        uint64_t *table =
+            words_at(machine, DESCRIPTOR_TABLES_ADDRESS + processor * PAGE_SIZE_BYTES);
+        table[SELECTOR_MONITOR_CODE / 8] = 0x00af9b000000ffffull;
+        table[SELECTOR_MONITOR_DATA / 8] = 0x00cf93000000ffffull;
+    }
 }
 
 /* One table page below another, made when missing. Returns its machine address. */
@@ -187,6 +188,9 @@ void firmware_prepare(struct machine *machine)
         uint64_t *boot_root = words_at(machine, MONITOR_BOOT_ROOT_ADDRESS);
         boot_root[MONITOR_SLOT_FIRST] = machine->monitor->monitor_entries[0];
     } else {
-        map_direct(machine, DESCRIPTOR_TABLE_ADDRESS, ENTRY_NO_EXECUTE, &next_table);
+        for (uint64_t processor = 0; processor < PROCESSOR_LIMIT; processor++) {
+            map_direct(machine, DESCRIPTOR_TABLES_ADDRESS + processor * PAGE_SIZE_BYTES,
+                       ENTRY_NO_EXECUTE, &next_table);
+        }
     }
 }

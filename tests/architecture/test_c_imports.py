@@ -37,7 +37,7 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
 WITHOUT_LIBC = ("monitor", "guest_kernels")
 # The headers that are chosen by include path: each build and each width brings its own.
 PLATFORM_HEADER = "platform_inline.h"
-BY_INCLUDE_PATH = frozenset({PLATFORM_HEADER, "width.h"})
+BY_INCLUDE_PATH = frozenset({PLATFORM_HEADER, "width.h", "user_width.h"})
 ADVICE_DIRECTION = "Dependencies point one way (docs/architecture.md): move the declaration down."
 
 

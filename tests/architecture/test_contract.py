@@ -15,6 +15,7 @@ from ultravisor.machine.contract import Contract, read_contract
 ARGUMENT_TYPES = frozenset(
     {"in_bytes", "out_bytes", "in_array", "in_struct", "out_struct", "size", "count", "address"}
     | {"code", "stack", "frame", "level", "entry", "port", "processor", "time", "choice", "value"}
+    | {"descriptor"}
 )
 # The size of native.h's table of counters, one a call.
 COUNTED_CALLS_MAXIMUM = 64

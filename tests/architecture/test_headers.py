@@ -25,7 +25,7 @@ WIDTHS = ("-m32", "-m64")
 CONTRACT_FOLDERS = ["monitor/abi"]
 MONITOR_FOLDERS = ["monitor", "monitor/core", "monitor/abi"]
 NATIVE_FOLDERS = ["native", "native/engine", "monitor", "monitor/abi"]
-GUEST_FOLDERS = ["guest_kernels/common", "guest_kernels/common/width_64", *CONTRACT_FOLDERS]
+GUEST_FOLDERS = ["guest_kernels/common", "guest_kernels/common/width_{}", *CONTRACT_FOLDERS]
 FOR_ASSEMBLER = ("monitor/abi/abi.h", "monitor/abi/limits.h", "monitor/core/machine_map.h")
 ADVICE = "A header includes what it uses: compile it alone and add what is missing."
 
@@ -108,9 +108,17 @@ def test_the_extension_s_headers_stand_alone(project: SourceTree) -> None:
     assert not violations, report(violations, ADVICE)
 
 
-def test_the_guests_headers_stand_alone(project: SourceTree) -> None:
-    headers = project.files(".h", under="guest_kernels")
-    violations = alone(headers, freestanding(GUEST_FOLDERS))
+@pytest.mark.parametrize("width", [32, 64])
+def test_the_guests_headers_stand_alone(project: SourceTree, width: int) -> None:
+    """Headers named by the other width, or in its folder, are left out."""
+    other = f"_{96 - width}"
+    headers = [
+        path
+        for path in project.files(".h", under="guest_kernels")
+        if not path.stem.endswith(other) and not path.parent.name.endswith(other)
+    ]
+    folders = [folder.format(width) for folder in GUEST_FOLDERS]
+    violations = alone(headers, [f"-m{width}", *freestanding(folders)])
     assert not violations, report(violations, ADVICE)
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from tests.guests.machine_code import DATA, DATA_SIZE, PAGE, TEXT
+from tests.guests import machine_code, machine_code_32
+from tests.guests.machine_code import DATA_SIZE, PAGE
 from ultravisor.machine.flat_image import FlatImage, read_flat_image
 from ultravisor.machine.interface import ExitReason, MonitorBuild, TimingModel
 from ultravisor.machine.machine import Machine
@@ -46,20 +47,40 @@ class Guest:
     processors: tuple[int, ...] = (0,)
     memory_size_bytes: int = MIB
     more: tuple[Segment, ...] = ()
+    width: int = 64
+
+    @property
+    def text_address(self) -> int:
+        """Return where its text lies, and begins to run."""
+        return machine_code_32.TEXT if self.width == 32 else machine_code.TEXT
+
+    @property
+    def data_address(self) -> int:
+        """Return where its data lies."""
+        return machine_code_32.DATA if self.width == 32 else machine_code.DATA
 
     def options(self) -> PartitionOptions:
         """Return what the machine is told of it."""
         text = Segment(
-            address=TEXT, size_bytes=PAGE, data=self.text, writable=False, executable=True
+            address=self.text_address,
+            size_bytes=PAGE,
+            data=self.text,
+            writable=False,
+            executable=True,
         )
         data = Segment(
-            address=DATA, size_bytes=DATA_SIZE, data=self.data, writable=True, executable=False
+            address=self.data_address,
+            size_bytes=DATA_SIZE,
+            data=self.data,
+            writable=True,
+            executable=False,
         )
         return PartitionOptions(
             name=self.name,
             memory_size_bytes=self.memory_size_bytes,
-            entry_address=TEXT,
+            entry_address=self.text_address,
             segments=(text, data, *self.more),
+            width=self.width,
             processors=self.processors,
         )
 
@@ -72,10 +93,11 @@ class Outcome:
     hash: int
     console: bytes
     data: bytes
+    data_address: int = machine_code.DATA
 
     def word(self, address: int, size_bytes: int = 8) -> int:
         """Return a word of the guest's data."""
-        return int.from_bytes(self.data[address - DATA :][:size_bytes], "little")
+        return int.from_bytes(self.data[address - self.data_address :][:size_bytes], "little")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +147,9 @@ def boot(machine: Machine, guests: tuple[Guest, ...]) -> None:
     machine.boot()
 
 
-def observe(machine: Machine, reason: ExitReason, count: int) -> Agreement:
-    """Return what a machine says of its first `count` partitions."""
-    consoles = [b""] * count
+def observe(machine: Machine, reason: ExitReason, guests: tuple[Guest, ...]) -> Agreement:
+    """Return what a machine says of its guests, which are its first partitions."""
+    consoles = [b""] * len(guests)
     for chunk in machine.consoles():
         consoles[chunk.partition - 1] += chunk.data
     outcomes = tuple(
@@ -135,9 +157,10 @@ def observe(machine: Machine, reason: ExitReason, count: int) -> Agreement:
             machine.partition_statistics(number),
             machine.partition_hash(number),
             consoles[number - 1],
-            machine.guest_read(number, DATA, DATA_SIZE),
+            machine.guest_read(number, guest.data_address, DATA_SIZE),
+            guest.data_address,
         )
-        for number in range(1, count + 1)
+        for number, guest in enumerate(guests, 1)
     )
     processors = tuple(
         replace(machine.processor_statistics(number), machine_cycles=0)
@@ -158,7 +181,7 @@ def run(
         boot(machine, guests)
         reason = machine.run(until_cycles).reason
         assert reason <= ExitReason.IDLE, machine.error()
-        return observe(machine, reason, len(guests))
+        return observe(machine, reason, guests)
 
 
 def run_both(

@@ -2,9 +2,9 @@
 """Each build of the monitor is the other's oracle: on the guest clock they must agree.
 
 One host with everything that this version has (user processes, demand paging, events,
-two virtual processors on two physical ones) is run under both, preempted at very
-different places. Equal means: consoles, exit codes, counts, and canonical hashes of every
-partition and of the host.
+two virtual processors on two physical ones) is run under both, in 64 bits, in 32 and with
+both widths side by side, preempted at very different places. Equal means: consoles, exit
+codes, counts, and canonical hashes of every partition and of the host.
 """
 
 from __future__ import annotations
@@ -57,10 +57,27 @@ SLOW = (
 )
 
 
-def everything(case: Case, monitor: MonitorName) -> Configuration:
+class Images(NamedTuple):
+    """Which image each partition has; of duo there may be several."""
+
+    duos: tuple[str, ...]
+    ping: str
+    pong: str
+    smp: str
+
+
+WIDTHS = {
+    "64": Images(("duo",), "pingpong", "pingpong", "smp"),
+    "32": Images(("duo_32",), "pingpong_32", "pingpong_32", "smp_32"),
+    "mixed": Images(("duo", "duo_32"), "pingpong", "pingpong_32", "smp_32"),
+}
+
+
+def everything(case: Case, monitor: MonitorName, widths: str = "mixed") -> Configuration:
     """Return the host: duo, a pair of pingpong, and smp across all processors."""
     last = case.processors - 1
     quantum = case.quantum_cycles
+    images = WIDTHS[widths]
 
     def partition(name: str, image: str, quantum: int, *processors: int) -> PartitionConfiguration:
         return PartitionConfiguration(
@@ -68,7 +85,7 @@ def everything(case: Case, monitor: MonitorName) -> Configuration:
             image=image,
             processors=processors,
             quantum_cycles=quantum,
-            command_line=name if image == "pingpong" else "",
+            command_line=name if image.startswith("pingpong") else "",
         )
 
     return Configuration(
@@ -79,20 +96,20 @@ def everything(case: Case, monitor: MonitorName) -> Configuration:
             interleave_cycles=case.interleave_cycles,
         ),
         partition=(
-            partition("duo", "duo", quantum, 0),
-            partition("ping", "pingpong", 2 * quantum, 0),
-            partition("pong", "pingpong", quantum + 7, last),
-            partition("smp", "smp", quantum, 0, last),
+            *(partition(image, image, quantum, 0) for image in images.duos),
+            partition("ping", images.ping, 2 * quantum, 0),
+            partition("pong", images.pong, quantum + 7, last),
+            partition("smp", images.smp, quantum, 0, last),
         ),
         link=(LinkConfiguration(from_="ping:8", to="pong:8"),),
     )
 
 
-def assert_builds_agree(case: Case) -> None:
+def assert_builds_agree(case: Case, widths: str) -> None:
     """Run the host under both builds and compare all that is canonical."""
-    with Host(everything(case, "native")) as host:
+    with Host(everything(case, "native", widths)) as host:
         native = host.run()
-    with Host(everything(case, "simulated")) as host:
+    with Host(everything(case, "simulated", widths)) as host:
         simulated = host.run()
     assert native.exit.code == 0
     assert native.partitions == simulated.partitions
@@ -105,30 +122,46 @@ def assert_builds_agree(case: Case) -> None:
         )
 
 
+@pytest.mark.parametrize("widths", WIDTHS)
 @pytest.mark.parametrize("case", QUICK, ids=str)
-def test_builds_agree_under_preemption(case: Case) -> None:
+def test_builds_agree_under_preemption(case: Case, widths: str) -> None:
     """Everything at once, preempted here and there."""
-    assert_builds_agree(case)
+    assert_builds_agree(case, widths)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("widths", ["64", "mixed"])
 @pytest.mark.parametrize("case", SLOW, ids=str)
-def test_builds_agree_under_constant_preemption(case: Case) -> None:
+def test_builds_agree_under_constant_preemption(case: Case, widths: str) -> None:
     """Everything at once, preempted after every few instructions."""
-    assert_builds_agree(case)
+    assert_builds_agree(case, widths)
 
 
+@pytest.mark.parametrize("suffix", ["", "_32"])
 @pytest.mark.parametrize("name", ["hello", "duo", "pingpong", "smp", "compute"])
-def test_builds_agree_on_each_guest(name: str) -> None:
+def test_builds_agree_on_each_guest(name: str, suffix: str) -> None:
     """Every bundled guest as a user boots it."""
     results = []
     for monitor in ("native", "simulated"):
-        with Host(make_plan(resolve([name], monitor=monitor))) as host:
+        with Host(make_plan(resolve([name + suffix], monitor=monitor))) as host:
             results.append(host.run())
     native, simulated = results
     assert native.exit.code == 0
     assert native.partitions == simulated.partitions
     assert native.state_hash == simulated.state_hash
+
+
+@pytest.mark.parametrize("name", ["duo", "pingpong", "smp", "compute"])
+def test_a_guest_says_the_same_in_both_widths(name: str) -> None:
+    """The checksums of both widths are the same; only the counts of pages may differ."""
+    consoles = []
+    for image in (name, f"{name}_32"):
+        with Host(make_plan(resolve([image]))) as host:
+            result = host.run()
+        assert result.exit.code == 0
+        lines = [line for row in result.partitions for line in row.console.splitlines()]
+        consoles.append(sorted(line for line in lines if "pages on first touch" not in line))
+    assert consoles[0] == consoles[1]
 
 
 @pytest.mark.parametrize("monitor", ["native", "simulated"])

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.guest
 
 CYCLES = 12_000_000
+# push 0x33; call behind itself; add qword [rsp], 7; lretq: it goes on behind itself.
+FAR_RETURN = b"\x6a\x33\xe8\0\0\0\0\x48\x83\x04\x24\x07\x48\xcb"
 RDI_FROM_TIME = b"\x48\x8d\x78"  # lea rdi, [rax + byte]
 
 
@@ -66,6 +68,7 @@ HOSTILE = {
     "calls_wrongly": for_ever(
         tiny.call(Hypercall.ROOTS_SET, 1, 2) + tiny.load(0, 99) + tiny.VMCALL
     ),
+    "returns_far_for_ever": for_ever(FAR_RETURN + b"\x90" * 40),
     "exits": tiny.leave(3),
 }
 
@@ -170,4 +173,6 @@ def test_the_hostile_images_do_what_they_are_named_after(images: Path, case: Cas
     assert place("arms_timers").hypercalls["timer_set"] > 1_000
     assert place("sleeps_by_timers").hypercalls["block"] > 100
     assert place("spins").work > share
+    assert place("returns_far_for_ever").work > share
+    assert place("returns_far_for_ever").traps == {}
     assert place("spins_in_long_blocks").work > share

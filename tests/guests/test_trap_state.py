@@ -28,6 +28,7 @@ from tests.guests.machine_code import (
     RBX,
     RCX,
     RDI,
+    RDX,
     RSI,
     SECOND_HANDLER,
     SYSCALL,
@@ -384,3 +385,30 @@ def test_a_fault_in_the_frame_keeps_the_first_reason(user: bool) -> None:
         assert (statistics.stop_vector, statistics.stop_error_code) == (PAGE_FAULT, READ)
         assert (statistics.stop_rip, statistics.stop_address) == (TESTED, stack - 96)
         assert statistics.traps == {PAGE_FAULT: 1}
+
+
+@both_timings
+@pytest.mark.parametrize(
+    ("transport", "left"), [(VMCALL, 0), (SYSCALL, 3)], ids=["vmcall", "syscall"]
+)
+def test_what_a_null_selector_is_behind_a_call(
+    transport: bytes, left: int, timing: TimingModel
+) -> None:
+    """As `iret` to an outer ring and `sysret` leave it, in both builds."""
+    code = load(RCX, 3) + b"\x8e\xc1"  # mov es, ecx
+    code += load(RAX, Hypercall.VERSION) + transport + b"\x8c\xc7"  # mov edi, es
+    code += load(RSI, 0) + load(RDX, 0) + load(RAX, Hypercall.PARTITION_EXIT) + VMCALL
+    assert run_both(Guest(text=code), timing=timing).outcome.statistics.exit_code == left
+
+
+@both_timings
+def test_a_guest_s_direction_flag_is_its_own(timing: TimingModel) -> None:
+    """No gate clears it: a monitor that copied backwards would write over itself."""
+    last = (Hypercall.PARTITION_EXIT, Hypercall.BLOCK, Hypercall.IRET, Hypercall.PROCESSOR_STOP)
+    code = b"\xfd"  # std
+    for number in Hypercall:
+        if number not in last:
+            code += call(number, 1, DATA, 8)
+    text = page({TEXT: jump(TEXT, TESTED), TESTED: code + leave(42)})
+    made = Guest(text=text, processors=(0, 0))
+    assert run_both(made, timing=timing).outcome.statistics.exit_code == 42

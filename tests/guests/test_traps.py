@@ -138,7 +138,7 @@ def test_a_handler_finds_the_trap_in_its_frame(case: Case, user: bool) -> None:
     assert frame.rip == expected_rip(case)
     assert frame.state == (USER | MASKED if user else MASKED)
     assert (frame.cs, frame.ss) == (GUEST_CODE, GUEST_DATA)
-    assert frame.rsp == (case.lost_stack or STACKS.get(case.name, USER_STACK))
+    assert frame.rsp == (case.lost_stack or case.stack or STACKS.get(case.name, USER_STACK))
     assert frame.rflags & ~ARITHMETIC_FLAGS == FLAGS
     assert outcome.word(COUNTER, 4) == 1
     assert outcome.statistics.traps[case.vector] == 1

@@ -7,6 +7,7 @@ processor, the case says so. Used by test_traps; runs nothing.
 
 from __future__ import annotations
 
+import struct
 from typing import NamedTuple
 
 from tests.guests.machine_code import (
@@ -28,9 +29,11 @@ from tests.guests.machine_code import (
 from tests.unit.tiny_guests import load
 from ultravisor.machine.abi import MONITOR_SLOT_COUNT, MONITOR_SLOT_FIRST
 
-DIVIDE, DEBUG, BREAKPOINT, UNDEFINED, PROTECTION, PAGE_FAULT, FLOATING = 0, 1, 3, 6, 13, 14, 16
+DIVIDE, DEBUG, BREAKPOINT, UNDEFINED, STACK_FAULT = 0, 1, 3, 6, 12
+PROTECTION, PAGE_FAULT, FLOATING = 13, 14, 16
 NOWHERE = 0x10
 NOT_CANONICAL = 1 << 47
+HOLE_END = 0xFFFF7FFFFFFFFFF0
 CANONICAL_SIGN = 0xFFFF << 48
 MONITOR = CANONICAL_SIGN | MONITOR_SLOT_FIRST << 39
 MONITOR_STATE = MONITOR + 0x300000
@@ -60,6 +63,8 @@ class Case(NamedTuple):
     """Where else it is."""
     lost_stack: int | None = None
     """What `before` makes of the stack pointer, where no frame can be written."""
+    stack: int | None = None
+    """What it makes of it where one can."""
 
     def __str__(self) -> str:
         return self.name
@@ -157,40 +162,158 @@ def _vectors() -> list[Case]:
     return [Case(name, code, UNDEFINED) for name, code in codes.items()]
 
 
-def _far_transfers() -> list[Case]:
-    """Return far transfers whose stack or target lies in the monitor's memory.
+STACK = SCRATCH + 0x100
+"""Where frames for returns lie."""
+CODE, OTHER_RING, DATA_SELECTOR = 0x33, 0x30, 0x2B
+TARGET = TEXT + 0xF00
+NARROW_FORMAT = {2: "H", 4: "I", 8: "Q"}
+# How the operand sizes of far transfers are encoded.
+SIZES = {2: b"\x66", 4: b"", 8: b"\x48"}
 
-    At the beginning of the descriptors a return would find the selector 0xffff, and fault with
-    error code 0xfffc; at the tail of the state a call would leave its frame.
+
+def stored(address: int, data: bytes) -> bytes:
+    """Return code that stores bytes, by way of RAX."""
+    padded = data + bytes(-len(data) % 8)
+    words = struct.unpack(f"<{len(padded) // 8}Q", padded)
+    return b"".join(load(RAX, word) + store(RAX, address + 8 * at) for at, word in enumerate(words))
+
+
+def returning(*words: int, size: int = 8, stack: int = STACK) -> bytes:
+    """Return code that puts what a far return pops at the top of the stack."""
+    mask = (1 << 8 * size) - 1
+    values = [word & mask for word in words]
+    frame = struct.pack(f"<{len(words)}{NARROW_FORMAT[size]}", *values)
+    return stored(stack, frame) + load(RSP, stack)
+
+
+def pointing(offset: int, selector: int, size: int = 8) -> bytes:
+    """Return code that puts a far pointer at SCRATCH."""
+    return stored(SCRATCH, (offset & (1 << 8 * size) - 1).to_bytes(size, "little")) + stored(
+        SCRATCH + size, selector.to_bytes(8, "little")
+    )
+
+
+def branching(extension: int, size: int = 8) -> bytes:
+    """Return `lcall` (3) or `ljmp` (5) through SCRATCH."""
+    return SIZES[size] + bytes([0xFF, 0x04 | extension << 3, 0x25]) + short(SCRATCH)
+
+
+def _far_stacks() -> list[Case]:
+    """Return far transfers whose stack the guest may not use: as with any other access.
+
+    The first two stacks are the monitor's: at the beginning of its descriptors a return would
+    find the selector 0xffff, and at the tail of the state a call would leave its frame.
     """
-    pointer = store(RAX, SCRATCH) + load(RAX, 0x33) + store(RAX, SCRATCH + 8)
-    target = load(RAX, TEXT + 0xF00) + pointer
-    codes = {
-        "lretq": b"\x48\xcb",
-        "lret": b"\xcb",
-        "lretw": b"\x66\xcb",
-        "lretq_imm": b"\x48\xca\x08\x00",
-        "iretq": b"\x48\xcf",
-        "iret": b"\xcf",
-        "iretw": b"\x66\xcf",
-    }
-    calls = {
-        "lcallq_mem": b"\x48\xff\x1c\x25" + short(SCRATCH),
-        "lcall_mem": b"\xff\x1c\x25" + short(SCRATCH),
-        "ljmpq_mem": b"\x48\xff\x2c\x25" + short(SCRATCH),
-        "ljmp_mem": b"\xff\x2c\x25" + short(SCRATCH),
-    }
-    rows = [
-        Case(name, code, PROTECTION, before=load(RSP, DESCRIPTORS), lost_stack=DESCRIPTORS)
-        for name, code in codes.items()
-    ]
+    returns = {"lret": b"\xcb", "lret_imm": b"\xca\x08\x00", "iret": b"\xcf"}
     tail = MONITOR_STATE_TAIL + 0x800
-    rows += [
-        Case(name, code, PROTECTION, before=target + load(RSP, tail), lost_stack=tail)
-        for name, code in calls.items()
+    read, write = READ | PRESENT, WRITE | PRESENT
+    rows = []
+    for size, prefix in SIZES.items():
+        for name, code in returns.items():
+            row = Case(f"{name}_{size}_monitor_stack", prefix + code, PAGE_FAULT, read, DESCRIPTORS)
+            rows.append(row._replace(before=load(RSP, DESCRIPTORS), lost_stack=DESCRIPTORS))
+        row = Case(
+            f"lcall_{size}_monitor_stack", branching(3, size), PAGE_FAULT, write, tail - size
+        )
+        before = pointing(TARGET, CODE, size) + load(RSP, tail)
+        rows.append(row._replace(before=before, lost_stack=tail))
+    return [*rows, *_far_own_stacks()]
+
+
+def _far_own_stacks() -> list[Case]:
+    """Return those with a stack of the guest's own that is not there, or not writable."""
+    call, back = branching(3), b"\x48\xcb"
+    aim = pointing(TARGET, CODE)
+    half = stored(DATA_END - 8, TARGET.to_bytes(8, "little"))
+    text = TEXT + 0xFF8
+
+    def read(name: str, stack: int, before: bytes = b"") -> Case:
+        case = Case(name, back, PAGE_FAULT, READ, DATA_END, before=before + load(RSP, stack))
+        return case._replace(stack=stack)
+
+    def lost(name: str, code: bytes, stack: int, vector: int, error: int, address: int) -> Case:
+        case = Case(name, code, vector, error, address, before=aim + load(RSP, stack))
+        return case._replace(lost_stack=stack)
+
+    return [
+        read("lret_no_stack", DATA_END),
+        read("lret_half_a_stack", DATA_END - 8, half),
+        read("lret_odd_stack", DATA_END - 4),
+        lost("lcall_text_stack", call, text, PAGE_FAULT, WRITE | PRESENT, text - 8),
+        lost("lcall_half_a_stack", call, DATA + 8, PAGE_FAULT, WRITE, DATA - 8),
+        lost("lret_stack_not_canonical", back, NOT_CANONICAL, STACK_FAULT, 0, 0),
+        lost("lcall_stack_not_canonical", call, HOLE_END, STACK_FAULT, 0, 0),
     ]
-    rows.append(Case("lretq_on_its_own_stack", b"\x48\xcb", PROTECTION))
+
+
+def _far_pointers() -> list[Case]:
+    """Return calls and jumps whose pointer cannot be read, or whose form does not exist."""
+    jump = b"\x48\xff\x2b"  # ljmp [rbx]
+    monitor = MONITOR_STATE + 0x10
+    return [
+        Case("ljmp_unmapped", jump, PAGE_FAULT, READ, NOWHERE, load(RBX, NOWHERE)),
+        Case("ljmp_monitor", jump, PAGE_FAULT, READ | PRESENT, monitor, load(RBX, monitor)),
+        Case("ljmp_half_mapped", jump, PAGE_FAULT, READ, DATA_END, load(RBX, DATA_END - 8)),
+        Case("ljmp_not_canonical", jump, PROTECTION, before=load(RBX, NOT_CANONICAL)),
+        Case("ljmp_register", b"\xff\xe8", UNDEFINED),
+        Case("lcall_register", b"\xff\xd8", UNDEFINED),
+        Case("lcall_direct", b"\x9a\0\0\0\0\x33\0", UNDEFINED),
+        Case("ljmp_direct", b"\xea\0\0\0\0\x33\0", UNDEFINED),
+        Case("lock_lret", b"\xf0\x48\xcb", UNDEFINED, before=returning(TARGET, CODE), stack=STACK),
+        Case("lock_ljmp", b"\xf0" + jump, UNDEFINED, before=load(RBX, SCRATCH)),
+    ]
+
+
+def _far_selectors() -> list[Case]:
+    """Return far transfers to a selector, a stack or an address that there is not."""
+    selectors = {
+        "null": (0, 0),
+        "null_with_ring": (3, 0),
+        "data": (DATA_SELECTOR, 0x28),
+        "monitor_code": (0x0B, 0x08),
+        "task": (0x43, 0x40),
+        "empty": (0x1B, 0x18),
+        "behind_the_table": (0x1003, 0x1000),
+        "local": (0x37, 0x34),
+    }
+    to_ring_0 = {"own_code_ring_0": (OTHER_RING, 0x30)}
+    rows = []
+    for name, (selector, error_code) in selectors.items():
+        for branch, extension in {"lcall": 3, "ljmp": 5}.items():
+            case = Case(f"{branch}_{name}", branching(extension), PROTECTION, error_code)
+            rows.append(case._replace(before=pointing(TARGET, selector)))
+    for name, (selector, error_code) in (selectors | to_ring_0).items():
+        for kind, code in {"lret": b"\x48\xcb", "iret": b"\x48\xcf"}.items():
+            before = returning(TARGET, selector, 0x202, STACK, DATA_SELECTOR)
+            case = Case(f"{kind}_{name}", code, PROTECTION, error_code, before=before)
+            rows.append(case._replace(stack=STACK))
+    stacks = {
+        "null": (3, 0),
+        "ring_0": (0x28, 0x28),
+        "code": (CODE, 0x30),
+        "monitor": (0x13, 0x10),
+        "local": (0x2F, 0x2C),
+        "behind_the_table": (0x1003, 0x1000),
+    }
+    for name, (selector, error_code) in stacks.items():
+        before = returning(TARGET, CODE, 0x202, STACK, selector)
+        case = Case(f"iret_stack_{name}", b"\x48\xcf", PROTECTION, error_code, before=before)
+        rows.append(case._replace(stack=STACK))
     return rows
+
+
+def _far_targets() -> list[Case]:
+    """Return far transfers to addresses that there are not, and `iret` in a nested task."""
+    nested = b"\x9c\x81\x0c\x24\x00\x40\x00\x00\x9d"  # pushf; or dword [rsp], NT; popf
+    frame = returning(TARGET, CODE, 0x202, STACK, DATA_SELECTOR)
+    lost = returning(NOT_CANONICAL, CODE, 0x202, STACK, DATA_SELECTOR)
+    return [
+        Case("lcall_not_canonical", branching(3), PROTECTION, before=pointing(HOLE_END, CODE)),
+        Case("ljmp_to_not_canonical", branching(5), PROTECTION, before=pointing(HOLE_END, CODE)),
+        Case("lret_not_canonical", b"\x48\xcb", PROTECTION, before=lost, stack=STACK),
+        Case("iret_not_canonical", b"\x48\xcf", PROTECTION, before=lost, stack=STACK),
+        Case("iret_nested", b"\x48\xcf", PROTECTION, before=nested + frame, stack=STACK),
+    ]
 
 
 def _selectors() -> list[Case]:
@@ -337,7 +460,10 @@ CASES = (
     *_privileged(),
     *_ports(),
     *_vectors(),
-    *_far_transfers(),
+    *_far_stacks(),
+    *_far_pointers(),
+    *_far_selectors(),
+    *_far_targets(),
     *_selectors(),
     *_memory(),
     *_execution(),
@@ -349,10 +475,11 @@ IN_THE_MIDDLE = {
     "insb",
     "vaddps_xmm",
     "vaddps_ymm",
-    "lretq",
-    "lcall_mem",
-    "lcallq_mem",
-    "ljmpq_mem",
+    "lret_data",
+    "lcall_null",
+    "lcall_half_a_stack",
+    "ljmp_unmapped",
+    "iret_nested",
     "sysenter",
     "read_unmapped",
     "hlt",

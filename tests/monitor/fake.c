@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define LOG_LIMIT 4096
+#define HIGH_HALF 0xdeadbeef00000000ull
 
 uint8_t *fake_memory;
 uint64_t fake_times[FAKE_PROCESSOR_COUNT];
@@ -22,6 +23,7 @@ jmp_buf *fake_panic_return;
 const char *fake_panic_text;
 struct virtual_processor *fake_next;
 struct fake_bases fake_bases[FAKE_PROCESSOR_COUNT];
+uint64_t fake_selectors[FAKE_PROCESSOR_COUNT];
 
 static struct fake_record log_records[LOG_LIMIT];
 static uint32_t log_size;
@@ -92,6 +94,16 @@ void platform_bases_load(const struct virtual_processor *current)
     fake_bases[current->processor].gs = current->gs_base;
 }
 
+void platform_selectors_save(struct virtual_processor *current)
+{
+    current->selectors = fake_selectors[current->processor];
+}
+
+void platform_selectors_load(struct virtual_processor *current)
+{
+    fake_selectors[current->processor] = current->selectors;
+}
+
 /* The exit path: who leaves is saved, who comes is loaded, and who stays is not touched. */
 static struct virtual_processor *switch_to(struct virtual_processor *from,
                                            struct virtual_processor *to)
@@ -99,6 +111,8 @@ static struct virtual_processor *switch_to(struct virtual_processor *from,
     if (from != to) {
         platform_bases_save(from);
         platform_bases_load(to);
+        platform_selectors_save(from);
+        platform_selectors_load(to);
     }
     return to;
 }
@@ -139,7 +153,6 @@ void platform_code_changed(uint32_t partition, uint64_t frame)
 void platform_context_reset(struct virtual_processor *record)
 {
     memset(record->floating_point, 0x5a, sizeof(record->floating_point));
-    record->selectors = 0;
     log_add(FAKE_CONTEXT_RESET, record->id, 0, 0);
 }
 
@@ -189,6 +202,7 @@ void fake_reset(uint32_t processor_count)
     fake_console_input_size = 0;
     fake_console_output_size = 0;
     memset(fake_bases, 0, sizeof(fake_bases));
+    memset(fake_selectors, 0, sizeof(fake_selectors));
     fake_log_clear();
     region = machine_pointer(VIEW_REGION_ADDRESS);
     region->header.magic = PAGE_MAGIC_VIEW;
@@ -324,12 +338,25 @@ void fake_link_add(uint32_t partition, uint32_t port, uint32_t target_partition,
         (struct view_link){partition, port, target_partition, target_port, target_processor, 0};
 }
 
-struct virtual_processor *fake_simple(void)
+void fake_width_set(uint32_t partition, uint32_t width)
+{
+    struct view_partition *view = &fake_view()->partitions[partition];
+
+    view->width = width;
+    if (width == 32) {
+        view->kernel_root_frame = fake_frame(partition, OFFSET_L3);
+        view->table_counts[3] = 0;
+        memset(fake_words(partition, OFFSET_L4), 0, PAGE_SIZE_BYTES);
+    }
+}
+
+struct virtual_processor *fake_simple_of(uint32_t width)
 {
     static const uint32_t processors[1] = {0};
 
     fake_reset(1);
     (void)fake_partition_add(RIGHT_ALL, 1, processors);
+    fake_width_set(1, width);
     (void)fake_partition_add(RIGHT_ALL, 1, processors);
     fake_slot_add(0, 0, 1000, 0);
     fake_slot_add(0, 1, 1000, 0);
@@ -341,12 +368,18 @@ struct virtual_processor *fake_simple(void)
     return fake_next;
 }
 
-struct virtual_processor *fake_smp(uint32_t count)
+struct virtual_processor *fake_simple(void)
+{
+    return fake_simple_of(64);
+}
+
+struct virtual_processor *fake_smp_of(uint32_t width, uint32_t count)
 {
     static const uint32_t processors[8] = {0, 1, 2, 3, 4, 5, 6, 7};
 
     fake_reset(count);
     (void)fake_partition_add(RIGHT_ALL, count, processors);
+    fake_width_set(1, width);
     for (uint32_t processor = 0; processor < count; processor++) {
         fake_slot_add(processor, processor, 1000, 0);
     }
@@ -356,6 +389,11 @@ struct virtual_processor *fake_smp(uint32_t count)
     }
     fake_log_clear();
     return fake_next;
+}
+
+struct virtual_processor *fake_smp(uint32_t count)
+{
+    return fake_smp_of(64, count);
 }
 
 struct virtual_processor *fake_first(uint32_t processor)
@@ -378,11 +416,9 @@ struct virtual_processor *fake_enter(struct virtual_processor *record, uint64_t 
     return fake_next;
 }
 
-static void call_prepare(struct virtual_processor *record, uint64_t number,
-                         const uint64_t arguments[4])
+static void call_prepare_64(struct registers *registers, uint64_t number,
+                            const uint64_t arguments[4])
 {
-    struct registers *registers = &record->registers;
-
     registers->rax = number;
     registers->rdi = arguments[0];
     registers->rsi = arguments[1];
@@ -393,6 +429,36 @@ static void call_prepare(struct virtual_processor *record, uint64_t number,
     registers->r11 = registers->rflags;
 }
 
+/* What a 32-bit guest cannot name may hold anything. */
+static void call_prepare_32(struct registers *registers, uint64_t number,
+                            const uint64_t arguments[4])
+{
+    registers->rax = HIGH_HALF | (uint32_t)number;
+    registers->rbx = HIGH_HALF | (uint32_t)arguments[0];
+    registers->rcx = HIGH_HALF | (uint32_t)arguments[1];
+    registers->rdx = HIGH_HALF | (uint32_t)arguments[2];
+    registers->rsi = HIGH_HALF | (uint32_t)arguments[3];
+    registers->vector = ENTRY_SOFTWARE_INTERRUPT + HYPERCALL_VECTOR;
+    registers->error_code = 0;
+}
+
+static void call_prepare(struct virtual_processor *record, uint64_t number,
+                         const uint64_t arguments[4])
+{
+    if (record->width == 32) {
+        call_prepare_32(&record->registers, number, arguments);
+    } else {
+        call_prepare_64(&record->registers, number, arguments);
+    }
+}
+
+int64_t fake_result(const struct virtual_processor *record)
+{
+    const struct registers *registers = &record->registers;
+
+    return (int64_t)(record->width == 32 ? registers->rax | registers->rdx << 32 : registers->rax);
+}
+
 int64_t fake_call(struct virtual_processor *record, uint64_t number, uint64_t argument0,
                   uint64_t argument1, uint64_t argument2, uint64_t argument3)
 {
@@ -400,7 +466,7 @@ int64_t fake_call(struct virtual_processor *record, uint64_t number, uint64_t ar
 
     call_prepare(record, number, arguments);
     fake_next = switch_to(record, monitor_enter(record));
-    return (int64_t)record->registers.rax;
+    return fake_result(record);
 }
 
 bool fake_refused(struct virtual_processor *record, enum error error, uint64_t number,
@@ -408,15 +474,20 @@ bool fake_refused(struct virtual_processor *record, enum error error, uint64_t n
 {
     const uint64_t arguments[4] = {argument0, argument1, argument2, argument3};
     size_t size_bytes = (size_t)FAKE_FRAME_COUNT * PAGE_SIZE_BYTES;
+    struct registers before;
     int64_t result;
 
     call_prepare(record, number, arguments);
+    before = record->registers;
     memcpy(memory_before, fake_memory, size_bytes);
     fake_log_clear();
     fake_next = switch_to(record, monitor_enter(record));
-    result = (int64_t)record->registers.rax;
+    result = fake_result(record);
     /* What may differ: the result, and the counter of calls. */
-    record->registers.rax = number;
+    record->registers.rax = before.rax;
+    if (record->width == 32) {
+        record->registers.rdx = before.rdx;
+    }
     if (number < HYPERCALL_COUNT) {
         partition_of(record)->counters.hypercalls[number]--;
     }

@@ -92,6 +92,8 @@ struct view_body *fake_view(void);
 /* A running image on hand-made tables; processors[i] is where its virtual processor i runs. */
 uint32_t fake_partition_add(uint32_t rights, uint32_t virtual_processor_count,
                             const uint32_t *processors);
+/* Before monitor_start: 32 makes its level-3 table the root, and leaves it none of level 4. */
+void fake_width_set(uint32_t partition, uint32_t width);
 void fake_slot_add(uint32_t processor, uint32_t virtual_processor, uint64_t quantum_cycles,
                    uint32_t flags);
 void fake_link_add(uint32_t partition, uint32_t port, uint32_t target_partition,
@@ -106,6 +108,9 @@ uint64_t *fake_entry(uint32_t partition, uint32_t offset); /* that maps the offs
 struct virtual_processor *fake_simple(void);
 /* One partition with `count` virtual processors on as many processors; the first runs. */
 struct virtual_processor *fake_smp(uint32_t count);
+/* The same with partition 1 of a width: 64 above. */
+struct virtual_processor *fake_simple_of(uint32_t width);
+struct virtual_processor *fake_smp_of(uint32_t width, uint32_t count);
 
 /* What the processor has in force: FS base, and the GS base of the active mode. */
 struct fake_bases {
@@ -113,6 +118,9 @@ struct fake_bases {
     uint64_t gs;
 };
 extern struct fake_bases fake_bases[FAKE_PROCESSOR_COUNT];
+
+/* What its data segment registers hold: ds, es, fs, gs, 16 bits each. */
+extern uint64_t fake_selectors[FAKE_PROCESSOR_COUNT];
 
 /* The first entry of a processor, and every other: with the switch that the exit path does. */
 struct virtual_processor *fake_first(uint32_t processor);
@@ -123,10 +131,15 @@ void fake_stop(struct virtual_processor *running, uint32_t partition);
 /* Enters as the running record; returns what runs next. */
 struct virtual_processor *fake_enter(struct virtual_processor *record, uint64_t vector,
                                      uint64_t error_code);
-/* A hypercall by `syscall`; returns its result. fake_next is what runs next. */
+/*
+ * A hypercall by `syscall`, or by `int 0x82` with rubbish in the registers' upper halves; returns
+ * its result. fake_next is what runs next.
+ */
 int64_t fake_call(struct virtual_processor *record, uint64_t number, uint64_t argument0,
                   uint64_t argument1, uint64_t argument2, uint64_t argument3);
 extern struct virtual_processor *fake_next;
+/* What the record's result registers hold: RAX, or EDX:EAX. */
+int64_t fake_result(const struct virtual_processor *record);
 
 /* The call fails with that error, the whole memory stays as it was, the platform hears nothing. */
 bool fake_refused(struct virtual_processor *record, enum error error, uint64_t number,

@@ -20,6 +20,8 @@ extern uint64_t fake_times[FAKE_PROCESSOR_COUNT];
 /* The bases of a running record are the processor's: what the record says is old. */
 void platform_bases_save(struct virtual_processor *current);
 void platform_bases_load(const struct virtual_processor *current);
+void platform_selectors_save(struct virtual_processor *current);
+void platform_selectors_load(struct virtual_processor *current);
 
 _Noreturn void fake_misuse(const char *what);
 

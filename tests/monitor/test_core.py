@@ -31,6 +31,12 @@ SUITES = [
     "schedule",
     "processors",
     "calls",
+    "width_32",
+    "traps_32",
+    "tables_32",
+    "descriptors",
+    "contexts_32",
+    "properties",
 ]
 WARNINGS = "-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wcast-qual -Werror"
 OPTIONS = [

@@ -146,6 +146,58 @@ static void event_of_a_record_switched_in(void)
     CHECK_EQUAL(fake_log_count(FAKE_ROOT_LOAD), 0);
 }
 
+/* The same of a record that was in user mode: what is loaded is another's, and left alone. */
+static void event_of_user_mode_switched_in(void)
+{
+    struct virtual_processor *first = listener();
+    struct virtual_processor *second = record_get(1);
+
+    fake_times[0] = 1000;
+    CHECK(fake_enter(first, ENTRY_TIMER, 0) == second);
+    fake_user_mode_enter(second, GUEST_HANDLER + 0x80, GUEST_DATA + 0x1000);
+    fake_times[0] = 2000;
+    CHECK(fake_enter(second, ENTRY_TIMER, 0) == first);
+    second->gs_base = 0x8000;
+    second->gs_base_other = 0x7000;
+    /* Without an event: it goes on in user mode, with the bases it was saved with. */
+    fake_times[0] = 3000;
+    fake_bases[0].gs = 0x5555;
+    CHECK(fake_enter(first, ENTRY_TIMER, 0) == second);
+    CHECK_EQUAL(second->user_mode, 1);
+    CHECK_EQUAL(fake_bases[0].gs, 0x8000);
+    CHECK_EQUAL(first->gs_base, 0x5555);
+    fake_times[0] = 4000;
+    CHECK(fake_enter(second, ENTRY_TIMER, 0) == first);
+    second->callbacks[CALLBACK_event] = GUEST_HANDLER;
+    fake_shared(2, 0)->events_masked = 0;
+    fake_shared(2, 0)->events_pending = 2;
+    fake_log_clear();
+    fake_times[0] = 5000;
+    CHECK(fake_enter(first, ENTRY_TIMER, 0) == second);
+    CHECK_EQUAL(second->user_mode, 0);
+    CHECK_EQUAL(second->registers.rip, GUEST_HANDLER);
+    CHECK_EQUAL(second->root_address, second->kernel_root_frame << PAGE_SHIFT);
+    CHECK_EQUAL(fake_bases[0].gs, 0x7000);
+    CHECK_EQUAL(second->gs_base_other, 0x8000);
+    CHECK_EQUAL(first->gs_base, 0x5555);
+    CHECK_EQUAL(fake_log_count(FAKE_ROOT_LOAD), 0);
+}
+
+/* Nothing is due: a way out that looks leaves user mode as it is. */
+static void way_out_without_an_event_keeps_user_mode(void)
+{
+    struct virtual_processor *record = listener();
+
+    fake_user_mode_enter(record, GUEST_HANDLER + 0x80, GUEST_DATA + 0x1000);
+    fake_bases[0].gs = 0x8000;
+    monitor_state()->processors[0].attention = 1;
+    CHECK(fake_enter(record, ENTRY_KICK, 0) == record);
+    CHECK_EQUAL(monitor_state()->processors[0].attention, 0);
+    CHECK_EQUAL(record->user_mode, 1);
+    CHECK_EQUAL(fake_bases[0].gs, 0x8000);
+    CHECK_EQUAL(fake_log_count(FAKE_ROOT_LOAD), 0);
+}
+
 /* A frame that cannot be written stops that partition, and the processor goes on to the next. */
 static void failed_delivery_leaves_the_processor_to_others(void)
 {
@@ -352,6 +404,8 @@ static const struct test tests[] = {
     {"iret_that_unmasks_delivers_at_once", iret_that_unmasks_delivers_at_once},
     {"event_interrupts_user_mode", event_interrupts_user_mode},
     {"event_of_a_record_switched_in", event_of_a_record_switched_in},
+    {"event_of_user_mode_switched_in", event_of_user_mode_switched_in},
+    {"way_out_without_an_event_keeps_user_mode", way_out_without_an_event_keeps_user_mode},
     {"failed_delivery_leaves_the_processor_to_others",
      failed_delivery_leaves_the_processor_to_others},
     {"block_waits_for_an_event", block_waits_for_an_event},

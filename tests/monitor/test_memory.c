@@ -86,6 +86,11 @@ static void addresses_outside_are_faults(void)
     CHECK(fake_refused(record, ERROR_fault, HC_console_write, 0, 1, 0, 0));
     CHECK(fake_refused(record, ERROR_fault, HC_console_write, ~0ull, 4096, 0, 0));
     CHECK(fake_refused(record, ERROR_fault, HC_table_update, ~0ull - 15, 2, 0, 0));
+    /* No bit is left out: none of these means the page that its lower bits name. */
+    for (uint32_t bit = 47; bit < 64; bit++) {
+        CHECK(
+            fake_refused(record, ERROR_fault, HC_console_write, GUEST_DATA | 1ull << bit, 1, 0, 0));
+    }
 }
 
 /* The last page of all and the first are mapped, as data and as something readable. */

@@ -155,6 +155,25 @@ static void stop_of_itself(void)
     CHECK_EQUAL(fake_deadlines[0], TIME_NEVER);
 }
 
+/* Left, and its partition is stopped before the next entry: what it had is kept as it was. */
+static void departed_record_of_a_stopped_partition_keeps_its_roots(void)
+{
+    struct virtual_processor *caller = fake_smp(2);
+
+    (void)context();
+    (void)fake_call(caller, HC_processor_start, 1, CONTEXT, 0, 0);
+    (void)fake_enter(record_get(IDLE_ID_FIRST + 1), ENTRY_KICK, 0);
+    (void)fake_call(caller, HC_processor_stop, 1, 0, 0, 0);
+    (void)fake_enter(record_get(1), ENTRY_KICK, 0);
+    CHECK_EQUAL(monitor_state()->processors[1].departed, 2);
+    (void)fake_call(caller, HC_partition_exit, 5, 0, 0, 0);
+    (void)fake_enter(record_get(IDLE_ID_FIRST + 1), ENTRY_TIMER, 0);
+    CHECK_EQUAL(monitor_state()->processors[1].departed, 0);
+    CHECK_EQUAL(record_get(1)->kernel_root_frame, fake_frame(1, OFFSET_L4));
+    CHECK_EQUAL(root_count(), 3);
+    CHECK_EQUAL(fake_partition(1)->stop.exit_code, 5);
+}
+
 static void last_one_ends_the_partition(void)
 {
     struct virtual_processor *caller = fake_smp(2);
@@ -256,6 +275,8 @@ static const struct test tests[] = {
     {"stopped_sibling_is_held_until_it_is_left", stopped_sibling_is_held_until_it_is_left},
     {"stopped_sibling_that_does_not_run_is_free", stopped_sibling_that_does_not_run_is_free},
     {"stop_of_itself", stop_of_itself},
+    {"departed_record_of_a_stopped_partition_keeps_its_roots",
+     departed_record_of_a_stopped_partition_keeps_its_roots},
     {"last_one_ends_the_partition", last_one_ends_the_partition},
     {"stop_refuses", stop_refuses},
     {"sibling_on_the_same_processor", sibling_on_the_same_processor},

@@ -164,8 +164,8 @@ static void other_body_of_the_view_is_read(void)
 
 static void records_are_refused(void)
 {
-    two_partitions()->width = 32;
-    check_refused(0, 32, ERROR_invalid_argument);
+    two_partitions()->width = 16;
+    check_refused(0, 16, ERROR_invalid_argument);
     two_partitions()->id = 7;
     check_refused(0, 7, ERROR_invalid_argument);
     two_partitions()->virtual_processor_count = 0;
@@ -182,6 +182,13 @@ static void records_are_refused(void)
     (void)two_partitions();
     fake_view()->virtual_processors[1].index = 0;
     check_refused(0, 0, ERROR_not_found);
+    (void)two_partitions();
+    fake_view()->virtual_processors[1].partition = 2;
+    check_refused(0, 0, ERROR_not_found);
+    two_partitions()->first_virtual_processor = 3; /* as many as there are, none behind */
+    check_refused(0, 3, ERROR_not_found);
+    two_partitions()->first_virtual_processor = 2; /* one there, one not */
+    check_refused(0, 2, ERROR_not_found);
 }
 
 static void extents_are_refused(void)
@@ -204,6 +211,19 @@ static void extents_are_refused(void)
     fake_view()->extents[0].frame_count = 2;
     memset(fake_words(1, 0), 0, PAGE_SIZE_BYTES);
     check_refused(0, FAKE_FRAME_COUNT - 1, ERROR_not_owner);
+}
+
+/* Two wrong extents of one partition: the first reason is kept, and nothing counted twice. */
+static void first_refusal_is_kept(void)
+{
+    struct view_body *body;
+
+    (void)two_partitions();
+    body = fake_view();
+    body->extents[0].machine_frame = MONITOR_END_FRAME - 2;
+    body->extents[body->extent_count++] = (struct view_extent){
+        .partition = 1, .machine_frame = MONITOR_END_FRAME - 1, .frame_count = 1};
+    check_refused(0, MONITOR_END_FRAME - 2, ERROR_not_owner);
 }
 
 /* The extent that comes later in the view is the wrong one, and takes nothing. */
@@ -297,6 +317,14 @@ static void extent_of_nobody_is_nobody_s(void)
     CHECK_EQUAL(monitor_state()->running_partitions, 2);
 }
 
+static void io_partition_is_started(void)
+{
+    two_partitions()->kind = PARTITION_io;
+    monitor_start();
+    CHECK_EQUAL(fake_partition(1)->state, PARTITION_RUNNING);
+    CHECK_EQUAL(fake_first(0)->id, 0);
+}
+
 static void hosted_partition_owns_but_does_not_run(void)
 {
     two_partitions()->kind = PARTITION_hosted;
@@ -336,6 +364,9 @@ static void malformed_view_panics(void)
     fake_view()->processor_count = PROCESSOR_LIMIT + 1;
     check_panics();
     (void)two_partitions();
+    fake_view()->processor_count = 0;
+    check_panics();
+    (void)two_partitions();
     fake_view()->extent_count = EXTENT_LIMIT + 1;
     check_panics();
     (void)two_partitions();
@@ -363,6 +394,13 @@ static void malformed_map_panics(void)
     (void)two_partitions();
     fake_view()->processors[0].slot_count = SLOT_LIMIT + 1;
     check_panics();
+    (void)two_partitions();
+    fake_view()->virtual_processors[0].processor = 1; /* in the map of another */
+    check_panics();
+    (void)two_partitions();
+    fake_view()->processors[0].slots[1].quantum_cycles = 0ull - 1000; /* the sum wraps */
+    fake_view()->processors[0].period_cycles = 0;
+    check_panics();
 }
 
 static void largest_map_and_smallest_quantum_are_accepted(void)
@@ -385,11 +423,13 @@ static const struct test tests[] = {
     {"other_body_of_the_view_is_read", other_body_of_the_view_is_read},
     {"records_are_refused", records_are_refused},
     {"extents_are_refused", extents_are_refused},
+    {"first_refusal_is_kept", first_refusal_is_kept},
     {"overlapping_extent_hurts_its_own_partition", overlapping_extent_hurts_its_own_partition},
     {"pages_are_refused", pages_are_refused},
     {"tables_are_refused", tables_are_refused},
     {"empty_extra_table_is_pinned", empty_extra_table_is_pinned},
     {"extent_of_nobody_is_nobody_s", extent_of_nobody_is_nobody_s},
+    {"io_partition_is_started", io_partition_is_started},
     {"hosted_partition_owns_but_does_not_run", hosted_partition_owns_but_does_not_run},
     {"malformed_view_panics", malformed_view_panics},
     {"malformed_map_panics", malformed_map_panics},

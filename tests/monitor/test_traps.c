@@ -115,6 +115,24 @@ static void only_page_faults_have_an_address(void)
     CHECK_EQUAL(fake_shared(1, 0)->events_masked, 1); /* the handler asked for it */
 }
 
+/* What the monitor has in its slots, mapped or not, looks like a page that forbids it. */
+static void fault_in_the_slots_of_the_monitor_shows_nothing(void)
+{
+    static const uint64_t addresses[] = {MONITOR_SLOTS_ADDRESS, 0xffff87ffffffffff, NOT_CANONICAL,
+                                         0xffff880000000000, 0xffff7fffffffffff};
+
+    for (uint32_t index = 0; index < sizeof(addresses) / sizeof(addresses[0]); index++) {
+        struct virtual_processor *record = kernel_record();
+        const struct trap_frame *frame = fake_guest(1, KERNEL_STACK - 96);
+
+        handler_set(record, 14, 0, GUEST_HANDLER);
+        record->fault_address = addresses[index];
+        (void)fake_enter(record, 14, 0x6);
+        CHECK_EQUAL(frame->fault_address, addresses[index]);
+        CHECK_EQUAL(frame->error_code, address_is_guest(addresses[index]) ? 0x6 : 0x7);
+    }
+}
+
 static void user_exception_changes_mode(void)
 {
     struct virtual_processor *record = user_record();
@@ -315,15 +333,18 @@ static void vmcall_is_a_hypercall_of_kernel_mode_only(void)
     CHECK_EQUAL(fake_partition(1)->counters.hypercalls[HC_version], 1);
     CHECK_EQUAL(fake_partition(1)->counters.traps[6], 0);
     /* Other bytes, and bytes that cannot be read, are what they are. */
-    ((uint8_t *)fake_guest(1, USER_RIP))[2] = 0xd9;
-    record->registers.rip = USER_RIP;
     handler_set(record, 6, 0, GUEST_HANDLER);
-    (void)fake_enter(record, 6, 0);
-    CHECK_EQUAL(record->registers.rip, GUEST_HANDLER);
+    for (uint32_t place = 0; place < 3; place++) {
+        ((uint8_t *)fake_guest(1, USER_RIP))[place] ^= 0x18;
+        record->registers.rip = USER_RIP;
+        (void)fake_enter(record, 6, 0);
+        CHECK_EQUAL(record->registers.rip, GUEST_HANDLER);
+        ((uint8_t *)fake_guest(1, USER_RIP))[place] ^= 0x18;
+    }
     record->registers.rip = GUEST_HOLE - 2;
     (void)fake_enter(record, 6, 0);
     CHECK_EQUAL(record->registers.rip, GUEST_HANDLER);
-    CHECK_EQUAL(fake_partition(1)->counters.traps[6], 2);
+    CHECK_EQUAL(fake_partition(1)->counters.traps[6], 4);
     record = user_record();
     memcpy(fake_guest(1, USER_RIP), "\x0f\x01\xc1", 3);
     fake_partition(1)->trap_handlers[6] = (struct trap_handler){6, 0, GUEST_HANDLER};
@@ -471,6 +492,8 @@ static void frame_and_iret_are_a_round_trip(void)
 static const struct test tests[] = {
     {"kernel_exception_pushes_a_frame", kernel_exception_pushes_a_frame},
     {"only_page_faults_have_an_address", only_page_faults_have_an_address},
+    {"fault_in_the_slots_of_the_monitor_shows_nothing",
+     fault_in_the_slots_of_the_monitor_shows_nothing},
     {"user_exception_changes_mode", user_exception_changes_mode},
     {"frame_is_written_through_the_kernel_root", frame_is_written_through_the_kernel_root},
     {"unhandled_trap_stops_the_partition", unhandled_trap_stops_the_partition},

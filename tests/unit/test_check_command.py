@@ -61,7 +61,7 @@ def test_json_has_the_documented_form(capsys: pytest.CaptureFixture[str]) -> Non
     ("arguments", "code", "words"),
     [
         (["clean.elf", "text.elf"], 3, "text.elf: offset 0x0: not an ELF image"),
-        (["narrow.elf"], 3, "narrow.elf: offset 0x4: a 32-bit image"),
+        (["narrow.elf"], 3, "narrow.elf: offset 0x12: built for EM_X86_64"),
         (["halting.elf", "absent.elf"], 6, "absent.elf: no such file"),
         ([], 2, "Missing argument 'IMAGE...'"),
     ],

@@ -73,7 +73,7 @@ def write(folder: Path, name: str, data: bytes | str) -> str:
         (["boot", "hello", "--log", "traps"], 2, "no category `traps`"),
         (["boot", "absent.elf"], 6, "error: absent.elf: no such file"),
         (["boot", "text.elf"], 3, "error: text.elf: offset 0x0: not an ELF image"),
-        (["boot", "narrow.elf"], 3, "error: narrow.elf: offset 0x4: a 32-bit image"),
+        (["boot", "narrow.elf"], 3, "error: narrow.elf: offset 0x12: built for EM_X86_64"),
         (["boot", "host.toml"], 3, "error: host.toml:1: host.seeds: unknown key"),
         (["boot", "guest.elf", "--memory", "65"], 3, "65 is not a multiple of 2"),
         (["boot", "guest.elf", "--record", "absent/x.json"], 2, "absent/x.json: cannot be written"),

@@ -130,7 +130,7 @@ RESULT = HostResult(
             "good", "guest", 64, "exited", 0, "done", "1" * 16, 12345, {"yield": 7}, {}, ""
         ),
         PartitionResult(
-            "bad", "guest", 64, "stopped", None, "[red]\x1b[31m", "2" * 16, 0, {}, {"debug": 2}, ""
+            "bad", "guest", 32, "stopped", None, "[red]\x1b[31m", "2" * 16, 0, {}, {"debug": 2}, ""
         ),
     ),
 )
@@ -140,8 +140,8 @@ def test_the_table_has_a_row_a_partition() -> None:
     stream = io.StringIO()
     print_result(RESULT, stream)
     lines = [line.split() for line in stream.getvalue().splitlines()]
-    assert ["good", "exited", "0", "12,345", "7", "0", "done"] in lines
-    assert ["bad", "stopped", "0", "0", "2", "[red]\\x1b[31m"] in lines
+    assert ["good", "64", "exited", "0", "12,345", "7", "0", "done"] in lines
+    assert ["bad", "32", "stopped", "0", "0", "2", "[red]\\x1b[31m"] in lines
     assert ["0", "1,000", "2,000", "4", "3"] in lines
     assert ["state", "hash", "00ff00ff00ff00ff", "seed", "5"] in lines
     assert "\x1b" not in stream.getvalue()

@@ -61,7 +61,7 @@ Examples:
   ultravisor boot hello
   ultravisor boot examples/two-processors.toml --json
 
-FILE is an ELF64 image, a TOML configuration, or the name of a bundled one. Several
+FILE is an ELF image, a TOML configuration, or the name of a bundled one. Several
 become one host, their partitions spread over the processors.
 """,
 )

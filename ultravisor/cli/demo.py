@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ultravisor.results import HostResult
 
 HOST = "demo"
-COMPARED = ("duo", "pingpong")
+COMPARED = ("duo", "duo_32", "pingpong", "pingpong_32")
 # What both builds must agree on, a field of a partition's result each.
 COMPARED_FIELDS = ("state", "exit_code", "console", "state_hash", "work")
 

@@ -71,6 +71,7 @@ def _table(*columns: tuple[str, bool]) -> Table:
 def _partitions(result: HostResult) -> Table:
     table = _table(
         ("partition", False),
+        ("bits", True),
         ("state", False),
         ("exit", True),
         ("work", True),
@@ -81,6 +82,7 @@ def _partitions(result: HostResult) -> Table:
     for row in result.partitions:
         table.add_row(
             Text(row.name),
+            str(row.width),
             Text(row.state, _style(row)),
             "" if row.exit_code is None else str(row.exit_code),
             f"{row.work:,}",

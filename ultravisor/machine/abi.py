@@ -14,12 +14,14 @@ ABI_VERSION: Final = 1
 PAGE_SHIFT: Final = 12
 PAGE_SIZE_BYTES: Final = 4096
 TABLE_ENTRY_COUNT: Final = 512
+ROOT_ENTRY_COUNT_32: Final = 4
+"""Used entries of a 32-bit guest's root: the others are 0."""
 MONITOR_SLOT_FIRST: Final = 256
 MONITOR_SLOT_COUNT: Final = 16
 ENTRY_PRESENT: Final = 0x1
 ENTRY_WRITABLE: Final = 0x2
 ENTRY_USER: Final = 0x4
-"""Demanded at every level of a 64-bit guest."""
+"""64-bit guests: demanded at every level; 32-bit: user mode may too."""
 ENTRY_WRITE_THROUGH: Final = 0x8
 ENTRY_CACHE_DISABLE: Final = 0x10
 ENTRY_ACCESSED: Final = 0x20
@@ -30,8 +32,16 @@ ENTRY_SOFTWARE: Final = 0xE00
 """Free for the guest."""
 SELECTOR_MONITOR_CODE: Final = 0x08
 SELECTOR_MONITOR_DATA: Final = 0x10
+SELECTOR_KERNEL_CODE_32: Final = 0x19
+SELECTOR_USER_CODE_32: Final = 0x23
 SELECTOR_GUEST_DATA: Final = 0x2B
+"""64-bit: all data; 32-bit: user mode's."""
 SELECTOR_GUEST_CODE_64: Final = 0x33
+SELECTOR_KERNEL_DATA_32: Final = 0x39
+SELECTOR_GUEST_FIRST: Final = 0xC0
+"""With the ring in the lowest two bits."""
+HYPERCALL_VECTOR: Final = 0x82
+SYSTEM_CALL_VECTOR: Final = 0x80
 VECTOR_EVENT: Final = 256
 VECTOR_SYSTEM_CALL: Final = 257
 HYPERCALL_STUB_SIZE_BYTES: Final = 32
@@ -57,6 +67,7 @@ NOTE_TYPE_IMAGE: Final = 1
 ENTRY_NO_EXECUTE: Final = 0x8000000000000000
 ENTRY_FRAME_MASK: Final = 0x000FFFFFFFFFF000
 TRANSLATION_ALL: Final = 0xFFFFFFFFFFFFFFFF
+"""A 32-bit caller: 0xffffffff."""
 TIME_NEVER: Final = 0xFFFFFFFFFFFFFFFF
 PAGE_MAGIC_VIEW: Final = 0x49565655
 """'UVVI'."""
@@ -87,6 +98,8 @@ EVENT_PORT_LIMIT: Final = 64
 """Event ports of one virtual processor."""
 TRAP_VECTOR_LIMIT: Final = 32
 """Exception vectors that a guest can handle."""
+DESCRIPTOR_LIMIT: Final = 8
+"""Segments of its own of a 32-bit virtual processor."""
 NAME_LIMIT: Final = 32
 """Bytes of a name, with its final zero."""
 COMMAND_LINE_LIMIT: Final = 1024
@@ -138,9 +151,9 @@ class Hypercall(IntEnum):
     IRET = 9
     """Returns through the trap frame at the stack pointer, to either mode."""
     BASE_SET = 10
-    """Sets the FS, the kernel GS or the user GS base."""
+    """Sets the FS, the kernel GS or the user GS base; 64-bit guests only."""
     BASE_GET = 11
-    """Returns the FS, the kernel GS or the user GS base."""
+    """Returns the FS, the kernel GS or the user GS base; 64-bit guests only."""
     TABLE_PIN = 12
     """Validates a frame as a page table of a level and fixes that type."""
     TABLE_UNPIN = 13
@@ -151,7 +164,8 @@ class Hypercall(IntEnum):
     MAPPING_UPDATE = 15
     """Writes the level-1 entry that maps one page in the current address space."""
     ROOTS_SET = 16
-    """Switches the address space: the kernel's root, and the one for user mode (0: none)."""
+    """Switches the address space: the kernel's root, and the one for user mode (0: none; always 0
+    in 32 bits, where one root serves both)."""
     TRANSLATION_FLUSH = 17
     """Drops the translation of one page, or of all with TRANSLATION_ALL."""
     FRAMES_RELEASE = 18
@@ -176,6 +190,9 @@ class Hypercall(IntEnum):
     """Records a mark with the clock, for tracing and measuring."""
     TRACE_SET = 28
     """Lets the caller's partition appear in the host's log, or not."""
+    DESCRIPTOR_SET = 29
+    """Sets a data segment of the caller's own, or removes it with 0; segment registers that hold
+    it follow; 32-bit guests only."""
 
 
 class Error(IntEnum):
@@ -366,12 +383,12 @@ CALLS: Final[dict[Hypercall, Call]] = {
             Argument("choice", "base", of="segment_base"),
             Argument("address", "value"),
         ),
-        "Sets the FS, the kernel GS or the user GS base.",
+        "Sets the FS, the kernel GS or the user GS base; 64-bit guests only.",
     ),
     Hypercall.BASE_GET: Call(
         Right.NONE,
         (Argument("choice", "base", of="segment_base"),),
-        "Returns the FS, the kernel GS or the user GS base.",
+        "Returns the FS, the kernel GS or the user GS base; 64-bit guests only.",
     ),
     Hypercall.TABLE_PIN: Call(
         Right.MEMORY,
@@ -409,7 +426,8 @@ CALLS: Final[dict[Hypercall, Call]] = {
             Argument("frame", "kernel_root"),
             Argument("frame", "user_root"),
         ),
-        "Switches the address space: the kernel's root, and the one for user mode (0: none).",
+        "Switches the address space: the kernel's root, and the one for user mode (0: none; "
+        "always 0 in 32 bits, where one root serves both).",
     ),
     Hypercall.TRANSLATION_FLUSH: Call(
         Right.NONE,
@@ -487,6 +505,15 @@ CALLS: Final[dict[Hypercall, Call]] = {
         Right.TRACE,
         (Argument("value", "enabled"),),
         "Lets the caller's partition appear in the host's log, or not.",
+    ),
+    Hypercall.DESCRIPTOR_SET: Call(
+        Right.NONE,
+        (
+            Argument("count", "index"),
+            Argument("descriptor", "descriptor"),
+        ),
+        "Sets a data segment of the caller's own, or removes it with 0; segment registers that "
+        "hold it follow; 32-bit guests only.",
     ),
 }
 """Every call of the contract."""
@@ -577,6 +604,23 @@ STRUCTURES: Final[dict[str, Structure]] = {
             Field("ss", "uint64_t", 88, 8),
         ),
     ),
+    "trap_frame_32": Structure(
+        48,
+        (
+            Field("eax", "uint32_t", 0, 4),
+            Field("ecx", "uint32_t", 4, 4),
+            Field("edx", "uint32_t", 8, 4),
+            Field("vector", "uint32_t", 12, 4),
+            Field("error_code", "uint32_t", 16, 4),
+            Field("fault_address", "uint32_t", 20, 4),
+            Field("state", "uint32_t", 24, 4),
+            Field("eip", "uint32_t", 28, 4),
+            Field("cs", "uint32_t", 32, 4),
+            Field("eflags", "uint32_t", 36, 4),
+            Field("esp", "uint32_t", 40, 4),
+            Field("ss", "uint32_t", 44, 4),
+        ),
+    ),
     "trap_handler": Structure(
         16,
         (
@@ -599,6 +643,28 @@ STRUCTURES: Final[dict[str, Structure]] = {
             Field("rsp", "uint64_t", 8, 8),
             Field("rdi", "uint64_t", 16, 8),
             Field("kernel_root_frame", "uint64_t", 24, 8),
+        ),
+    ),
+    "processor_context_32": Structure(
+        72,
+        (
+            Field("edi", "uint32_t", 0, 4),
+            Field("esi", "uint32_t", 4, 4),
+            Field("ebp", "uint32_t", 8, 4),
+            Field("esp", "uint32_t", 12, 4),
+            Field("ebx", "uint32_t", 16, 4),
+            Field("edx", "uint32_t", 20, 4),
+            Field("ecx", "uint32_t", 24, 4),
+            Field("eax", "uint32_t", 28, 4),
+            Field("eip", "uint32_t", 32, 4),
+            Field("eflags", "uint32_t", 36, 4),
+            Field("cs", "uint32_t", 40, 4),
+            Field("ss", "uint32_t", 44, 4),
+            Field("ds", "uint32_t", 48, 4),
+            Field("es", "uint32_t", 52, 4),
+            Field("fs", "uint32_t", 56, 4),
+            Field("gs", "uint32_t", 60, 4),
+            Field("kernel_root_frame", "uint64_t", 64, 8),
         ),
     ),
     "image_note": Structure(

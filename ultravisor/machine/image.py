@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Guest images: ELF64 files with a note, read and checked before anything starts.
+"""Guest images: ELF files of either width with a note, read and checked before anything starts.
 
-Owns every rule that an image must keep. Called by ultravisor.host and the command; it
-must not know the machine: what it returns are bytes and addresses. Every refusal names
+Owns every rule that images of both widths must keep; where those differ, image_width has
+them. Called by ultravisor.host and the command; it must not know the machine: what it
+returns are bytes and addresses. Every refusal names
 the file, the offset in it and what to do.
 """
 
@@ -27,29 +28,21 @@ from ultravisor.errors import ImageError, NotFoundError
 from ultravisor.machine.abi import (
     ABI_VERSION,
     MACHINE_MEMORY_MAXIMUM_MIB,
-    MONITOR_SLOT_COUNT,
-    MONITOR_SLOT_FIRST,
     NOTE_TYPE_IMAGE,
     PAGE_SIZE_BYTES,
     STRUCTURES,
 )
+from ultravisor.machine.image_width import WIDTH_64, WIDTHS_BY_ELF_CLASS
 from ultravisor.machine.records import Segment
 from ultravisor.machine.symbols import SymbolTable
 
 NOTE_OWNER = b"Ultravisor\0"
 SEGMENT_LIMIT = 64
 IMAGE_SIZE_LIMIT_BYTES = MACHINE_MEMORY_MAXIMUM_MIB << 20
-ELF_HEADER_SIZE_BYTES = 64
-ELF_MACHINE_X86_64 = "EM_X86_64"
-# Canonical addresses have bits 63 to 47 equal.
-CANONICAL_HALF = 1 << 47
-ADDRESS_LIMIT = 1 << 64
-LEVEL_4_SHIFT = 39
-MONITOR_FIRST_ADDRESS = ADDRESS_LIMIT - (2 * CANONICAL_HALF) + (MONITOR_SLOT_FIRST << LEVEL_4_SHIFT)
-MONITOR_END_ADDRESS = MONITOR_FIRST_ADDRESS + (MONITOR_SLOT_COUNT << LEVEL_4_SHIFT)
+# What says of which kind an ELF file is.
+ELF_IDENTITY_SIZE_BYTES = 16
 FLAG_EXECUTE, FLAG_WRITE = 1, 2
 
-LINK_HINT = "link it with guest_kernels/common/guest_64.ld, or a script like it"
 NOTE_HINT = "say IMAGE(memory) once, from guest_kernels/common/image.h"
 # What pyelftools raises for bytes that are not what they should be.
 DECODE_ERRORS = (
@@ -107,7 +100,7 @@ def read_image(path: Path | str) -> Image:
         with file.open("rb") as stream:
             data = stream.read(IMAGE_SIZE_LIMIT_BYTES + 1)
     except FileNotFoundError:
-        raise NotFoundError(f"{path}: no such file", "give the path of an ELF64 image") from None
+        raise NotFoundError(f"{path}: no such file", "give the path of an ELF image") from None
     except OSError as failure:
         raise NotFoundError(f"{path}: cannot be read: {failure.strerror}") from None
     return parse_image(data, str(path))
@@ -175,25 +168,28 @@ class _Reader:
     def __init__(self, data: bytes, path: str) -> None:
         self.data = data
         self.path = path
+        # Until the file says otherwise.
+        self.width = WIDTH_64
 
-    def refuse(self, offset: int, message: str, hint: str = LINK_HINT) -> NoReturn:
+    def refuse(self, offset: int, message: str, hint: str = "") -> NoReturn:
+        hint = hint or self.width.link_hint
         raise ImageError(f"{self.path}: offset {offset:#x}: {message}", hint)
 
     def check_identity(self) -> None:
         """Check the bytes that say what kind of ELF file this is."""
         if self.data[:4] != b"\x7fELF":
-            self.refuse(0, "not an ELF image", "give an ELF64 image, or a .toml configuration")
-        if len(self.data) < ELF_HEADER_SIZE_BYTES:
+            self.refuse(0, "not an ELF image", "give an ELF image, or a .toml configuration")
+        if len(self.data) < ELF_IDENTITY_SIZE_BYTES:
+            self.refuse(len(self.data), "the image is truncated within its header")
+        if self.data[4] not in WIDTHS_BY_ELF_CLASS:
+            self.refuse(4, f"unknown ELF class {self.data[4]}", "build it with -m32 or -m64")
+        self.width = WIDTHS_BY_ELF_CLASS[self.data[4]]
+        if len(self.data) < self.width.header_size_bytes:
             self.refuse(len(self.data), "the image is truncated within its header")
         if len(self.data) > IMAGE_SIZE_LIMIT_BYTES:
             self.refuse(IMAGE_SIZE_LIMIT_BYTES, "the image is larger than any machine's memory")
-        if self.data[4] == 1:
-            hint = "build it with -m64; this version boots 64-bit images only"
-            self.refuse(4, "a 32-bit image (ELFCLASS32)", hint)
-        if self.data[4] != 2:
-            self.refuse(4, f"unknown ELF class {self.data[4]}")
         if self.data[5] != 1:
-            self.refuse(5, "not little-endian, as x86 is", "build it for x86-64")
+            self.refuse(5, "not little-endian, as x86 is", f"build it for {self.width.machine}")
 
     def open(self) -> ELFFile:
         """Parse the ELF header, and check what it says of the whole file."""
@@ -205,13 +201,15 @@ class _Reader:
             end = header["e_phoff"] + count * size
         except DECODE_ERRORS as failure:
             self.refuse(0, f"the ELF header cannot be read: {failure}")
-        if machine != ELF_MACHINE_X86_64:
-            self.refuse(18, f"built for {machine}, not for x86-64", "build it with -m64 for x86-64")
+        if machine != self.width.elf_machine:
+            hint = f"build it with {self.width.compiler_option} for {self.width.machine}"
+            self.refuse(18, f"built for {machine}, not for {self.width.machine}", hint)
         if kind != "ET_EXEC":
             hint = "link it statically at fixed addresses: -static -no-pie -nostdlib"
             self.refuse(16, f"not an executable with fixed addresses ({kind})", hint)
-        if count == 0 or size != 56:
-            self.refuse(54, f"no usable program headers ({count} of {size} bytes)")
+        if count == 0 or size != self.width.program_header_size_bytes:
+            offset = self.width.program_header_size_offset
+            self.refuse(offset, f"no usable program headers ({count} of {size} bytes)")
         if end > len(self.data):
             self.refuse(header["e_phoff"], "the image is truncated within its program headers")
         return elf
@@ -244,43 +242,40 @@ class _Reader:
             self.refuse(found[SEGMENT_LIMIT][0], f"more than {SEGMENT_LIMIT} loadable segments")
         self.check_overlap(found)
         total = sum(segment.size_bytes for _, segment in found)
-        if total > IMAGE_SIZE_LIMIT_BYTES:
-            limit = f"the limit is {MACHINE_MEMORY_MAXIMUM_MIB} MiB"
+        if total > self.width.memory_maximum_mib << 20:
+            limit = f"the limit is {self.width.memory_maximum_mib} MiB"
             self.refuse(found[0][0], f"the segments need {total} bytes of memory; {limit}")
         return [segment for _, segment in found]
 
     def check_extent(self, offset: int, header: Any) -> None:
         """Check where a segment's bytes lie in the file."""
+        fields = self.width.program_header
         if header["p_filesz"] > header["p_memsz"]:
-            self.refuse(offset + 32, "a segment has more bytes in the file than in memory")
+            self.refuse(
+                offset + fields.file_size, "a segment has more bytes in the file than in memory"
+            )
         if header["p_offset"] + header["p_filesz"] > len(self.data):
             end = header["p_offset"] + header["p_filesz"]
             self.refuse(
-                offset + 8,
+                offset + fields.file_offset,
                 f"the image is truncated: a segment ends at offset {end:#x}, "
                 f"the file at {len(self.data):#x}",
                 "build or copy the image again",
             )
-        if header["p_memsz"] > IMAGE_SIZE_LIMIT_BYTES:
+        if header["p_memsz"] > self.width.memory_maximum_mib << 20:
             self.refuse(
-                offset + 40,
-                f"a segment of {header['p_memsz']} bytes; "
-                f"no machine has more than {MACHINE_MEMORY_MAXIMUM_MIB} MiB",
+                offset + fields.memory_size,
+                f"a segment of {header['p_memsz']} bytes; {self.width.memory_limit}",
             )
 
     def check_address(self, offset: int, address: int, size_bytes: int) -> None:
         """Check where a segment lies in memory."""
-        end = address + size_bytes
+        complaint = self.width.address_complaint(address, address + size_bytes)
         if address % PAGE_SIZE_BYTES != 0:
-            self.refuse(offset + 16, f"a segment at {address:#x} does not begin at a page")
-        if end > ADDRESS_LIMIT or not _canonical(address) or not _canonical(end - 1):
-            self.refuse(offset + 16, f"a segment at {address:#x} has non-canonical addresses")
-        if address < MONITOR_END_ADDRESS and end > MONITOR_FIRST_ADDRESS:
-            self.refuse(
-                offset + 16,
-                f"a segment at {address:#x} lies in the monitor's addresses "
-                f"({MONITOR_FIRST_ADDRESS:#x} to {MONITOR_END_ADDRESS - 1:#x})",
-            )
+            complaint = "does not begin at a page"
+        if complaint is not None:
+            field = offset + self.width.program_header.address
+            self.refuse(field, f"a segment at {address:#x} {complaint}")
 
     def segment(self, offset: int, header: Any) -> Segment:
         """Return one segment; nothing may be both writable and executable."""
@@ -288,7 +283,8 @@ class _Reader:
         executable = bool(header["p_flags"] & FLAG_EXECUTE)
         if writable and executable:
             self.refuse(
-                offset + 4, f"the segment at {header['p_vaddr']:#x} is writable and executable"
+                offset + self.width.program_header.flags,
+                f"the segment at {header['p_vaddr']:#x} is writable and executable",
             )
         start = header["p_offset"]
         pages = -(-header["p_memsz"] // PAGE_SIZE_BYTES)
@@ -306,7 +302,7 @@ class _Reader:
         for (_, lower), (offset, upper) in itertools.pairwise(ordered):
             if lower.address + lower.size_bytes > upper.address:
                 self.refuse(
-                    offset + 16,
+                    offset + self.width.program_header.address,
                     f"the segments at {lower.address:#x} and {upper.address:#x} overlap",
                 )
 
@@ -315,7 +311,8 @@ class _Reader:
         for offset, header in self.program_headers(elf, "PT_NOTE"):
             start, size = header["p_offset"], header["p_filesz"]
             if start + size > len(self.data):
-                self.refuse(offset + 8, "the image is truncated within its notes")
+                field = offset + self.width.program_header.file_offset
+                self.refuse(field, "the image is truncated within its notes")
             found = self.find_note(start, start + size)
             if found is not None:
                 return self.check_note(*found)
@@ -349,15 +346,14 @@ class _Reader:
                 f"this is version {ABI_VERSION}",
                 "build it again with this version's monitor/abi",
             )
-        if note["width"] != 64:
-            self.refuse(
-                offset + 4, f"the note says width {note['width']}, the ELF header 64", NOTE_HINT
-            )
-        if note["memory_size_bytes"] > IMAGE_SIZE_LIMIT_BYTES:
+        if note["width"] != self.width.bits:
+            message = f"the note says width {note['width']}, the ELF header {self.width.bits}"
+            self.refuse(offset + 4, message, NOTE_HINT)
+        if note["memory_size_bytes"] > self.width.memory_maximum_mib << 20:
             self.refuse(
                 offset + 16,
                 f"the image asks for {note['memory_size_bytes']} bytes of memory; "
-                f"no machine has more than {MACHINE_MEMORY_MAXIMUM_MIB} MiB",
+                f"{self.width.memory_limit}",
                 NOTE_HINT,
             )
         return note
@@ -368,10 +364,6 @@ class _Reader:
             if segment.executable and 0 <= address - segment.address < segment.size_bytes:
                 return
         self.refuse(24, f"the entry {address:#x} lies in no executable segment")
-
-
-def _canonical(address: int) -> bool:
-    return address < CANONICAL_HALF or address >= ADDRESS_LIMIT - CANONICAL_HALF
 
 
 def _aligned(size_bytes: int) -> int:

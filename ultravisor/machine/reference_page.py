@@ -18,18 +18,23 @@ if TYPE_CHECKING:
     )
 
 REGISTERS_64 = ("RDI", "RSI", "RDX", "R10", "R8")
+REGISTERS_32 = ("EBX", "ECX", "EDX", "ESI", "EDI")
+# These take two registers of a 32-bit caller.
+WIDE_TYPES = frozenset({"entry", "descriptor", "time"})
 
 INTRODUCTION = """\
 <!-- Generated from monitor/abi by `python -m ultravisor.machine.generate_abi`. Do not edit. -->
 # Hypercalls
 
 The contract between the monitor and its guests, as `monitor/abi` defines it. The call's
-number goes into RAX, its arguments into RDI, RSI, RDX, R10 and R8 (32-bit guests: EAX; EBX,
-ECX, EDX, ESI, EDI). A result below zero is a negated error; a call that fails has changed
-nothing. Calls are accepted in kernel mode only.
+number goes into RAX or EAX, its arguments into the registers that each table names, in their
+order; of two registers the first holds the low half. The result is in RAX, or in EAX with its
+high half in EDX. Below zero it is a negated error; a call that fails has changed nothing. Calls
+are accepted in kernel mode only.
 
-A 64-bit guest calls the stub of call N at `hypercall_page_address + N * {stub}` of its start
-page; `vmcall` does the same. Contract version: {version}.
+A guest calls the stub of call N at `hypercall_page_address + N * {stub}` of its start page, which
+makes the call by `syscall` (64-bit) or by `int 0x82` (32-bit); `vmcall` does the same in both.
+Contract version: {version}.
 """
 
 TYPES = """\
@@ -79,9 +84,13 @@ def _call(call: ContractCall) -> str:
     right = "no right" if call.right == "none" else f"right `{call.right}`"
     text = f"\n### {call.number} `{call.name}`\n\n{call.sentence} Needs {right}.\n"
     if call.arguments:
-        text += "\n| register | argument | type |\n|---|---|---|\n"
+        text += "\n| 64-bit | 32-bit | argument | type |\n|---|---|---|---|\n"
+        narrow = list(REGISTERS_32)
         for register, argument in zip(REGISTERS_64, call.arguments, strict=False):
-            text += f"| {register} | `{argument.name}` | `{_type(argument)}` |\n"
+            taken = [narrow.pop(0) for _ in range(1 + (argument.type in WIDE_TYPES))]
+            text += (
+                f"| {register} | {', '.join(taken)} | `{argument.name}` | `{_type(argument)}` |\n"
+            )
     return text
 
 

@@ -7,7 +7,11 @@
 #define WIDTH_H
 
 #include "../call_64.h"
+#include "../floating_64.h"
+#include "../hypercall_64.h"
+#include "../paging_64.h"
 #include "../processor_64.h"
+#include "../thread_64.h"
 #include "../trap_state_64.h"
 
 #endif

@@ -6,7 +6,7 @@
  */
 #include "tests.h"
 
-#include "user_64.h"
+#include <user_width.h>
 
 #define TERMS 4000
 #define SPINS 20000

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The user program: one image for all processes, the role comes in RDI.
+ * The user program: one image for all processes, the role is the entry's argument.
  */
 #include "tests.h"
 
 #include "format.h"
 #include "program.h"
-#include "user_64.h"
+#include <user_width.h>
 
 #define REPEATS 3
 
 extern const char program_text_end[], program_constants_end[], program_data_end[],
     program_bss_end[];
 
-_Noreturn void program_main(uint64_t role);
+void program_entry(void);
+_Noreturn void program_main(uint32_t role);
 
 const struct program_header program_header __attribute__((section(".program_header"), used)) = {
     .magic = PROGRAM_MAGIC,
-    .entry = (uintptr_t)program_main,
+    .entry = (uintptr_t)program_entry,
     .text_end = (uintptr_t)program_text_end,
     .constants_end = (uintptr_t)program_constants_end,
     .data_end = (uintptr_t)program_data_end,
@@ -61,9 +62,9 @@ static void crash(void)
     say("survived");
 }
 
-static void calls_test(uint64_t role)
+static void calls_test(uint32_t role)
 {
-    expect(system_call(SYSTEM_CALL_id, 0, 0) == (int64_t)role, "id");
+    expect(system_call(SYSTEM_CALL_id, 0, 0) == role, "id");
     expect(system_call(SYSTEM_CALL_yield, 0, 0) == 0, "yield");
     expect(system_call(SYSTEM_CALL_COUNT, 0, 0) == SYSTEM_CALL_FAILED, "a call that is none");
     expect(system_call(SYSTEM_CALL_write, 0, 1) == SYSTEM_CALL_FAILED, "text at address 0");
@@ -71,7 +72,7 @@ static void calls_test(uint64_t role)
            "text at the end");
 }
 
-static void work(uint64_t role)
+static void work(uint32_t role)
 {
     uint64_t seed = 0x9e3779b97f4a7c15ull * (role + 1);
     uint64_t sum;
@@ -90,7 +91,7 @@ static void work(uint64_t role)
     say("patched %016llx", (unsigned long long)sum);
 }
 
-void program_main(uint64_t role)
+void program_main(uint32_t role)
 {
     if (role == ROLE_crash) {
         crash();

@@ -5,7 +5,7 @@
  */
 #include "tests.h"
 
-#include "user_64.h"
+#include <user_width.h>
 
 #define PATCHES 8
 #define FIRST_NUMBER 17

@@ -16,7 +16,7 @@ void expect(int condition, const char *what);
 
 uint64_t memory_test(uint64_t seed);   /* heap, zeros, data and stack, on first touch */
 uint64_t floating_test(uint64_t seed); /* SSE and x87 values that live through preemption */
-uint64_t base_test(uint64_t seed);     /* FS base of its own */
+uint64_t base_test(uint64_t seed);     /* a segment of its own */
 uint64_t patch_test(uint64_t seed);    /* its own code, changed by the kernel */
 
 #endif

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "core/monitor.h"
+
 /* Machine address 0 of the machine whose monitor is running, set by its engine. */
 extern _Thread_local uint8_t *platform_memory __attribute__((tls_model("initial-exec")));
 
@@ -41,13 +43,17 @@ static inline void platform_or(uint64_t *word, uint64_t bits)
     *word |= bits;
 }
 
+/* The engine's, where they live: platform_native.c. */
+void platform_selectors_save(struct virtual_processor *current);
+void platform_selectors_load(struct virtual_processor *current);
+
 /* The engine copies the bases with all registers, so the record is always right. */
-static inline void platform_bases_save(void *record)
+static inline void platform_bases_save(struct virtual_processor *record)
 {
     (void)record;
 }
 
-static inline void platform_bases_load(const void *record)
+static inline void platform_bases_load(const struct virtual_processor *record)
 {
     (void)record;
 }

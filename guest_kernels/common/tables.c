@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Owns the building of four-level tables. Every table is pinned empty and linked
+ * Owns the building of page tables. Every table is pinned empty and linked
  * afterwards, so a pin never has entries to validate; a table is read through the
- * direct map and written through the monitor.
+ * direct map and written through the monitor. What a root holds beside the space's own
+ * tables is known to root_64.c and root_32.c.
  */
 #include "tables.h"
 
 #include "check.h"
 #include "hypercall.h"
 #include "memory.h"
+#include "root.h"
 
-#define ROOT_LEVEL 4
 #define SLOT_BITS 9
-#define LINK_FLAGS (ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER)
 
 static uint32_t slot_of(uint64_t address, uint32_t level)
 {
@@ -24,14 +24,14 @@ static uint64_t frame_of(uint64_t entry)
     return frame_from_machine((entry & ENTRY_FRAME_MASK) >> PAGE_SHIFT);
 }
 
-static uint64_t slot_read(uint64_t table, uint32_t slot)
+uint64_t slot_read(uint64_t table, uint32_t slot)
 {
     const volatile uint64_t *entries = frame_pointer(table);
 
     return entries[slot];
 }
 
-static void slot_write(uint64_t table, uint32_t slot, uint64_t value)
+void slot_write(uint64_t table, uint32_t slot, uint64_t value)
 {
     const struct table_update update = {
         .entry_address = (frame_to_machine(table) << PAGE_SHIFT) + slot * sizeof(uint64_t),
@@ -52,7 +52,10 @@ static uint64_t table_create(uint32_t level)
 
 uint64_t space_create(void)
 {
-    return table_create(ROOT_LEVEL);
+    uint64_t root = table_create(ROOT_LEVEL);
+
+    root_fill(root);
+    return root;
 }
 
 /* The level-1 table over an address; where there is none, a new one or 0. */
@@ -100,12 +103,6 @@ void space_entry_set(uint64_t root, uint64_t address, uint64_t entry)
     }
 }
 
-static int slot_is_guest(uint32_t slot, uint32_t level)
-{
-    return level != ROOT_LEVEL || slot < MONITOR_SLOT_FIRST ||
-           slot >= MONITOR_SLOT_FIRST + MONITOR_SLOT_COUNT;
-}
-
 /* A table is unpinned before the lower ones: what it references stays in use until then. */
 static void table_destroy(uint64_t table, uint32_t level, space_entry_function *function)
 {
@@ -113,7 +110,7 @@ static void table_destroy(uint64_t table, uint32_t level, space_entry_function *
     for (uint32_t slot = 0; slot < TABLE_ENTRY_COUNT; slot++) {
         uint64_t entry = slot_read(table, slot);
 
-        if ((entry & ENTRY_PRESENT) == 0 || !slot_is_guest(slot, level)) {
+        if ((entry & ENTRY_PRESENT) == 0 || (level == ROOT_LEVEL && !root_slot_is_own(slot))) {
             continue;
         }
         if (level > 1) {
