@@ -305,29 +305,28 @@ static void build_uops(struct building *building, struct uop_list *list, const c
     if (idiom_waits_for_destination(current, core)) {
         slot_add(&operands->sources, operands->destinations.slots[0]);
     }
-    const struct form_class *class = find_class(building, encoding, operands, current, instruction);
-    if (operands->has_memory) {
-        micro_ops_accesses(class, core, &operands->is_load, &operands->is_store);
-    }
     struct shape shape = {
         .core = core,
-        .class = class,
         .operands = operands,
-        .stays_fused = idiom_stays_fused(operands, encoding, core),
         .fast_address = idiom_is_fast_address(operands),
         .late_destination = idiom_merges_late(current),
         .locked = idiom_is_locked(current, encoding),
         .load_cycles = load_cycles_of(core, operands),
     };
+    if (build_stack(list, &shape, current, instruction, operands)) {
+        return;
+    }
+    note_stack_pointer(instruction, operands);
     if (current->id == X86_INS_LEA) {
         for (uint8_t i = 0; i < operands->address.count; i++) {
             slot_add(&operands->sources, operands->address.slots[i]);
         }
     }
-    if (build_stack(list, &shape, current, instruction, operands)) {
-        return;
+    shape.class = find_class(building, encoding, operands, current, instruction);
+    if (operands->has_memory) {
+        micro_ops_accesses(shape.class, core, &operands->is_load, &operands->is_store);
     }
-    note_stack_pointer(instruction, operands);
+    shape.stays_fused = idiom_stays_fused(operands, encoding, core);
     micro_ops_build(list, &shape);
 }
 
