@@ -59,26 +59,28 @@ void hierarchy_share_line(struct timing_core *core, uint64_t line)
     }
 }
 
-/* A stream of misses in ascending order makes the next lines of the page come too. */
-static void prefetch(struct timing_core *core, uint64_t line, uint64_t cycle)
+/* Brings a line into the second cache, if it is not there or on its way. */
+static void prefetch_second(struct timing_core *core, uint64_t line, uint64_t cycle)
+{
+    struct cache_entry *set = second_set(core, line);
+    uint32_t ways = core->parameters->second_cache.ways;
+    if (cache_find(set, ways, line + 1) == NULL) {
+        bool exclusive = true;
+        uint64_t ready = shared_fetch(core, line, cycle, false, &exclusive);
+        (void)cache_insert(set, ways, line + 1, ready << 1 | exclusive);
+    }
+}
+
+/* A stream of requests in ascending order makes the next lines of the page come too. */
+static void prefetch_stream(struct timing_core *core, uint64_t line, uint64_t cycle)
 {
     struct memory_state *memory = &core->state.memory;
     uint64_t *last = &memory->stream_line[(line / LINES_PER_PAGE) % STREAM_LIMIT];
     bool ascends = line == *last + 1 || line == *last + 2;
     *last = line;
-    if (!core->parameters->streams || !ascends) {
-        return;
-    }
-    for (uint64_t ahead = line + 1; ahead <= line + STREAM_LINES; ahead++) {
-        if (ahead / LINES_PER_PAGE != line / LINES_PER_PAGE) {
-            return;
-        }
-        struct cache_entry *set = second_set(core, ahead);
-        uint32_t ways = core->parameters->second_cache.ways;
-        if (cache_find(set, ways, ahead + 1) == NULL) {
-            bool exclusive = true;
-            uint64_t ready = shared_fetch(core, ahead, cycle, false, &exclusive);
-            (void)cache_insert(set, ways, ahead + 1, ready << 1 | exclusive);
+    for (uint64_t ahead = line + 1; ascends && ahead <= line + STREAM_LINES; ahead++) {
+        if (ahead / LINES_PER_PAGE == line / LINES_PER_PAGE) {
+            prefetch_second(core, ahead, cycle);
         }
     }
 }
@@ -96,6 +98,9 @@ static uint64_t fetch_second(struct timing_core *core, uint64_t line, uint64_t c
         uint64_t ready = shared_fetch(core, line, cycle, is_write, exclusive);
         (void)cache_insert(set, cache->ways, line + 1, ready << 1 | *exclusive);
         arrives = ready;
+        if (core->parameters->prefetches_pairs) {
+            prefetch_second(core, line ^ 1, cycle);
+        }
     } else {
         *exclusive = (entry->ready_cycle & LINE_EXCLUSIVE) != 0;
         uint64_t ready = entry->ready_cycle >> 1;
@@ -109,7 +114,9 @@ static uint64_t fetch_second(struct timing_core *core, uint64_t line, uint64_t c
             *exclusive = true;
         }
     }
-    prefetch(core, line, cycle);
+    if (core->parameters->prefetches_streams) {
+        prefetch_stream(core, line, cycle);
+    }
     return arrives;
 }
 

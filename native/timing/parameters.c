@@ -31,7 +31,8 @@
         .fill_buffers = 10,         /* SOM E.2.5.3 */                                              \
         .code_tlb = {16, 8, 0},     /* 128 pages of 4 KiB: SOM table 2-11 */                       \
         .data_tlb = {16, 4, 0},     /* 64 pages of 4 KiB: SOM table 2-11 */                        \
-        .streams = true,            /* SOM E.2.5.4 */                                              \
+        .prefetches_streams = true, /* SOM E.2.5.4: the streamer */                                \
+        .prefetches_pairs = true,   /* SOM E.2.5.4: the spatial prefetcher */                      \
         .return_entries = 16,       /* FOG 3.8 */                                                  \
         .resteer_cycles = 8         /* FOG 3.8 [A] */
 

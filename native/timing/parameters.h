@@ -84,7 +84,8 @@ struct timing_parameters {
     uint8_t fill_buffers;
     struct tlb_parameters code_tlb, data_tlb, second_tlb;
     uint8_t page_walkers;
-    bool streams; /* the second cache's prefetcher of consecutive lines */
+    bool prefetches_streams; /* into the second cache: lines that follow ascending ones */
+    bool prefetches_pairs;   /* and the other half of 128 bytes */
 
     /* Prediction of branches. */
     uint8_t return_entries;

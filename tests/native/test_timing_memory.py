@@ -14,6 +14,7 @@ from ultravisor.machine.cycle_core import Access, BlockMeter, BlockRun, Core, Sh
 from ultravisor.machine.interface import TimingEvent, TimingTransition
 
 LINE = 64
+PAIR = 2 * LINE
 PAGE = 4096
 BASE = 1 << 30
 CHASE = bytes.fromhex("488b00")  # mov rax, [rax]
@@ -40,7 +41,10 @@ def store(address: int, size_bytes: int = 8) -> Access:
 def chase(
     name: str, size_bytes: int, step_bytes: int = LINE, shared: SharedCache | None = None
 ) -> tuple[float, dict[TimingEvent, int]]:
-    """Follow pointers through a region in random order, twice; return the second round."""
+    """Follow pointers through a region in random order, twice; return the second round.
+
+    Beyond the second cache the step has to be a pair of lines: they come together.
+    """
     core = Core(name, shared)
     code = core.decode(CHASE)
     # A line's place in its page differs from page to page, or all would fall into one set.
@@ -71,19 +75,19 @@ def test_the_first_cache_holds_32_kib(name: str) -> None:
 
 @pytest.mark.parametrize("name", CORES)
 def test_the_second_cache_ends_where_it_is_said_to(name: str) -> None:
-    half, events = chase(name, SECOND_BYTES[name] // 2)
+    half, events = chase(name, SECOND_BYTES[name] // 2, PAIR)
     assert events[TimingEvent.SECOND_CACHE_MISS] == 0
     assert SECOND_CYCLES[name] <= half <= SECOND_CYCLES[name] + STLB_CYCLES
-    _, events = chase(name, SECOND_BYTES[name] * 3 // 2)
-    assert events[TimingEvent.SECOND_CACHE_MISS] > 0.9 * SECOND_BYTES[name] * 1.5 / LINE
+    _, events = chase(name, SECOND_BYTES[name] * 3 // 2, PAIR)
+    assert events[TimingEvent.SECOND_CACHE_MISS] > 0.9 * SECOND_BYTES[name] * 1.5 / PAIR
 
 
 @pytest.mark.parametrize("name", CORES)
 def test_the_shared_cache_and_memory(name: str) -> None:
     size = SECOND_BYTES[name] * 3 // 2
-    near, _ = chase(name, size, shared=SharedCache(name))
+    near, _ = chase(name, size, PAIR, SharedCache(name))
     assert SHARED_CYCLES[name] <= near <= SHARED_CYCLES[name] + STLB_CYCLES
-    far, _ = chase(name, size)
+    far, _ = chase(name, size, PAIR)
     assert MEMORY_CYCLES <= far <= MEMORY_CYCLES + STLB_CYCLES
 
 
@@ -168,11 +172,12 @@ def test_ascending_lines_are_fetched_ahead(descending: bool) -> None:
     for line in order:
         core.execute(code, [load(BASE + line * LINE)])
     misses = core.statistics().events[TimingEvent.SECOND_CACHE_MISS]
-    # The stream prefetcher stays within its page; without it every line misses.
+    # The stream prefetcher stays within its page.
     if descending:
-        assert misses > lines
+        # One of each pair.
+        assert 0.45 < misses / lines < 0.6
     else:
-        assert misses < lines / 4
+        assert misses < lines / 8
 
 
 def test_ten_misses_are_under_way_at_once() -> None:
@@ -180,7 +185,7 @@ def test_ten_misses_are_under_way_at_once() -> None:
     code = core.decode(bytes.fromhex("488b03"))
     for page in range(32):
         core.execute(code, [load(BASE + page * PAGE)])
-    places = [BASE + line * LINE for line in range(32 * PAGE // LINE) if line % 64 != 0]
+    places = [BASE + line * LINE for line in range(32 * PAGE // LINE) if line % 2 == 0 and line % 64]
     random.Random(2).shuffle(places)
     begin = core.cycles
     for place in places:

@@ -128,6 +128,7 @@ class TimingEvent(IntEnum):
     DATA_CACHE_MISS = 7
     SECOND_CACHE_MISS = 8
     SHARED_CACHE_MISS = 9
+    """Prefetches too."""
     CODE_CACHE_MISS = 10
     DATA_TLB_MISS = 11
     CODE_TLB_MISS = 12

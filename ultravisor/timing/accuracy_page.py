@@ -84,8 +84,9 @@ TAIL = """
 * **Unrolled code comes through the decoders.** In the harness a part of short blocks came from
   the micro-op cache, which is why the smallest blocks are predicted up to a third too slow.
 * **Memory**: pages are of 4 KiB; a page walk reads synthetic tables through the second cache; of
-  the machine's four prefetchers there is one, of ascending lines into the second cache; no
-  bandwidth limit beyond the fill buffers; the replacement is true LRU.
+  the machine's four prefetchers there are the two of the second cache (streams and pairs of
+  lines), not the two of the first; no bandwidth limit beyond the fill buffers; the replacement is
+  true LRU.
 * **The choice of a port** is the published model (Abel and Reineke), which is known to be simpler
   than the machine (Oziel and others, 2026): chains of one-cycle operations beside other work are
   predicted up to 60 % too slow.
