@@ -185,7 +185,7 @@ def test_ten_misses_are_under_way_at_once() -> None:
     code = core.decode(bytes.fromhex("488b03"))
     for page in range(32):
         core.execute(code, [load(BASE + page * PAGE)])
-    places = [BASE + line * LINE for line in range(32 * PAGE // LINE) if line % 2 == 0 and line % 64]
+    places = [BASE + place for place in range(0, 32 * PAGE, PAIR) if place % PAGE]
     random.Random(2).shuffle(places)
     begin = core.cycles
     for place in places:
