@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CORES",
+    "START_ADDRESS",
     "VALIDATED",
     "Access",
     "BlockMeter",
@@ -40,7 +41,7 @@ __all__ = [
 CORES = ("skylake", "haswell", "ivybridge")
 VALIDATED = frozenset({"skylake", "haswell"})
 NO_PORT = 255
-# A multiple of 64: where a block begins within a line of code is then known.
+# A multiple of a page: where a block begins within a line of code is then known.
 START_ADDRESS = 1 << 28
 
 
@@ -71,6 +72,7 @@ class BlockRun:
     """How a block is run; `accesses` has those of each copy, warm ones included."""
 
     width_bits: int = 64
+    address: int = START_ADDRESS
     warm_copies: int = 100
     copies: int = 100
     accesses: Sequence[Sequence[Access]] | None = None
@@ -117,7 +119,7 @@ class BlockMeter:
         bytes_ = ffi.from_buffer("uint8_t[]", code)
         steps = ffi.new("struct timing_step[]", max(1, wanted.step_limit))
         run_.bytes, run_.size_bytes, run_.width_bits = bytes_, len(code), wanted.width_bits
-        run_.address = START_ADDRESS
+        run_.address = wanted.address
         run_.warm_copies, run_.copies = wanted.warm_copies, wanted.copies
         run_.ideals, run_.step_limit = int(wanted.ideals), wanted.step_limit
         run_.steps = steps if wanted.step_limit else ffi.NULL

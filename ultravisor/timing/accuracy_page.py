@@ -66,9 +66,8 @@ harness. The mean of the absolute relative error counts
 every row; a row with an instruction that no table knows counts as 100 %.
 
 The measurements themselves are noisy: their authors' successors found 4.4 % between them and a
-careful repetition on Skylake, 2.5 % on Haswell
-(Abel and Reineke, ICS 2022), so that a figure below about 5 % would mean that noise was fitted.
-No rule of the model was fitted to a row.
+careful repetition on Skylake, 2.5 % on Haswell (Abel and Reineke, ICS 2022); a figure below these
+would mean that noise was fitted. No rule of the model was fitted to a row.
 """
 
 TAIL = """

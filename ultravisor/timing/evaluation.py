@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ultravisor.machine.cycle_core import BlockMeter, BlockRun
+from ultravisor.machine.cycle_core import START_ADDRESS, BlockMeter, BlockRun
 from ultravisor.timing.accuracy import MeasuredBlock, PredictedBlock
-from ultravisor.timing.harness import trace_block
+from ultravisor.timing.harness import CODE_PAGE_OFFSET, trace_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +24,13 @@ COPIES = 100
 def predict_block(meter: BlockMeter, code: bytes, ideals: int = 0) -> float | None:
     """Return cycles an iteration; None when an instruction has no entry in the tables."""
     accesses = trace_block(code, WARM_COPIES + COPIES)
-    run = BlockRun(warm_copies=WARM_COPIES, copies=COPIES, accesses=accesses, ideals=ideals)
+    run = BlockRun(
+        address=START_ADDRESS + CODE_PAGE_OFFSET,
+        warm_copies=WARM_COPIES,
+        copies=COPIES,
+        accesses=accesses,
+        ideals=ideals,
+    )
     measurement = meter.measure(code, run)
     return None if measurement.unknown_count else measurement.cycles_per_copy
 

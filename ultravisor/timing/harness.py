@@ -3,7 +3,8 @@
 
 Owns the initial state of BHive's harness (timing-harness/run_test.nasm and harness.c in
 its repository, MIT): registers and every word of memory hold 0x2324000, rsp and rbp point
-into the middle of the page, and every page that is touched is one and the same page. Run
+into the middle of the page, every page that is touched is one and the same page, and the
+code begins where the harness's own code ends. Run
 in the engine, so that loads, stores and their overlaps are the ones that were measured.
 It must not know cores or cycles.
 """
@@ -32,6 +33,8 @@ FRAME_POINTER = (STACK_POINTER & ~31) - 16
 CODE_ADDRESS = 0x400000
 CODE_BYTES = 1 << 18
 PROBE_COPIES = 16
+# Where the first copy begins within its page: the label code_end of run_test.nasm, assembled.
+CODE_PAGE_OFFSET = 0x1DF
 SEGMENT_PREFIXES = frozenset({0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65})
 VEX_PREFIXES = frozenset({0xC4, 0xC5})
 # Of code: no data access ever meets these.
