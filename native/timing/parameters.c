@@ -6,6 +6,7 @@
  *   FACILE Abel, Sharma, Reineke: Facile, IISWC 2023 (arXiv 2310.13212)
  *   FOG   Agner Fog: The microarchitecture of Intel, AMD and VIA CPUs
  *   INFO  uops.info, measured latencies and ports
+ * They were quoted from memory: check a figure in its source before relying on it elsewhere.
  */
 #include "parameters.h"
 

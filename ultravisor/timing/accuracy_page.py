@@ -67,7 +67,14 @@ every row; a row with an instruction that no table knows counts as 100 %.
 
 The measurements themselves are noisy: their authors' successors found 4.4 % between them and a
 careful repetition on Skylake, 2.5 % on Haswell (Abel and Reineke, ICS 2022); a figure below these
-would mean that noise was fitted. No rule of the model was fitted to a row.
+would mean that noise was fitted.
+
+No figure of the model was fitted to a row. Some rules were noticed because rows of these files
+showed them, and were kept as general facts: that Haswell's last decoder leaves what might be fused,
+that a store under another virtual address does not forward, that CMOVcc and SETcc need the old
+destination late, the latency of shifts by CL, and where the harness's code begins. So these figures
+are not those of data that nobody had seen. Manuals, tables and papers named as sources were quoted
+from memory and not opened again; LLVM's tables and the harness were read.
 """
 
 TAIL = """
