@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a cycle-level model must answer, and what it is told: blocks of instructions,
+ * What a timing model must answer, and what it is told: blocks of instructions,
  * never partitions, engines or page tables. `off` needs no decoding and charges bytes of
  * code; it is done in the block hook itself. Every other model gets each block that is
  * executed, decoded once.
@@ -10,6 +10,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* The cycle-level cores' interface: Python uses it too. */
+#include "native.h"
 
 struct timing_block {
     uint64_t address;

@@ -28,7 +28,7 @@ from ultravisor.configuration_reader import parse_configuration
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOCUMENT_NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
-LINKED = ("docs", "guest_kernels", "monitor")
+LINKED = ("docs", "guest_kernels", "monitor", "tests")
 COPIED = "examples"
 RUN = ("ultravisor", "gcc", "pytest")
 TIME_LIMIT_SECONDS = 120

@@ -27,6 +27,7 @@ VERBS = {
     "snap": Verb("ultravisor.cli.snap", "Save a host's state to a file, and restore it."),
     "demo": Verb("ultravisor.cli.demo", "Boot the bundled host, under both builds of the monitor."),
     "bench": Verb("ultravisor.cli.bench", "Measure speed and costs."),
+    "timing": Verb("ultravisor.cli.timing", "Predict cycles of code, and measure the accuracy."),
     "config": Verb("ultravisor.cli.config", "Show the configuration that a boot would use."),
     "completion": Verb("ultravisor.cli.completion", "Print a shell's completion script."),
     "doctor": Verb("ultravisor.cli.doctor", "Say whether this installation works."),

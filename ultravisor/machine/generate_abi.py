@@ -38,6 +38,10 @@ ENUM_PREFIXES = {
     "exit_reason": "EXIT_",
     "log_category": "LOG_",
     "log_number": "LOG_NUMBER_",
+    "timing_ideal": "TIMING_IDEAL_",
+    "timing_cause": "TIMING_CAUSE_",
+    "timing_event": "TIMING_EVENT_",
+    "timing_transition": "TIMING_TRANSITION_",
 }
 ENUM_SENTENCES = {
     "callback": "The entries that callback_set registers.",
@@ -50,6 +54,10 @@ ENUM_SENTENCES = {
     "native_error": "What a function of the native extension returns.",
     "monitor_build": "Which build of the monitor runs.",
     "timing_model": "Which timing model counts cycles.",
+    "timing_ideal": "What a core leaves out, to see what bounds a block.",
+    "timing_cause": "Where a core's cycles went; the parts add up.",
+    "timing_event": "What a core counts.",
+    "timing_transition": "What happens to a core without an instruction, or beside one.",
     "clock_source": "Which clock slots and timers run by.",
     "exit_reason": "Why machine_run returned.",
     "log_category": "What the log records.",

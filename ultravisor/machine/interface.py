@@ -88,6 +88,80 @@ class LogNumber(IntEnum):
     """LOG_TRAP: + n of `int n`."""
 
 
+class TimingIdeal(IntEnum):
+    """What a core leaves out, to see what bounds a block."""
+
+    FRONT_END = 1
+    PORTS = 2
+    DEPENDENCIES = 4
+    CODE = 8
+    """Code is always in the first cache."""
+
+
+class TimingCause(IntEnum):
+    """Where a core's cycles went; the parts add up."""
+
+    RETIRING = 0
+    FRONT_END = 1
+    SPECULATION = 2
+    """After a branch that was predicted wrongly."""
+    CORE = 3
+    """Waiting for results and ports."""
+    MEMORY = 4
+    TRANSITION = 5
+    """Serialising instructions, exceptions, interrupts."""
+
+
+class TimingEvent(IntEnum):
+    """What a core counts."""
+
+    INSTRUCTION = 0
+    UOP = 1
+    """Issue slots."""
+    UNKNOWN_INSTRUCTION = 2
+    LOAD = 3
+    STORE = 4
+    FORWARD = 5
+    """A load served by a store that was not yet in the cache."""
+    BLOCKED_FORWARD = 6
+    """A load that had to wait for such a store."""
+    DATA_CACHE_MISS = 7
+    SECOND_CACHE_MISS = 8
+    SHARED_CACHE_MISS = 9
+    """Prefetches too."""
+    CODE_CACHE_MISS = 10
+    DATA_TLB_MISS = 11
+    CODE_TLB_MISS = 12
+    PAGE_WALK = 13
+    BRANCH = 14
+    MISPREDICT = 15
+    RESTEER = 16
+    UOP_CACHE_HIT = 17
+    """Windows of 32 bytes of code."""
+    UOP_CACHE_MISS = 18
+    TRANSITION = 19
+    COHERENCE = 20
+    """A line that another processor had."""
+
+
+class TimingTransition(IntEnum):
+    """What happens to a core without an instruction, or beside one."""
+
+    EXCEPTION = 0
+    INTERRUPT = 1
+    CHARGE = 2
+    """Value: cycles of a path that nobody executed."""
+    ADDRESS_SPACE = 3
+    """Value: the tag of the one that is now in force."""
+    FLUSH_SPACE = 4
+    """Value: the tag whose translations are dropped."""
+    FLUSH_PAGE = 5
+    """Value: the virtual address."""
+    FLUSH_ALL = 6
+    IDLE = 7
+    """Value: cycles in which nothing ran."""
+
+
 class PartitionState(IntEnum):
     """Whether a partition runs."""
 

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What does not hit: see hierarchy.h. */
+#include "hierarchy.h"
+
+#include "shared.h"
+
+#define LINES_PER_PAGE 64u
+#define STREAM_LINES 2u /* SOM E.2.5.4: up to two lines ahead in a page, here always */
+
+static struct cache_entry *data_set(struct timing_core *core, uint64_t line)
+{
+    const struct cache_parameters *cache = &core->parameters->data_cache;
+    return &core->state.memory.data_cache[(line & (cache->sets - 1u)) * cache->ways];
+}
+
+static struct cache_entry *second_set(struct timing_core *core, uint64_t line)
+{
+    const struct cache_parameters *cache = &core->parameters->second_cache;
+    return &core->state.memory.second_cache[(line & (cache->sets - 1u)) * cache->ways];
+}
+
+void hierarchy_reset(struct timing_core *core)
+{
+    memset(&core->state.memory, 0, sizeof core->state.memory);
+}
+
+static void settle(struct cache_entry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        entries[i].ready_cycle &= LINE_EXCLUSIVE;
+    }
+}
+
+void hierarchy_settle(struct timing_core *core)
+{
+    struct memory_state *memory = &core->state.memory;
+    settle(memory->data_cache, DATA_CACHE_LIMIT);
+    settle(memory->second_cache, SECOND_CACHE_LIMIT);
+    memset(memory->fill_free, 0, sizeof memory->fill_free);
+    memset(memory->walker_free, 0, sizeof memory->walker_free);
+}
+
+void hierarchy_drop_line(struct timing_core *core, uint64_t line)
+{
+    cache_remove(data_set(core, line), core->parameters->data_cache.ways, line + 1);
+    cache_remove(second_set(core, line), core->parameters->second_cache.ways, line + 1);
+}
+
+void hierarchy_share_line(struct timing_core *core, uint64_t line)
+{
+    struct cache_entry *entry =
+        cache_find(data_set(core, line), core->parameters->data_cache.ways, line + 1);
+    if (entry != NULL) {
+        entry->ready_cycle &= ~(uint64_t)LINE_EXCLUSIVE;
+    }
+    entry = cache_find(second_set(core, line), core->parameters->second_cache.ways, line + 1);
+    if (entry != NULL) {
+        entry->ready_cycle &= ~(uint64_t)LINE_EXCLUSIVE;
+    }
+}
+
+/* Brings a line into the second cache, if it is not there or on its way. */
+static void prefetch_second(struct timing_core *core, uint64_t line, uint64_t cycle)
+{
+    struct cache_entry *set = second_set(core, line);
+    uint32_t ways = core->parameters->second_cache.ways;
+    if (cache_find(set, ways, line + 1) == NULL) {
+        bool exclusive = true;
+        uint64_t ready = shared_fetch(core, line, cycle, false, &exclusive);
+        (void)cache_insert(set, ways, line + 1, ready << 1 | exclusive);
+    }
+}
+
+/* A stream of requests in ascending order makes the next lines of the page come too. */
+static void prefetch_stream(struct timing_core *core, uint64_t line, uint64_t cycle)
+{
+    struct memory_state *memory = &core->state.memory;
+    uint64_t *last = &memory->stream_line[(line / LINES_PER_PAGE) % STREAM_LIMIT];
+    bool ascends = line == *last + 1 || line == *last + 2;
+    *last = line;
+    for (uint64_t ahead = line + 1; ascends && ahead <= line + STREAM_LINES; ahead++) {
+        if (ahead / LINES_PER_PAGE == line / LINES_PER_PAGE) {
+            prefetch_second(core, ahead, cycle);
+        }
+    }
+}
+
+/* From the second cache or from beyond it. */
+static uint64_t fetch_second(struct timing_core *core, uint64_t line, uint64_t cycle, bool is_write,
+                             bool *exclusive)
+{
+    const struct cache_parameters *cache = &core->parameters->second_cache;
+    struct cache_entry *set = second_set(core, line);
+    struct cache_entry *entry = cache_find(set, cache->ways, line + 1);
+    uint64_t arrives = cycle + cache->cycles;
+    if (entry == NULL) {
+        core_count_event(core, TIMING_EVENT_SECOND_CACHE_MISS);
+        uint64_t ready = shared_fetch(core, line, cycle, is_write, exclusive);
+        (void)cache_insert(set, cache->ways, line + 1, ready << 1 | *exclusive);
+        arrives = ready;
+        if (core->parameters->prefetches_pairs) {
+            prefetch_second(core, line ^ 1, cycle);
+        }
+    } else {
+        *exclusive = (entry->ready_cycle & LINE_EXCLUSIVE) != 0;
+        uint64_t ready = entry->ready_cycle >> 1;
+        arrives = ready > arrives ? ready : arrives;
+        if (is_write && !*exclusive) {
+            arrives = shared_upgrade(core, line, arrives);
+            entry = cache_find(set, cache->ways, line + 1);
+            if (entry != NULL) {
+                entry->ready_cycle |= LINE_EXCLUSIVE;
+            }
+            *exclusive = true;
+        }
+    }
+    if (core->parameters->prefetches_streams) {
+        prefetch_stream(core, line, cycle);
+    }
+    return arrives;
+}
+
+/* The figures of the levels are of dependent loads, start to result; the fill is that much less. */
+uint64_t hierarchy_fill(struct timing_core *core, uint64_t line, uint64_t cycle, bool is_write)
+{
+    struct memory_state *memory = &core->state.memory;
+    const struct timing_parameters *parameters = core->parameters;
+    core_count_event(core, TIMING_EVENT_DATA_CACHE_MISS);
+    uint64_t *buffer = &memory->fill_free[memory->fill_index++ % parameters->fill_buffers];
+    uint64_t start = *buffer > cycle ? *buffer : cycle;
+    bool exclusive = true;
+    uint64_t arrives = fetch_second(core, line, start, is_write, &exclusive);
+    arrives -= parameters->fast_load_cycles;
+    *buffer = arrives;
+    (void)cache_insert(data_set(core, line), parameters->data_cache.ways, line + 1,
+                       arrives << 1 | exclusive);
+    return arrives;
+}
+
+uint64_t hierarchy_own(struct timing_core *core, uint64_t line, uint64_t cycle)
+{
+    uint64_t ready = shared_upgrade(core, line, cycle);
+    struct cache_entry *entry =
+        cache_find(data_set(core, line), core->parameters->data_cache.ways, line + 1);
+    if (entry != NULL) {
+        entry->ready_cycle = ready << 1 | LINE_EXCLUSIVE;
+    }
+    return ready;
+}
+
+uint64_t hierarchy_fill_code(struct timing_core *core, uint64_t line, uint64_t cycle)
+{
+    const struct cache_parameters *cache = &core->parameters->code_cache;
+    struct cache_entry *set =
+        &core->state.memory.code_cache[(line & (cache->sets - 1u)) * cache->ways];
+    struct cache_entry *entry = cache_find(set, cache->ways, line + 1);
+    if (entry != NULL) {
+        return cycle;
+    }
+    core_count_event(core, TIMING_EVENT_CODE_CACHE_MISS);
+    bool exclusive = true;
+    uint64_t arrives = fetch_second(core, line, cycle, false, &exclusive);
+    (void)cache_insert(set, cache->ways, line + 1, 0);
+    return arrives - core->parameters->fast_load_cycles;
+}
+
+/* One or two entries: a cache of the upper levels holds which regions were walked lately. */
+static uint64_t walk(struct timing_core *core, uint64_t tag, uint64_t cycle)
+{
+    struct memory_state *memory = &core->state.memory;
+    uint32_t walkers = core->parameters->page_walkers;
+    uint64_t *walker = &memory->walker_free[memory->walker_index++ % walkers];
+    uint64_t page = tag - 1;
+    uint64_t region = (page >> 8 >> 9 << 8 | (page & 0xff)) + 1;
+    cycle = *walker > cycle ? *walker : cycle;
+    core_count_event(core, TIMING_EVENT_PAGE_WALK);
+    bool exclusive = true;
+    uint64_t *cached = &memory->regions[region % REGION_LIMIT];
+    if (*cached != region) {
+        *cached = region;
+        cycle = fetch_second(core, (WALK_TABLES * 2 + region * 8) >> LINE_BITS, cycle, false,
+                             &exclusive);
+    }
+    cycle = fetch_second(core, (WALK_TABLES + page * 8) >> LINE_BITS, cycle, false, &exclusive);
+    *walker = cycle;
+    return cycle;
+}
+
+uint64_t hierarchy_translate(struct timing_core *core, struct cache_entry *set, uint32_t ways,
+                             uint64_t tag, uint64_t cycle)
+{
+    const struct tlb_parameters *tlb = &core->parameters->second_tlb;
+    uint64_t page = (tag - 1) >> 8;
+    struct cache_entry *second =
+        &core->state.memory.second_tlb[(page & (tlb->sets - 1u)) * tlb->ways];
+    uint64_t ready = cycle + tlb->cycles;
+    if (cache_find(second, tlb->ways, tag) == NULL) {
+        ready = walk(core, tag, ready);
+        (void)cache_insert(second, tlb->ways, tag, 0);
+    }
+    (void)cache_insert(set, ways, tag, 0);
+    return ready;
+}
+
+/* Drops what `mask` and `value` select of a TLB. */
+static void drop(struct cache_entry *entries, size_t count, uint64_t mask, uint64_t value)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].tag != 0 && ((entries[i].tag - 1) & mask) == value) {
+            entries[i] = (struct cache_entry){0};
+        }
+    }
+}
+
+static void drop_all(struct timing_core *core, uint64_t mask, uint64_t value)
+{
+    struct memory_state *memory = &core->state.memory;
+    drop(memory->code_tlb, CODE_TLB_LIMIT, mask, value);
+    drop(memory->data_tlb, DATA_TLB_LIMIT, mask, value);
+    drop(memory->second_tlb, SECOND_TLB_LIMIT, mask, value);
+    memset(memory->regions, 0, sizeof memory->regions);
+}
+
+void hierarchy_flush_space(struct timing_core *core, uint64_t space)
+{
+    drop_all(core, 0xff, space & 0xff);
+}
+
+void hierarchy_flush_page(struct timing_core *core, uint64_t address)
+{
+    drop_all(core, ~0ull, page_tag(core, address) - 1);
+}
+
+void hierarchy_flush_all(struct timing_core *core)
+{
+    drop_all(core, 0, 0);
+}

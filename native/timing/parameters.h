@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One record per core: every number of the micro-architecture that is not in the derived
+ * tables. Filled in parameters.c, each row with its source; read by decoder and core.
+ */
+#ifndef TIMING_PARAMETERS_H
+#define TIMING_PARAMETERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "code.h"
+
+struct cache_parameters {
+    uint32_t sets; /* a power of two */
+    uint8_t ways;
+    uint16_t cycles; /* from a load's start to its result; for code, the bubble it makes */
+};
+
+struct tlb_parameters {
+    uint16_t sets; /* a power of two */
+    uint8_t ways;
+    uint8_t cycles; /* what finding the page here costs, beside the level before */
+};
+
+struct timing_parameters {
+    const char *name;
+    bool validated; /* measured blocks exist, and docs/accuracy.md has the figures */
+    uint8_t column; /* of tables/forms.inc */
+
+    /* The front end. */
+    uint8_t predecode_width;
+    uint8_t prefix_stall_cycles; /* a length-changing prefix */
+    uint8_t instruction_queue_entries;
+    uint8_t decoder_count;
+    bool last_decoder_fuses; /* it takes an instruction that might be fused with the next */
+    uint8_t decode_uops; /* in one cycle, over all decoders */
+    uint8_t microcode_uops;
+    uint8_t microcode_switch_cycles;
+    uint8_t uop_queue_entries;
+    uint8_t uop_cache_uops; /* in one cycle */
+    uint16_t uop_cache_sets;
+    uint8_t uop_cache_ways;
+    uint8_t uop_cache_line_uops;
+    uint8_t uop_cache_switch_cycles; /* to the decoders */
+
+    /* Rename, reorder, schedule. */
+    uint8_t issue_width;
+    uint8_t retire_width;
+    uint16_t reorder_entries;
+    uint16_t scheduler_entries;
+    uint16_t load_entries;
+    uint16_t store_entries;
+    uint8_t issue_to_dispatch_cycles;
+    uint8_t mispredict_cycles; /* from the branch's execution to the first new micro-op's issue */
+    bool indexed_stays_fused;  /* two-operand read-modify-write with an index */
+    bool false_count_dependency; /* popcnt waits for its destination */
+    bool false_scan_dependency;  /* and lzcnt, tzcnt */
+    bool eliminates_moves;
+    uint8_t port_count;
+    uint16_t load_ports;
+    uint16_t simple_store_ports; /* address without an index */
+    uint16_t store_ports;
+    struct uop synchronize; /* what the stack engine inserts; only its ports matter */
+    uint16_t branch_ports;
+
+    /* The first level of data. */
+    uint8_t load_cycles; /* any address, general register */
+    uint8_t fast_load_cycles; /* base + displacement < 2048, base itself loaded */
+    uint8_t vector_load_cycles;
+    uint8_t wide_load_cycles; /* 256 bits */
+    uint8_t forward_cycles; /* from the store's data to the load's result */
+    uint8_t blocked_forward_cycles; /* a store that covers part of the load */
+    uint8_t split_cycles; /* a load over two lines */
+    uint8_t locked_cycles; /* from the start of a locked access to that of the next load */
+
+    uint8_t repeat_cycles; /* before the first element of a repeated string instruction */
+
+    /* Caches and address translation. */
+    struct cache_parameters code_cache, data_cache, second_cache;
+    struct cache_parameters shared_cache; /* shared by all processors of a host */
+    uint16_t memory_cycles;
+    uint16_t other_core_cycles; /* a line that another processor has written */
+    uint8_t fill_buffers;
+    struct tlb_parameters code_tlb, data_tlb, second_tlb;
+    uint8_t page_walkers;
+    bool prefetches_streams; /* into the second cache: lines that follow ascending ones */
+    bool prefetches_pairs;   /* and the other half of 128 bytes */
+
+    /* Prediction of branches. */
+    uint8_t return_entries;
+    uint8_t resteer_cycles; /* a taken branch that the decoders find, not the predictor */
+};
+
+#define TIMING_CORE_COUNT 3u
+
+extern const struct timing_parameters timing_cores[TIMING_CORE_COUNT];
+
+#endif

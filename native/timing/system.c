@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The hand-kept tables: see system.h. */
+#include "system.h"
+
+#include <stddef.h>
+
+/* Moves that are other instructions than their name says. */
+#define X86_INS_MOV_TO_CR3 (X86_INS_ENDING + 1)
+#define X86_INS_MOV_TO_CR (X86_INS_ENDING + 2)
+#define X86_INS_MOV_FROM_CR (X86_INS_ENDING + 3)
+#define X86_INS_MOV_DR (X86_INS_ENDING + 4)
+#define X86_INS_MOV_TO_SEGMENT (X86_INS_ENDING + 5)
+
+#define SKL (1u << 0)
+#define HSW (1u << 1)
+#define IVB (1u << 2)
+#define ANY 15
+
+struct fact {
+    uint8_t columns; /* a bit a core */
+    uint8_t map, opcode, memory, wide, reg;
+    struct form_class class;
+};
+
+#define G(ports, count) {ports, count},
+#define FACT(columns, map, opcode, memory, wide, reg, latency, past, divider, groups, source)      \
+    {columns, map, opcode, memory, wide, reg, {latency, past, divider, {groups}}},
+static const struct fact facts[] = {
+#include "tables/facts.inc"
+};
+#undef FACT
+#undef G
+
+#define SYSTEM(id, effects, skylake, haswell, ivybridge, assumed, source)                          \
+    {X86_INS_##id, effects, {skylake, haswell, ivybridge}, assumed, #id, source},
+const struct system_row system_rows[] = {
+#include "tables/system.inc"
+};
+#undef SYSTEM
+const uint32_t system_row_count = sizeof system_rows / sizeof *system_rows;
+
+const struct form_class *fact_find(const struct encoding *encoding, uint8_t column)
+{
+    for (size_t i = 0; i < sizeof facts / sizeof *facts && !encoding->vex; i++) {
+        const struct fact *fact = &facts[i];
+        if ((fact->columns >> column & 1) != 0 && fact->map == encoding->map &&
+            fact->opcode == encoding->opcode && fact->memory == encoding->memory &&
+            (fact->wide == ANY || fact->wide == encoding->wide) &&
+            (fact->reg == ANY || fact->reg == encoding->reg)) {
+            return &fact->class;
+        }
+    }
+    return NULL;
+}
+
+static bool within(x86_reg value, x86_reg first, x86_reg last)
+{
+    return value >= first && value <= last;
+}
+
+static bool is_segment(x86_reg value)
+{
+    return value == X86_REG_DS || value == X86_REG_ES || value == X86_REG_SS ||
+           value == X86_REG_FS || value == X86_REG_GS;
+}
+
+static uint32_t particular_instruction(const cs_insn *instruction)
+{
+    const cs_x86 *x86 = &instruction->detail->x86;
+    if (instruction->id != X86_INS_MOV && instruction->id != X86_INS_POP) {
+        return instruction->id;
+    }
+    x86_reg target = x86->operands[0].type == X86_OP_REG ? x86->operands[0].reg : X86_REG_INVALID;
+    x86_reg origin = x86->op_count > 1 && x86->operands[1].type == X86_OP_REG ? x86->operands[1].reg
+                                                                              : X86_REG_INVALID;
+    if (target == X86_REG_CR3) {
+        return X86_INS_MOV_TO_CR3;
+    }
+    if (within(target, X86_REG_CR0, X86_REG_CR15)) {
+        return X86_INS_MOV_TO_CR;
+    }
+    if (within(origin, X86_REG_CR0, X86_REG_CR15)) {
+        return X86_INS_MOV_FROM_CR;
+    }
+    if (within(target, X86_REG_DR0, X86_REG_DR15) || within(origin, X86_REG_DR0, X86_REG_DR15)) {
+        return X86_INS_MOV_DR;
+    }
+    return is_segment(target) ? (uint32_t)X86_INS_MOV_TO_SEGMENT : instruction->id;
+}
+
+uint32_t system_row_of(const cs_insn *instruction)
+{
+    uint32_t particular = particular_instruction(instruction);
+    for (uint32_t i = 0; i < system_row_count; i++) {
+        if (system_rows[i].instruction == particular) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+uint16_t system_branch_ports(const struct timing_parameters *core)
+{
+    return (uint16_t)(core->branch_ports | (core->port_count > 6 ? 1u : 0u));
+}
+
+int timing_cost_row(const struct timing_parameters *parameters, uint32_t row,
+                    struct timing_cost *cost)
+{
+    if (row >= system_row_count) {
+        return 0;
+    }
+    const struct system_row *found = &system_rows[row];
+    *cost = (struct timing_cost){.name = found->name,
+                                 .source = found->source,
+                                 .cycles = found->cycles[parameters->column],
+                                 .assumed = found->assumed};
+    return 1;
+}

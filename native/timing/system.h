@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The hand-kept tables, for what the scheduling models hold no measurement of: instructions
+ * with other classes (tables/facts.inc) and instructions with a cost instead of ports
+ * (tables/system.inc). Each row has its source. Called by the decoder, read by the core.
+ */
+#ifndef TIMING_SYSTEM_H
+#define TIMING_SYSTEM_H
+
+#include <capstone/capstone.h>
+
+#include "code.h"
+#include "form.h"
+#include "parameters.h"
+#include "timing.h"
+
+enum system_effect {
+    SYSTEM_DRAINS = 1 << 0,        /* begins when all before it has retired */
+    SYSTEM_DRAINS_STORES = 1 << 1, /* and when all stores before it are in the cache */
+    SYSTEM_ORDERS_LOADS = 1 << 2,  /* only loads wait for it */
+    SYSTEM_FLUSHES_TLB = 1 << 3,
+};
+
+struct system_row {
+    uint32_t instruction; /* the decoder's number */
+    uint32_t effects;
+    uint16_t cycles[TIMING_CORE_COUNT];
+    bool assumed;
+    const char *name;
+    const char *source;
+};
+
+extern const struct system_row system_rows[];
+extern const uint32_t system_row_count;
+
+/* A row of facts.inc, or NULL. */
+const struct form_class *fact_find(const struct encoding *encoding, uint8_t column);
+/* 1 and up, or 0. */
+uint32_t system_row_of(const cs_insn *instruction);
+/* A compare decoded with its branch runs where branches run. */
+uint16_t system_branch_ports(const struct timing_parameters *core);
+
+#endif

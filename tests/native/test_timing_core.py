@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Microbenchmarks of the pipeline: widths, branches, the micro-op cache, costs, accounting.
+
+Expected values are the published figures that parameters.c and tables/*.inc name.
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from ultravisor.machine.cycle_core import Access, BlockMeter, BlockRun, Core, costs
+from ultravisor.machine.interface import (
+    TimingCause,
+    TimingEvent,
+    TimingIdeal,
+    TimingTransition,
+)
+
+CORES = ("skylake", "haswell", "ivybridge")
+TEXT = 1 << 22
+JNE = bytes.fromhex("7510")  # jne over what follows
+COMPARE_AND_JUMP = bytes.fromhex("4839d87510")  # cmp rax, rbx; jne
+NOP = b"\x90"
+
+
+def throughput(code: str, core: str = "skylake", ideals: int = 0) -> float:
+    run = BlockRun(ideals=ideals)
+    return BlockMeter(core).measure(bytes.fromhex(code), run).cycles_per_copy
+
+
+@pytest.mark.parametrize(
+    ("code", "cycles"),
+    [
+        ("4801d8", 1.0),  # add rax, rbx: latency 1
+        ("480fafc3", 3.0),  # imul rax, rbx: latency 3
+        ("488d440310", 3.0),  # lea rax, [rbx+rax+0x10]: three components, latency 3
+        ("f3480fb8c1", 3.0),  # popcnt rax, rcx: waits for its destination
+        ("f3480fbcc1", 1.0),  # tzcnt rax, rcx: does not on Skylake; one port
+        ("0f58c1", 4.0),  # addps xmm0, xmm1: latency 4
+        ("f20f5ec1", 13.0),  # divsd xmm0, xmm1: latency 13
+        ("6681c13412", 3.3),  # add cx, imm16: a stall of 3 cycles for the prefix
+    ],
+)
+def test_latencies_and_stalls(code: str, cycles: float) -> None:
+    assert throughput(code) == pytest.approx(cycles, rel=0.15)
+
+
+def test_tzcnt_waits_for_its_destination_on_haswell_only() -> None:
+    assert throughput("f3480fbcc1", "haswell") == 3.0
+    assert throughput("f3480fbcc1", "skylake") == 1.0
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_four_micro_ops_issue_in_a_cycle(name: str) -> None:
+    # Eight zero idioms: no port, no wait.
+    code = "31c0" * 8
+    cycles = throughput(code, name, ideals=int(TimingIdeal.FRONT_END))
+    assert cycles == 2.0
+
+
+def test_a_move_costs_a_slot_and_no_latency() -> None:
+    # mov rbx, rax; mov rax, rbx; add rax, rcx: one cycle a round, that of the addition.
+    assert throughput("4889c34889d84801c8", ideals=int(TimingIdeal.FRONT_END)) == 1.0
+
+
+def test_what_bounds_a_block_can_be_left_out() -> None:
+    code = bytes.fromhex("480fafc3") * 4
+    meter = BlockMeter("skylake")
+    whole = meter.measure(code).cycles_per_copy
+    free = meter.measure(code, BlockRun(ideals=int(TimingIdeal.DEPENDENCIES))).cycles_per_copy
+    assert (whole, free) == (12.0, 4.0)  # then by the one multiplier
+
+
+def branches(name: str, outcomes: list[bool]) -> tuple[Core, float]:
+    """Run a compare and jump again and again; return the core and cycles of the second half."""
+    core = Core(name)
+    code = core.decode(COMPARE_AND_JUMP, TEXT)
+    half = len(outcomes) // 2
+    begin = 0
+    for place, taken in enumerate(outcomes):
+        if place == half:
+            begin = core.cycles
+        core.execute(code, target=TEXT if taken else None)
+    return core, (core.cycles - begin) / (len(outcomes) - half)
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_a_misprediction_costs_15_to_20_cycles(name: str) -> None:
+    steady, right = branches(name, [True] * 400)
+    seed = random.Random(3)
+    core, mixed = branches(name, [seed.random() < 0.5 for _ in range(4000)])
+    events = core.statistics().events
+    rate = events[TimingEvent.MISPREDICT] / events[TimingEvent.BRANCH]
+    assert steady.statistics().events[TimingEvent.MISPREDICT] <= 2
+    assert 0.4 < rate < 0.6
+    assert 15 <= (mixed - right) / rate <= 20  # FOG 9.1, 10.1, 11.1
+
+
+def test_a_pattern_is_learnt() -> None:
+    core, _ = branches("skylake", [place % 5 != 4 for place in range(2000)])
+    assert core.statistics().events[TimingEvent.MISPREDICT] < 60
+
+
+def calls(depth: int) -> int:
+    """Call down and return, several times; return the mispredictions of the last round."""
+    core = Core("skylake")
+    downs = [core.decode(bytes.fromhex("e800000000"), TEXT + 256 * i) for i in range(depth)]
+    ups = [core.decode(bytes.fromhex("c3"), TEXT + 65536 + 64 * i) for i in range(depth)]
+    found = 0
+    for _ in range(4):
+        found = core.statistics().events[TimingEvent.MISPREDICT]
+        for place, down in enumerate(downs):
+            stack = (1 << 20) - 8 * place
+            core.execute(down, [Access(stack, stack, 8, is_write=True)], target=TEXT)
+        for place in reversed(range(depth)):
+            stack = (1 << 20) - 8 * place
+            back = downs[place].address + downs[place].size_bytes
+            core.execute(ups[place], [Access(stack, stack, 8, is_write=False)], target=back)
+    return core.statistics().events[TimingEvent.MISPREDICT] - found
+
+
+@pytest.mark.parametrize(("depth", "wrong"), [(8, 0), (16, 0), (17, 1), (20, 4)])
+def test_the_return_stack_holds_16(depth: int, wrong: int) -> None:
+    assert calls(depth) == wrong
+
+
+def loop_events(uops: int) -> dict[TimingEvent, int]:
+    """Run straight code of five-byte additions in a loop; return the last round's events."""
+    core = Core("skylake")
+    code = core.decode(bytes.fromhex("0500000000") * uops, TEXT)
+    for _ in range(3):
+        before = core.statistics().events
+        core.execute(code)
+    after = core.statistics().events
+    return {event: after[event] - before[event] for event in after}
+
+
+def test_the_micro_op_cache_holds_256_lines_in_32_sets() -> None:
+    # Windows of 32 bytes with 7 instructions take two lines: 128 windows fit, 160 do not.
+    fits = loop_events(128 * 32 // 5)
+    assert fits[TimingEvent.UOP_CACHE_MISS] == 0
+    assert fits[TimingEvent.UOP_CACHE_HIT] >= 127
+    beyond = loop_events(256 * 32 // 5)
+    assert beyond[TimingEvent.UOP_CACHE_MISS] > 200
+
+
+SYSTEM_CODES = {
+    "PAUSE": "f390",
+    "CPUID": "0fa2",
+    "LFENCE": "0faee8",
+    "RDTSC": "0f31",
+    "RDTSCP": "0f01f9",
+    "SYSCALL": "0f05",
+    "SYSRETQ": "480f07",
+    "MOV_TO_CR3": "0f22d8",
+    "MOV_FROM_CR": "0f20c0",
+    "SWAPGS": "0f01f8",
+    "WRMSR": "0f30",
+    "RDMSR": "0f32",
+    "INVLPG": "0f0138",
+    "IRETQ": "48cf",
+    "VMCALL": "0f01c1",
+    "HLT": "f4",
+    "LGDT": "0f0110",
+    "VERW": "0f00e8",
+}
+
+
+@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("instruction", SYSTEM_CODES)
+def test_system_instructions_cost_what_their_row_says(name: str, instruction: str) -> None:
+    row = next(row for row in costs(name) if row.name == instruction)
+    cycles = throughput(SYSTEM_CODES[instruction], name)
+    # Draining takes a pass through the pipeline more.
+    assert row.cycles <= cycles <= row.cycles + 12
+    assert row.source
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_every_cost_has_a_source_or_is_called_an_assumption(name: str) -> None:
+    rows = costs(name)
+    assert len({row.name for row in rows}) == len(rows)
+    for row in rows:
+        assert row.source
+        assert row.assumed or not row.source.startswith(("no source", "as SYS", "rule"))
+
+
+def test_a_locked_access_waits_and_makes_wait() -> None:
+    # lock add [rax], rbx: FOG, 18 cycles from one to the next.
+    access = [Access(4096, 4096, 8, is_write=False), Access(4096, 4096, 8, is_write=True)]
+    run = BlockRun(accesses=[access] * 200)
+    measured = BlockMeter("skylake").measure(bytes.fromhex("f0480118"), run)
+    assert 18 <= measured.cycles_per_copy <= 25
+
+
+def test_cycles_are_accounted_for_to_the_last_one() -> None:
+    core = Core("skylake")
+    seed = random.Random(5)
+    code = core.decode(bytes.fromhex("488b00480fafc348890c244839d87510"), TEXT)
+    spent = [0, 0]
+    for _ in range(3000):
+        context = seed.randrange(2)
+        core.context(context)
+        # Now within the first cache, now far beyond it.
+        address = seed.randrange(1 << seed.choice([12, 12, 12, 24])) & ~7
+        accesses = [
+            Access(address, address, 8, is_write=False),
+            Access(4096, 4096, 8, is_write=True),
+        ]
+        taken = TEXT if seed.random() < 0.7 else None
+        spent[context] += core.execute(code, accesses, target=taken)
+        if seed.random() < 0.01:
+            spent[context] += core.transition(TimingTransition.INTERRUPT)
+    found = [core.statistics(context).cycles for context in (0, 1)]
+    assert [sum(cycles.values()) for cycles in found] == spent
+    assert sum(spent) == core.cycles
+    for cause in (TimingCause.MEMORY, TimingCause.SPECULATION, TimingCause.TRANSITION):
+        assert all(cycles[cause] > 0 for cycles in found)
+
+
+def test_a_trap_charges_what_ran() -> None:
+    core = Core("skylake")
+    code = core.decode(bytes.fromhex("480fafc3") * 10, TEXT)
+    core.execute(code, executed=4)
+    assert core.statistics().events[TimingEvent.INSTRUCTION] == 4
+    partial = core.cycles
+    whole = Core("skylake")
+    whole.execute(whole.decode(bytes.fromhex("480fafc3") * 4, TEXT))
+    assert partial == whole.cycles
+
+
+def test_a_state_that_was_kept_goes_on_alike() -> None:
+    core = Core("skylake")
+    code = core.decode(bytes.fromhex("488b00480fafc3"), TEXT)
+    seed = random.Random(9)
+    places = [seed.randrange(1 << 24) & ~7 for _ in range(400)]
+    accesses = [[Access(place, place, 8, is_write=False)] for place in places]
+    for access in accesses[:200]:
+        core.execute(code, access)
+    kept = core.state()
+    rest = [core.execute(code, access) for access in accesses[200:]]
+    ended = core.state()
+    core.restore(kept)
+    assert [core.execute(code, access) for access in accesses[200:]] == rest
+    assert core.state() == ended
+    core.reset()
+    assert core.cycles == 0
+
+
+def test_an_unknown_instruction_is_counted() -> None:
+    core = Core("skylake")
+    code = core.decode(bytes.fromhex("62f17c4858c1") + NOP, TEXT)  # EVEX vaddps zmm
+    assert code.unknown_count == 1
+    core.execute(code)
+    assert core.statistics().events[TimingEvent.UNKNOWN_INSTRUCTION] == 1
+
+
+def test_32_bit_code_is_decoded_as_such() -> None:
+    core = Core("skylake")
+    code = core.decode(bytes.fromhex("404360"), TEXT, 32)  # inc eax; inc ebx; pusha
+    assert code.instruction_count == 3
+    assert code.unknown_count == 0
+
+
+@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("width", [32, 64])
+def test_any_bytes_are_decoded_and_run(name: str, width: int) -> None:
+    seed = random.Random(name + str(width))
+    core = Core(name)
+    spent = 0
+    for _ in range(400):
+        code = core.decode(seed.randbytes(seed.randrange(1, 48)), TEXT, width)
+        accesses = [
+            Access(seed.getrandbits(48), seed.getrandbits(40), 8, is_write=place % 3 == 0)
+            for place in range(seed.randrange(12))
+        ]
+        executed = seed.randrange(code.instruction_count + 1)
+        spent += core.execute(code, accesses, executed=executed)
+    assert spent == core.cycles == sum(core.statistics().cycles.values())
