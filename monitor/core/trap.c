@@ -262,12 +262,13 @@ static void trap_guest(struct virtual_processor *current, uint64_t vector)
 static void trap_take_failure(uint32_t processor)
 {
     struct monitor *monitor = monitor_state();
-    uint32_t partition = monitor->failed_partition;
+    struct partition *partition = &monitor->partitions[monitor->failed_partition];
 
+    MONITOR_ASSERT(monitor->failed_partition < PARTITION_LIMIT);
     monitor->failed_partition = 0;
-    if (partition < PARTITION_LIMIT && monitor->partitions[partition].state == PARTITION_RUNNING) {
-        partition_stop(&monitor->partitions[partition], STOP_unsupported, processor)->rip =
-            monitor->failed_rip;
+    /* Number 0 is nobody's, and never runs. */
+    if (partition->state == PARTITION_RUNNING) {
+        partition_stop(partition, STOP_unsupported, processor)->rip = monitor->failed_rip;
     }
 }
 

@@ -208,6 +208,22 @@ static void unwritable_stack_stops_the_partition(void)
     check_stop(STOP_trap_in_delivery, 13, 8, USER_RIP, 0x20 - 96ull);
 }
 
+/* The machine cannot run its code: it says so with a kick, and again when it is too late. */
+static void failure_of_the_machine_stops_the_partition(void)
+{
+    struct virtual_processor *record = kernel_record();
+
+    monitor_state()->failed_partition = 1;
+    monitor_state()->failed_rip = USER_RIP;
+    (void)fake_enter(record, ENTRY_KICK, 0);
+    check_stop(STOP_unsupported, 0, 0, USER_RIP, 0);
+    CHECK_EQUAL(monitor_state()->failed_partition, 0);
+    monitor_state()->failed_partition = 1;
+    monitor_state()->failed_rip = USER_RIP + 1;
+    (void)fake_enter(fake_next, ENTRY_KICK, 0);
+    check_stop(STOP_unsupported, 0, 0, USER_RIP, 0);
+}
+
 static void first_reason_is_kept(void)
 {
     struct virtual_processor *record = kernel_record();
@@ -498,6 +514,7 @@ static const struct test tests[] = {
     {"frame_is_written_through_the_kernel_root", frame_is_written_through_the_kernel_root},
     {"unhandled_trap_stops_the_partition", unhandled_trap_stops_the_partition},
     {"unwritable_stack_stops_the_partition", unwritable_stack_stops_the_partition},
+    {"failure_of_the_machine_stops_the_partition", failure_of_the_machine_stops_the_partition},
     {"first_reason_is_kept", first_reason_is_kept},
     {"what_a_stopped_guest_did_is_not_handled", what_a_stopped_guest_did_is_not_handled},
     {"system_call_of_user_mode", system_call_of_user_mode},
