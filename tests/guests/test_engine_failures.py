@@ -82,3 +82,14 @@ def test_what_cannot_be_decoded_is_undefined(code: bytes) -> None:
     """The engine would ignore the prefix, and execute an instruction nobody has looked at."""
     statistics = run_both(Guest(text=code + leave())).outcome.statistics
     assert (statistics.stop_vector, statistics.stop_rip) == (UNDEFINED, TEXT)
+
+
+@pytest.mark.parametrize("before", [99, 100, 101])
+def test_a_refused_instruction_at_the_end_of_a_slot_traps_before_the_tick(before: int) -> None:
+    """The trap is delivered at rest: the tick must wait until the monitor has taken it."""
+    guest = Guest(text=b"\x90" * before + b"\xf0\xcf" + leave(), quantum_cycles=100)
+    neighbour = Guest(text=count_down(500) + leave(3), name="neighbour", quantum_cycles=100)
+    refused, other = run_both(guest, neighbour).outcomes
+    assert refused.statistics.stop_rip == TEXT + before
+    assert refused.statistics.stop_vector == UNDEFINED
+    assert other.statistics.exit_code == 3
