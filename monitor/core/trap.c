@@ -262,9 +262,10 @@ static void trap_guest(struct virtual_processor *current, uint64_t vector)
 static void trap_take_failure(uint32_t processor)
 {
     struct monitor *monitor = monitor_state();
-    struct partition *partition = &monitor->partitions[monitor->failed_partition];
+    struct partition *partition;
 
     MONITOR_ASSERT(monitor->failed_partition < PARTITION_LIMIT);
+    partition = &monitor->partitions[monitor->failed_partition];
     monitor->failed_partition = 0;
     /* Number 0 is nobody's, and never runs. */
     if (partition->state == PARTITION_RUNNING) {

@@ -12,9 +12,6 @@
 #include "platform_host.h"
 #include "simulated_build.h"
 
-#define VECTOR_UNDEFINED 6u
-#define VECTOR_PROTECTION 13u
-#define VECTOR_PAGE_FAULT 14u
 #define VECTORS_WITH_ERROR_CODE 0x60227d00u
 #define SOFTWARE_INTERRUPT_SIZE_BYTES 2u
 #define ERROR_CODE_IDT 2u
@@ -116,9 +113,8 @@ void simulated_deliver(struct engine *engine, uint32_t vector, uint64_t error_co
 
 static bool in_user_mode(const struct engine *engine)
 {
-    const struct virtual_processor *record = current_record(engine->processor);
-    return record->width == 32 ? engine->environment->segments[ENV_CS].selector % 4 == 3
-                               : record->user_mode != 0;
+    return record_in_user_mode(current_record(engine->processor),
+                               engine->environment->segments[ENV_CS].selector);
 }
 
 void simulated_deliver_trap(struct engine *engine, uint32_t vector, uint64_t error_code)

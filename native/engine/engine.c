@@ -13,8 +13,7 @@
 #define TRANSLATION_BUFFER_BYTES (32u << 20)
 #define BUDGET_LIMIT_CYCLES (1ull << 62)
 #define ERROR_CODE_FETCH 0x10 /* of a page fault's */
-#define VECTOR_UNDEFINED 6u
-#define VECTOR_PROTECTION 13u
+#define VMCALL_SIZE_BYTES 3u
 
 static uint64_t smaller(uint64_t left, uint64_t right)
 {
@@ -302,19 +301,25 @@ void engine_charge_partial(struct engine *engine, uint64_t rip)
     }
 }
 
+bool engine_at_vmcall(const struct engine *engine)
+{
+    static const uint8_t vmcall[VMCALL_SIZE_BYTES] = {0x0f, 0x01, 0xc1};
+    const struct environment *environment = engine->environment;
+    const struct machine_memory *memory = &engine->machine->memory;
+    for (uint64_t at = 0; at < sizeof vmcall; at++) {
+        uint64_t byte = memory_translate(memory, environment->cr[3], environment->rip + at);
+        if (byte == 0 || byte >= memory->size_bytes || memory->base[byte] != vmcall[at]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* `vmcall` arrives as undefined, but the monitor executes it as a call: it counts. */
 void engine_charge_undefined(struct engine *engine, bool user_mode)
 {
-    static const uint8_t vmcall[3] = {0x0f, 0x01, 0xc1};
-    const struct environment *environment = engine->environment;
-    const struct machine_memory *memory = &engine->machine->memory;
-    uint64_t rip = environment->rip;
-    bool call = !user_mode;
-    for (uint64_t at = 0; call && at < sizeof vmcall; at++) {
-        uint64_t byte = memory_translate(memory, environment->cr[3], rip + at);
-        call = byte != 0 && byte < memory->size_bytes && memory->base[byte] == vmcall[at];
-    }
-    engine_charge_partial(engine, call ? rip + sizeof vmcall : rip);
+    bool call = !user_mode && engine_at_vmcall(engine);
+    engine_charge_partial(engine, engine->environment->rip + (call ? VMCALL_SIZE_BYTES : 0));
 }
 
 /* Any other `int n` has the engine stand behind it when its hook is called. */

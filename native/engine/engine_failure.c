@@ -38,7 +38,7 @@ static void on_abort(int number, siginfo_t *information, void *context)
 }
 
 /* SA_NODEFER: leaving the handler by a jump must not leave the signal blocked. */
-static void install_handler(void)
+void engine_failure_prepare(void)
 {
     struct sigaction action;
     struct sigaction present;
@@ -104,9 +104,4 @@ int engine_replace(struct engine *engine)
     block_cache_invalidate(engine->blocks);
     /* The broken one is never closed: what it holds is in no state to be given back. */
     return engine_add_hooks(engine, engine->hooks);
-}
-
-void engine_failure_prepare(void)
-{
-    install_handler();
 }

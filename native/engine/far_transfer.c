@@ -15,13 +15,6 @@
 #include "guest_access.h"
 #include "machine.h"
 
-#define VECTOR_DEBUG 1u
-#define VECTOR_UNDEFINED 6u
-#define VECTOR_NOT_PRESENT 11u
-#define VECTOR_STACK 12u
-#define VECTOR_PROTECTION 13u
-#define VECTOR_PAGE_FAULT 14u
-
 #define FLAG_TRAP (1u << 8)
 #define FLAG_NESTED (1u << 14)
 #define FLAG_RESUME (1u << 16)

@@ -19,6 +19,7 @@
 #include "native.h"
 #include "queue.h"
 #include "timing/timing.h"
+#include "vectors.h"
 
 /* Room for what a build keeps of a processor in a snapshot. */
 #define ENGINE_STATE_WORDS 64u
@@ -146,6 +147,12 @@ extern _Thread_local struct machine *current_machine;
 /* hash.c: a partition's memory. */
 uint64_t hash_memory(const struct machine *machine, uint32_t partition);
 
+/* A 32-bit kernel goes to user mode without telling the monitor: its code segment says it. */
+static inline bool record_in_user_mode(const struct virtual_processor *record, uint64_t cs)
+{
+    return record->width == 32 ? cs % 4 == 3 : record->user_mode != 0;
+}
+
 /* native.c */
 int machine_fail(struct machine *machine, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -179,6 +186,8 @@ void engine_set_work(struct engine *engine, uint64_t work);
 uint64_t engine_syscall_size_bytes(const struct engine *engine);
 /* Takes back what was charged for the current block at and after rip: it did not run. */
 void engine_charge_partial(struct engine *engine, uint64_t rip);
+/* Whether the instruction at rip is `vmcall`, which arrives as an undefined one. */
+bool engine_at_vmcall(const struct engine *engine);
 /* The same for an undefined instruction at rip, unless it is a call from kernel mode. */
 void engine_charge_undefined(struct engine *engine, bool user_mode);
 /* What arrives as an undefined instruction is `int $6`: the engine now stands behind it. */

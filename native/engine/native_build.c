@@ -11,11 +11,6 @@
 #include "platform_host.h"
 #include "refusals.h"
 
-#define VECTOR_DEBUG 1u
-#define VECTOR_BREAKPOINT 3u
-#define VECTOR_OVERFLOW 4u
-#define VECTOR_UNDEFINED 6u
-#define VECTOR_PAGE_FAULT 14u
 #define RFLAGS_TRAP 0x100u
 
 static void save_registers(struct engine *engine)
@@ -148,11 +143,9 @@ static void enter_from_hook(struct engine *engine)
     }
 }
 
-/* A 32-bit kernel goes to user mode without telling: its ring says it. */
 static bool in_user_mode(const struct engine *engine)
 {
-    return engine->record->width == 32 ? engine->environment->segments[ENV_CS].selector % 4 == 3
-                                       : engine->record->user_mode != 0;
+    return record_in_user_mode(engine->record, engine->environment->segments[ENV_CS].selector);
 }
 
 static void raise_trap(struct engine *engine, uint64_t vector, uint64_t error_code)

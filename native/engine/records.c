@@ -118,9 +118,8 @@ static uint32_t category_of(const struct virtual_processor *record,
                             const struct registers *registers)
 {
     uint64_t vector = registers->vector;
-    bool user_mode = record->width == 32 ? registers->cs % 4 == 3 : record->user_mode != 0;
     if (is_call(record, vector)) {
-        return user_mode ? LOG_TRAP : LOG_HYPERCALL;
+        return record_in_user_mode(record, registers->cs) ? LOG_TRAP : LOG_HYPERCALL;
     }
     return vector == ENTRY_TIMER || vector == ENTRY_KICK ? LOG_EVENT : LOG_TRAP;
 }

@@ -13,7 +13,6 @@
 #include "platform_host.h"
 
 #define REFUSAL_TEXT_LIMIT 128u
-#define VECTOR_UNDEFINED 6u
 
 static const char *const call_names[HYPERCALL_COUNT] = {
 #define HYPERCALL(number, name, right, arguments, sentence) [HC_##name] = #name,
@@ -21,30 +20,17 @@ static const char *const call_names[HYPERCALL_COUNT] = {
 #undef HYPERCALL
 };
 
-/* The engine of a record still stands at the instruction that brought it here. */
-static bool stands_at_vmcall(const struct engine *engine, uint64_t address)
-{
-    static const uint8_t vmcall[3] = {0x0f, 0x01, 0xc1};
-    const struct machine_memory *memory = &engine->machine->memory;
-    for (uint64_t at = 0; at < sizeof vmcall; at++) {
-        uint64_t byte = memory_translate(memory, engine->environment->cr[3], address + at);
-        if (byte == 0 || byte >= memory->size_bytes || memory->base[byte] != vmcall[at]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* As the monitor will see it: a call of the guest's kernel, by any instruction. */
 static bool is_call(const struct machine *machine, const struct virtual_processor *record)
 {
     const struct registers *registers = &record->registers;
     bool narrow = record->width == 32;
-    if (narrow ? registers->cs % 4 == 3 : record->user_mode != 0) {
+    if (record_in_user_mode(record, registers->cs)) {
         return false;
     }
     if (registers->vector == VECTOR_UNDEFINED) {
-        return stands_at_vmcall(machine->engines[record->id], registers->rip);
+        /* Its engine still stands at the instruction that brought it here. */
+        return engine_at_vmcall(machine->engines[record->id]);
     }
     return registers->vector ==
            (narrow ? (uint64_t)ENTRY_SOFTWARE_INTERRUPT + HYPERCALL_VECTOR : ENTRY_SYSCALL);

@@ -135,6 +135,7 @@ static void interrupt(struct physical_processor *processor, uint32_t vector)
     simulated_deliver(engine, vector, 0, false, engine->environment->rip);
 }
 
+/* A trap was delivered at rest: interrupts are off until the monitor has left. */
 static bool in_handler(const struct physical_processor *processor)
 {
     return engine_in_monitor(processor->engine) && !processor->halted;
@@ -144,13 +145,12 @@ static int simulated_run_processor(struct physical_processor *processor)
 {
     const struct monitor *monitor = processor->machine->monitor;
     while (monitor->running_partitions != 0) {
-        if (in_handler(processor)) {
-            /* A trap was delivered at rest: interrupts are off until the monitor has left. */
-        } else if (processor->kicked || processor->clock >= processor->deadline) {
+        bool open = !in_handler(processor);
+        if (open && (processor->kicked || processor->clock >= processor->deadline)) {
             uint32_t vector = processor->kicked ? INTERRUPT_KICK : INTERRUPT_TIMER;
             processor->kicked = false;
             interrupt(processor, vector);
-        } else if (processor->clock >= processor->horizon) {
+        } else if (open && processor->clock >= processor->horizon) {
             break;
         } else if (processor->halted) {
             processor_idle(processor);

@@ -14,8 +14,8 @@ from ultravisor.machine.contract import Contract, read_contract
 
 ARGUMENT_TYPES = frozenset(
     {"in_bytes", "out_bytes", "in_array", "in_struct", "out_struct", "size", "count", "address"}
-    | {"code", "stack", "frame", "level", "entry", "port", "processor", "time", "choice", "value"}
-    | {"descriptor"}
+    | {"code", "stack", "frame", "level", "entry", "descriptor", "port", "processor", "time"}
+    | {"choice", "value"}
 )
 # The size of native.h's table of counters, one a call.
 COUNTED_CALLS_MAXIMUM = 64

@@ -45,5 +45,7 @@ def test_a_forbidden_word_is_found(example: SourceTree, word: str) -> None:
 
 
 def test_harmless_words_are_accepted(example: SourceTree) -> None:
-    example.plant("a.md", "a frame/work/table, tests/tmp/x, XXXL, $(BUILD)/tmp/\n")
+    below = " ".join(f"frames/{name}/x $(BUILD)/{name}/" for name in MACHINE_FOLDERS)
+    longer = " ".join(f"{word}L" for word in UNFINISHED)
+    example.plant("a.md", f"{below} {longer}\n")
     assert violations_of(example) == []

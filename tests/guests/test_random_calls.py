@@ -10,13 +10,14 @@ native build checks that a refused call changes nothing.
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from tests.unit import tiny_guests as tiny
 from tests.unit.elf_builder import TEXT_ADDRESS
 from ultravisor.configuration import (
+    QUANTUM_DEFAULT_CYCLES,
     Configuration,
     HostConfiguration,
     MonitorName,
@@ -26,6 +27,7 @@ from ultravisor.host import Host
 from ultravisor.machine.abi import Hypercall
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ultravisor.results import HostResult
@@ -118,40 +120,62 @@ def random_guest(seed: int) -> bytes:
     return tiny.image(code + tiny.leave(), data + bytes(0x1000 - len(data)))
 
 
-def run(path: Path, seed: int, monitor: MonitorName) -> HostResult:
-    """Run two random guests beside an ordinary one."""
-    partitions = []
-    for index in range(2):
-        image = path / f"{seed}-{index}.elf"
-        image.write_bytes(random_guest(2 * seed + index))
-        partitions.append(
-            PartitionConfiguration(name=f"random{index}", image=str(image), memory_mib=1)
+class Hosts(NamedTuple):
+    """Where random images run, and how long."""
+
+    ordinary: str
+    """The guest beside them, which must be well."""
+    quantum_cycles: int = QUANTUM_DEFAULT_CYCLES
+    cycles: int = 10_000_000
+
+
+def run(hosts: Hosts, images: Sequence[Path], monitor: MonitorName) -> HostResult:
+    """Run random images beside an ordinary guest."""
+    partitions = [
+        PartitionConfiguration(
+            name=f"random{index}",
+            image=str(image),
+            memory_mib=1,
+            quantum_cycles=hosts.quantum_cycles,
         )
+        for index, image in enumerate(images)
+    ]
     configuration = Configuration(
         host=HostConfiguration(
             processors=1, monitor=monitor, memory_mib=64, check_refusals=monitor == "native"
         ),
-        partition=(*partitions, PartitionConfiguration(name="hello", image="hello")),
+        partition=(*partitions, PartitionConfiguration(name="ordinary", image=hosts.ordinary)),
     )
     with Host(configuration) as host:
-        return host.run(10_000_000)
+        return host.run(hosts.cycles)
 
 
-def assert_harmless(path: Path, seed: int) -> None:
+def assert_harmless(hosts: Hosts, folder: Path, images: Sequence[bytes]) -> None:
     """Both builds come to the same, and the ordinary guest is well."""
-    native = run(path, seed, "native")
-    simulated = run(path, seed, "simulated")
+    paths = [folder / f"{index}.elf" for index in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        path.write_bytes(image)
+    native = run(hosts, paths, "native")
+    simulated = run(hosts, paths, "simulated")
     assert native.exit.code != 70, native.exit.reason
     assert native.partitions == simulated.partitions
     assert native.state_hash == simulated.state_hash
-    assert native.partition("hello").exit_code == 0
+    assert native.partition("ordinary").exit_code == 0
+
+
+HOSTS = Hosts("hello")
+
+
+def images_of(seed: int) -> list[bytes]:
+    """Return the two random guests of a seed."""
+    return [random_guest(2 * seed + index) for index in range(2)]
 
 
 @pytest.mark.parametrize("block", range(4))
 def test_random_calls_are_harmless_and_agree(block: int, tmp_path: Path) -> None:
     """A hundred sequences in each build."""
     for seed in range(block * 25, block * 25 + 25):
-        assert_harmless(tmp_path, seed)
+        assert_harmless(HOSTS, tmp_path, images_of(seed))
 
 
 @pytest.mark.slow
@@ -159,4 +183,4 @@ def test_random_calls_are_harmless_and_agree(block: int, tmp_path: Path) -> None
 def test_many_random_calls_are_harmless_and_agree(block: int, tmp_path: Path) -> None:
     """Two thousand more."""
     for seed in range(1000 + block * 100, 1000 + block * 100 + 100):
-        assert_harmless(tmp_path, seed)
+        assert_harmless(HOSTS, tmp_path, images_of(seed))

@@ -13,22 +13,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.guests import machine_code_32 as code_32
-from tests.guests.test_random_calls import CALLS_A_GUEST, FRAMES, LAST_CALLS
+from tests.guests.test_random_calls import (
+    CALLS_A_GUEST,
+    FRAMES,
+    LAST_CALLS,
+    Hosts,
+    assert_harmless,
+)
 from tests.guests.test_random_calls import random_guest as random_wide_guest
 from tests.unit.elf_builder import PAGE, READ_WRITE, Elf32, note_32, program_32
-from ultravisor.configuration import (
-    Configuration,
-    HostConfiguration,
-    MonitorName,
-    PartitionConfiguration,
-)
-from ultravisor.host import Host
 from ultravisor.machine.abi import Hypercall
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ultravisor.results import HostResult
 
 pytestmark = pytest.mark.guest
 
@@ -131,41 +129,19 @@ def random_guest(seed: int) -> bytes:
     return Elf32([text, memory], note_32()).build()
 
 
-def run(path: Path, seed: int, monitor: MonitorName) -> HostResult:
-    """Run two random guests of 32 bits and one of 64 beside an ordinary one."""
-    images = [random_guest(2 * seed), random_guest(2 * seed + 1), random_wide_guest(seed)]
-    partitions = []
-    for index, data in enumerate(images):
-        image = path / f"{seed}-{index}.elf"
-        image.write_bytes(data)
-        partitions.append(
-            PartitionConfiguration(
-                name=f"random{index}", image=str(image), memory_mib=1, quantum_cycles=400
-            )
-        )
-    configuration = Configuration(
-        host=HostConfiguration(processors=1, monitor=monitor, memory_mib=64),
-        partition=(*partitions, PartitionConfiguration(name="hello", image="hello_32")),
-    )
-    with Host(configuration) as host:
-        return host.run(2_000_000)
+HOSTS = Hosts("hello_32", quantum_cycles=400, cycles=2_000_000)
 
 
-def assert_harmless(path: Path, seed: int) -> None:
-    """Both builds come to the same, and the ordinary guest is well."""
-    native = run(path, seed, "native")
-    simulated = run(path, seed, "simulated")
-    assert native.exit.code != 70, native.exit.reason
-    assert native.partitions == simulated.partitions
-    assert native.state_hash == simulated.state_hash
-    assert native.partition("hello").exit_code == 0
+def images_of(seed: int) -> list[bytes]:
+    """Return two random guests of 32 bits and one of 64."""
+    return [random_guest(2 * seed), random_guest(2 * seed + 1), random_wide_guest(seed)]
 
 
 @pytest.mark.parametrize("block", range(4))
 def test_random_calls_are_harmless_and_agree(block: int, tmp_path: Path) -> None:
     """Sixty sequences in each build."""
     for seed in range(block * 15, block * 15 + 15):
-        assert_harmless(tmp_path, seed)
+        assert_harmless(HOSTS, tmp_path, images_of(seed))
 
 
 @pytest.mark.slow
@@ -173,4 +149,4 @@ def test_random_calls_are_harmless_and_agree(block: int, tmp_path: Path) -> None
 def test_many_random_calls_are_harmless_and_agree(block: int, tmp_path: Path) -> None:
     """A thousand more."""
     for seed in range(1000 + block * 50, 1000 + block * 50 + 50):
-        assert_harmless(tmp_path, seed)
+        assert_harmless(HOSTS, tmp_path, images_of(seed))

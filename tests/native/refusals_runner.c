@@ -36,6 +36,13 @@ uint64_t hash_memory(const struct machine *of, uint32_t partition)
                        partition);
 }
 
+/* Every call of the cases comes by `syscall`. */
+bool engine_at_vmcall(const struct engine *engine)
+{
+    (void)engine;
+    return false;
+}
+
 static struct shared_page *shared_page(void)
 {
     return (void *)(machine.memory.base + (uint64_t)SHARED_FRAME * PAGE_SIZE_BYTES);
