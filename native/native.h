@@ -13,6 +13,8 @@
 
 struct machine;
 struct machine_snapshot;
+struct timing_statistics;
+struct timing_step;
 
 enum native_error {
     NATIVE_OK = 0,
@@ -25,7 +27,14 @@ enum native_error {
 };
 
 enum monitor_build { MONITOR_NATIVE = 0, MONITOR_SIMULATED = 1 };
-enum timing_model { TIMING_OFF = 0, TIMING_UNIT = 1 };
+/* Those from TIMING_SKYLAKE on are cycle-level cores, in the order of timing_core_at. */
+enum timing_model {
+    TIMING_OFF = 0,
+    TIMING_UNIT = 1,
+    TIMING_SKYLAKE = 2,
+    TIMING_HASWELL = 3,
+    TIMING_IVYBRIDGE = 4
+};
 enum clock_source { CLOCK_GUEST = 0, CLOCK_MACHINE = 1 };
 
 enum exit_reason {
@@ -203,6 +212,44 @@ int machine_processor_statistics(struct machine *machine, uint32_t processor,
 int machine_partition_statistics(struct machine *machine, uint32_t partition,
                                  struct partition_statistics *statistics);
 
+/* On whose behalf, and in what, a cycle-level core spent its cycles. */
+enum timing_path {
+    TIMING_PATH_GUEST = 0,     /* the partition's own code; of partition 0: idle */
+    TIMING_PATH_HYPERCALL = 1, /* from here on the monitor's, until it leaves to a partition */
+    TIMING_PATH_TRAP = 2,
+    TIMING_PATH_INTERRUPT = 3, /* a deadline or a kick; of partition 0: the monitor's start */
+    TIMING_PATH_COUNT = 4
+};
+
+/*
+ * Of a machine with a cycle-level core. The cycles of all partitions, 0 too, and of all paths
+ * add up to the processor's machine_cycles.
+ */
+int machine_timing_statistics(struct machine *machine, uint32_t processor, uint32_t partition,
+                              uint32_t path, struct timing_statistics *statistics);
+
+/* One instruction of a window of a run, in the order of execution. */
+struct window_instruction {
+    uint64_t address;
+    uint32_t partition;
+    uint32_t path; /* enum timing_path */
+    uint32_t width_bits;
+    uint32_t size_bytes;
+    uint8_t bytes[16];
+};
+
+/*
+ * Records `instruction_count` instructions of a processor, from the one with this number on;
+ * counted from now. One window at a time; a new one drops what the last has recorded.
+ */
+int machine_window_open(struct machine *machine, uint32_t processor, uint64_t first_instruction,
+                        uint32_t instruction_count);
+/* What was recorded so far, valid until the next call on the machine; returns how many. */
+uint32_t machine_window_instructions(const struct machine *machine,
+                                     const struct window_instruction **instructions);
+/* Their micro-ops; timing_step.instruction counts from the window's first. */
+uint32_t machine_window_steps(const struct machine *machine, const struct timing_step **steps);
+
 /* Canonical: equal for both monitor builds, for any path to the same state. */
 uint64_t machine_state_hash(struct machine *machine);
 uint64_t machine_partition_hash(struct machine *machine, uint32_t partition);
@@ -226,6 +273,8 @@ int machine_snapshot_read(struct machine *machine, const char *path);
  * machine is good for nothing else afterwards.
  */
 int machine_run_plain(struct machine *machine, uint32_t partition, uint64_t *cpu_ns);
+/* The same with a hook that only counts on every block and every access to memory. */
+int machine_run_hooked(struct machine *machine, uint32_t partition, uint64_t *cpu_ns);
 
 /*
  * The cycle-level cores, on their own: native/timing. A decoder turns a block of code into
@@ -237,8 +286,9 @@ struct timing_decoder;
 struct timing_code;
 struct timing_core;
 
-/* NULL: there is no core of that name. */
+/* NULL: there is no core of that name, or of that number. */
 const struct timing_parameters *timing_core_named(const char *name);
+const struct timing_parameters *timing_core_at(uint32_t number);
 
 /* NULL: no memory. A decoder belongs to one core's tables; blocks may be decoded ahead. */
 struct timing_decoder *timing_decoder_open(const struct timing_parameters *parameters);
@@ -345,7 +395,7 @@ enum timing_transition {
     TIMING_TRANSITION_IDLE = 7           /* value: cycles in which nothing ran */
 };
 
-#define TIMING_CONTEXT_LIMIT 64
+#define TIMING_CONTEXT_LIMIT 512
 
 /* One micro-op on its way. */
 struct timing_step {

@@ -20,6 +20,11 @@ const struct timing_parameters *timing_core_named(const char *name)
     return NULL;
 }
 
+const struct timing_parameters *timing_core_at(uint32_t number)
+{
+    return number < TIMING_CORE_COUNT ? &timing_cores[number] : NULL;
+}
+
 struct timing_core *timing_core_open(const struct timing_parameters *parameters)
 {
     struct timing_core *core = calloc(1, sizeof *core);
