@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 # In the order in which docs/accuracy.md shows them.
-CORES = ("skylake", "haswell", "ivybridge")
+CORES = ("skylake", "haswell", "ivybridge", "zen4")
 VALIDATED = frozenset({"skylake", "haswell"})
 NO_PORT = 255
 # A multiple of a page: where a block begins within a line of code is then known.
