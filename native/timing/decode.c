@@ -137,7 +137,7 @@ static const struct form_class *find_class(const struct building *building,
                                            struct instruction *instruction)
 {
     const struct timing_parameters *core = building->decoder->core;
-    if (idiom_is_slow_lea(current, core)) {
+    if (idiom_is_slow_lea(current)) {
         return &core->slow_lea;
     }
     const struct form_class *class = fact_find(encoding, core->column);

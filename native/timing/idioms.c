@@ -125,16 +125,13 @@ bool idiom_is_eliminated_move(const cs_insn *instruction, const struct operands 
 }
 
 /* SOM 3.5.1.2; base rbp or r13 always carries a displacement. */
-bool idiom_is_slow_lea(const cs_insn *instruction, const struct timing_parameters *core)
+bool idiom_is_slow_lea(const cs_insn *instruction)
 {
     if (instruction->id != X86_INS_LEA) {
         return false;
     }
     const cs_x86 *x86 = &instruction->detail->x86;
     const x86_op_mem *memory = &x86->operands[1].mem;
-    if (core->scaled_lea_is_slow && memory->index != X86_REG_INVALID && memory->scale != 1) {
-        return true;
-    }
     return memory->base != X86_REG_INVALID && memory->index != X86_REG_INVALID &&
            (memory->disp != 0 || x86->encoding.disp_offset != 0);
 }

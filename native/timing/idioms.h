@@ -21,8 +21,8 @@ bool idiom_is_ones(const cs_insn *instruction, const struct operands *operands);
 /* A register copy that rename does by itself. */
 bool idiom_is_eliminated_move(const cs_insn *instruction, const struct operands *operands,
                               const struct timing_parameters *core);
-/* base + index + displacement, on some cores a scaled index too: another unit, or longer. */
-bool idiom_is_slow_lea(const cs_insn *instruction, const struct timing_parameters *core);
+/* base + index + displacement: another unit, or longer. */
+bool idiom_is_slow_lea(const cs_insn *instruction);
 /* An address that takes AMD's cores one cycle more. */
 bool idiom_is_complex_address(const cs_insn *instruction, const struct operands *operands);
 /* A read-modify-write that nothing may come between. */

@@ -9,6 +9,7 @@
  *   SOG   AMD: Software Optimization Guide for the AMD Zen4 Microarchitecture, 57647
  *   LLVM  X86ScheduleZnver4.td, which quotes SOG by section; read
  *   CHIPS Chips and Cheese: AMD's Zen 4, parts 1 and 2; the beginnings read
+ *   INSTLAT InstLatX64's measurements: EPYC 9654, Threadripper 7000, Ryzen 7950X; read
  *   CORSIX corsix.org: x86 macro-op fusion notes; read
  * Those not said to be read were quoted from memory: check a figure in its source before
  * relying on it elsewhere.
@@ -175,16 +176,16 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .uop_queue_entries = 64,      /* [A]: a size is published for the loop buffer only */
         .uop_cache_uops = 9,          /* CHIPS: nine a cycle */
         .uop_cache_sets = 64,         /* LLVM, SOG 2.9.1 */
-        .uop_cache_ways = 12,         /* 6,912 macro-ops (LLVM, SOG 2.9.1) in lines of nine [A] */
-        .uop_cache_line_uops = 9,     /* as many as leave in a cycle [A] */
+        .uop_cache_ways = 12, /* 6,912 macro-ops: LLVM, SOG 2.9.1; [A]: in lines of nine */
+        .uop_cache_line_uops = 9, /* [A]: as many as leave in a cycle */
         .uop_cache_window_bytes = 64, /* 64 bytes: SOG 2.9.1 */
-        .uop_cache_window_lines = 8,  /* no limit is published [A] */
+        .uop_cache_window_lines = 8, /* [A]: no limit is published */
         .uop_cache_switch_cycles = 2, /* [A] */
-        .issue_width = 6,             /* macro-ops: LLVM, SOG 2.9.8 */
-        .retire_width = 9,            /* LLVM, SOG 2.10.3 */
-        .reorder_entries = 320,       /* LLVM, SOG 2.10.3 */
-        .scheduler_entries = 96,      /* four of 24: LLVM, SOG 2.10.1; [A]: here one for all */
-        .vector_scheduler_entries = 128, /* two of 32 and 64 behind: LLVM, SOG 2.11; here one [A] */
+        .issue_width = 6, /* macro-ops: LLVM, SOG 2.9.8 */
+        .retire_width = 9, /* LLVM, SOG 2.10.3 */
+        .reorder_entries = 320, /* LLVM, SOG 2.10.3 */
+        .scheduler_entries = 96, /* four of 24: LLVM, SOG 2.10.1; [A]: here one for all */
+        .vector_scheduler_entries = 128, /* LLVM, SOG 2.11: two of 32, 64 before; [A]: here one */
         .load_entries = 136, /* CHIPS: in flight until they retire */
         .store_entries = 64, /* LLVM, SOG 2.12 */
         .issue_to_dispatch_cycles = 5, /* [A]: no throughput depends on it */
@@ -192,8 +193,7 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .all_stays_fused = true, /* FOG 23.2: a macro-op stays one until execution */
         .fuses_all_arithmetic = true, /* CORSIX: from Zen 3 on */
         .eliminates_moves = true, /* LLVM: up to six a cycle */
-        .balances_ports = true, /* SOG 2.10.1 says that, not how [A] */
-        .scaled_lea_is_slow = true, /* LLVM */
+        .balances_ports = true, /* SOG 2.10.1; [A]: how is not published */
         .port_count = 16, /* ALU 0-3, branch, address 5-7, vector 8-13, data 14, 15 */
         .load_ports = P(5) | P(6) | P(7), /* LLVM, SOG 2.12: three loads */
         .vector_load_ports = P(5) | P(6), /* two of them vectors: SOG 2.12 */
@@ -204,30 +204,30 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .synchronize = {.port_count = 4, .port_list = {0, 1, 2, 3}, .flags = UOP_BALANCED},
         .branch_ports = P(0) | P(4), /* LLVM, SOG 2.10.2 */
         .fused_branch_ports = P(0) | P(4), /* [A]: both compare too */
-        .slow_lea = {2, 2, 0, 2, {{P(0) | P(1) | P(2) | P(3), 1}}}, /* LLVM */
+        .slow_lea = {2, 2, 0, 2, {{0x06, 1}}}, /* INSTLAT: 2, two a cycle; [A]: the ports */
         .unknown_register = {1, 1, 0, 1, {{0x0f, 1}}},
         .unknown_load = {5, 1, 0, 1, {{0x0f, 1}, {0xe0, 1}}},
         .unknown_store = {2, 2, 0, 1, {{0x0f, 1}, {0xc0, 1}, {0xc000, 1}}},
         .load_cycles = 4,
-        .fast_load_cycles = 4, /* LLVM, SOG 2.12 */
+        .fast_load_cycles = 4, /* LLVM, SOG 2.12; INSTLAT */
         .vector_load_cycles = 7,
         .wide_load_cycles = 7, /* LLVM, SOG 2.12 */
         .complex_address_cycles = 1, /* SOG 2.12 */
-        .forward_cycles = 7, /* FOG 23.18 [A]: without the renaming of memory */
+        .forward_cycles = 7, /* INSTLAT: 7.4 with an addition, 9.1 with a move; [A] between */
         .blocked_forward_cycles = 14, /* FOG 23.18 [A] */
         .split_cycles = 1, /* FOG 23.18 [A] */
-        .locked_cycles = 8, /* FOG tables, Zen 3 [A] */
+        .locked_cycles = 6, /* INSTLAT: LOCK ADD, XCHG: one in 7.7 */
         .repeat_cycles = 30, /* [A] */
         .code_cache = {64, 8, 8}, /* 32 KiB: SOG 2.6.1; [A] on the bubble */
-        .data_cache = {64, 8, 4}, /* 32 KiB: LLVM, SOG 2.6.2 */
-        .second_cache = {2048, 8, 14}, /* 1 MiB, 14 cycles: CHIPS and press on Zen 4; read */
-        .shared_cache = {32768, 16, 50}, /* 32 MiB, 50 cycles: press on Zen 4; read */
-        .memory_cycles = 350, /* [A]: about 95 ns at 3.7 GHz */
+        .data_cache = {64, 8, 4}, /* 32 KiB: INSTLAT */
+        .second_cache = {2048, 8, 14}, /* 1 MiB, 14 cycles: INSTLAT */
+        .shared_cache = {32768, 16, 50}, /* 32 MiB, 50 to 53 cycles: INSTLAT */
+        .memory_cycles = 350, /* [A]: in random order 320 to 390, with walks: INSTLAT */
         .other_core_cycles = 100, /* [A]: through the shared cache of one complex */
         .fill_buffers = 24, /* SOG 2.12: miss address buffers */
-        .code_tlb = {1, 64, 0}, /* SOG 2.6.1 */
-        .data_tlb = {1, 72, 0}, /* SOG 2.6.2 */
-        .second_tlb = {128, 24, 7}, /* 3072 pages: SOG 2.7; [A] on the cycles */
+        .code_tlb = {1, 64, 0}, /* INSTLAT, from CPUID */
+        .data_tlb = {1, 72, 0}, /* INSTLAT, from CPUID */
+        .second_tlb = {128, 24, 7}, /* 3072 pages, 7 to 8 cycles: INSTLAT */
         .page_walkers = 6, /* SOG 2.7 */
         .prefetches_streams = true, /* SOG 2.6.3 */
         .prefetches_pairs = false, /* [A]: its second cache takes up and down neighbours */

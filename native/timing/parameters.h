@@ -72,7 +72,6 @@ struct timing_parameters {
     bool eliminates_moves;
     bool eliminates_zero_extension;
     bool balances_ports; /* the emptiest port, not every other time the second */
-    bool scaled_lea_is_slow;
     uint8_t port_count;
     uint16_t load_ports;
     uint16_t vector_load_ports;

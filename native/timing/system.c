@@ -15,6 +15,8 @@
 #define HSW (1u << 1)
 #define IVB (1u << 2)
 #define ZN4 (1u << 3)
+#define ALL (SKL | HSW | IVB | ZN4)
+#define NONE 0u
 #define ANY 15
 
 struct fact {
@@ -114,6 +116,6 @@ int timing_cost_row(const struct timing_parameters *parameters, uint32_t row,
     *cost = (struct timing_cost){.name = found->name,
                                  .source = found->source,
                                  .cycles = found->cycles[parameters->column],
-                                 .assumed = found->assumed};
+                                 .assumed = found->assumed >> parameters->column & 1};
     return 1;
 }

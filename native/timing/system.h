@@ -25,7 +25,7 @@ struct system_row {
     uint32_t instruction; /* the decoder's number */
     uint32_t effects;
     uint16_t cycles[TIMING_CORE_COUNT];
-    bool assumed;
+    uint8_t assumed; /* a bit a core: no measurement of it is known */
     const char *name;
     const char *source;
 };

@@ -336,11 +336,10 @@ def found_wrongly(forms: dict[Encoding, Row], merged: dict[Encoding, Row]) -> di
 def with_exceptions(forms: dict[Encoding, Row]) -> dict[Encoding, Row]:
     """Merge, and put back what two merged rows disagree on."""
     merged = collapse(forms)
-    merged |= collapse(found_wrongly(forms, merged), ("rm", "reg"))
-    wrong = found_wrongly(forms, merged)
-    merged |= wrong
+    # One register stands for all that rm can name, where rm is no part of the opcode.
+    wrong = collapse(found_wrongly(forms, merged), ("rm",))
     print(f"{len(wrong)} forms that are rows of their own")
-    return merged
+    return merged | wrong
 
 
 def gather(llvm: str, models: dict[str, str]) -> dict[Encoding, Row]:
