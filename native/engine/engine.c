@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cycle_meter.h"
 #include "engine_failure.h"
 #include "machine.h"
 
@@ -72,7 +73,7 @@ int engine_open(struct machine *machine, struct engine **result)
     *result = engine;
     engine->machine = machine;
     engine->timed = machine->timing->needs_blocks;
-    engine->blocks = block_cache_open();
+    engine->blocks = block_cache_open(machine->timing_decoder);
     if (engine->blocks == NULL) {
         return machine_fail(machine, NATIVE_NO_MEMORY, "no memory for an engine");
     }
@@ -234,8 +235,71 @@ uint64_t engine_begin_block(struct engine *engine, uint64_t address, uint32_t si
     }
     engine->decoded =
         block_lookup(engine->blocks, code_space(engine, address), address, size_bytes);
+    if (engine->meter != NULL && engine->decoded != NULL) {
+        meter_begin(engine->meter, engine->decoded, engine->environment, address);
+        return 0;
+    }
     /* Never NULL: the engine has just fetched these bytes through the same tables. */
     return engine->decoded == NULL ? 1 : timing->block_cycles(NULL, &engine->decoded->timing);
+}
+
+/* Whoever ran the pending block pays. */
+static void charge_pending(struct engine *engine, bool in_monitor, uint64_t cycles)
+{
+    if (in_monitor) {
+        engine->monitor_work += cycles;
+    } else {
+        engine->budget -= (int64_t)cycles;
+    }
+}
+
+static bool pending_is_monitor(const struct engine *engine)
+{
+    return address_is_monitor(engine->meter->address);
+}
+
+void engine_complete_block(struct engine *engine, uint64_t next_address)
+{
+    if (engine->meter != NULL) {
+        charge_pending(engine, pending_is_monitor(engine),
+                       meter_complete(engine->meter, next_address));
+    }
+}
+
+/* What lies before rip is charged now; the rest when it has run. */
+static void execute_until(struct engine *engine, uint64_t rip)
+{
+    charge_pending(engine, pending_is_monitor(engine), meter_execute_until(engine->meter, rip));
+}
+
+void engine_charge_transition(struct engine *engine, uint32_t transition)
+{
+    if (engine->meter != NULL) {
+        engine->monitor_work += timing_transition(engine->meter->core, transition, 0);
+    }
+}
+
+static void on_block_cycles(uc_engine *uc, uint64_t address, uint32_t size_bytes, void *user_data)
+{
+    struct engine *engine = user_data;
+    if (meter_repeats(engine->meter, address)) {
+        return;
+    }
+    engine_complete_block(engine, address);
+    if (engine->machine->options.monitor_build == MONITOR_SIMULATED) {
+        simulated_on_block(uc, address, size_bytes, user_data);
+    } else {
+        on_block_timed(uc, address, size_bytes, user_data);
+    }
+}
+
+static void on_memory(uc_engine *uc, uc_mem_type type, uint64_t machine_address, int size_bytes,
+                      int64_t value, void *user_data)
+{
+    const struct engine *engine = user_data;
+    (void)uc;
+    (void)value;
+    meter_access(engine->meter, machine_address, (uint32_t)size_bytes, type == UC_MEM_WRITE);
 }
 
 static void on_edge(uc_engine *uc, uc_tb *current, uc_tb *previous, void *user_data)
@@ -253,10 +317,18 @@ static void on_edge(uc_engine *uc, uc_tb *current, uc_tb *previous, void *user_d
 static bool add_block_hooks(struct engine *engine)
 {
     uc_hook hook;
+    uc_hook memory_hook;
     void *on_block =
         engine->machine->timing->needs_blocks ? (void *)on_block_timed : (void *)on_block_off;
     if (engine->machine->options.monitor_build == MONITOR_SIMULATED) {
         on_block = (void *)simulated_on_block;
+    }
+    if (engine->meter != NULL) {
+        on_block = (void *)on_block_cycles;
+        if (uc_hook_add(engine->uc, &memory_hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE,
+                        (void *)on_memory, engine, 1, 0) != UC_ERR_OK) {
+            return false;
+        }
     }
     return uc_hook_add(engine->uc, &hook, UC_HOOK_BLOCK, on_block, engine, 1, 0) == UC_ERR_OK &&
            uc_hook_add(engine->uc, &hook, UC_HOOK_EDGE_GENERATED, (void *)on_edge, engine, 1, 0) ==
@@ -279,7 +351,7 @@ static uint64_t unexecuted_cycles(struct engine *engine, uint64_t rip)
 {
     uint64_t address = block_address(engine);
     uint64_t size_bytes = engine->block & 0xffff;
-    if (rip - address >= size_bytes) {
+    if (rip - address >= size_bytes || engine->meter != NULL) {
         return 0;
     }
     const struct timing_operations *timing = engine->machine->timing;
@@ -293,6 +365,10 @@ static uint64_t unexecuted_cycles(struct engine *engine, uint64_t rip)
 
 void engine_charge_partial(struct engine *engine, uint64_t rip)
 {
+    if (engine->meter != NULL) {
+        execute_until(engine, rip);
+        meter_drop(engine->meter);
+    }
     engine->budget += (int64_t)unexecuted_cycles(engine, rip);
     engine->block = 0; /* charged as it ran: never again */
     if (!engine->reports_edges) {
@@ -315,10 +391,13 @@ bool engine_at_vmcall(const struct engine *engine)
     return true;
 }
 
-/* `vmcall` arrives as undefined, but the monitor executes it as a call: it counts. */
+/*
+ * `vmcall` arrives as undefined, but the monitor executes it as a call: it counts as one
+ * instruction. A core knows better: what it costs is the exception.
+ */
 void engine_charge_undefined(struct engine *engine, bool user_mode)
 {
-    bool call = !user_mode && engine_at_vmcall(engine);
+    bool call = !user_mode && engine->meter == NULL && engine_at_vmcall(engine);
     engine_charge_partial(engine, engine->environment->rip + (call ? VMCALL_SIZE_BYTES : 0));
 }
 
@@ -339,6 +418,9 @@ static int on_time_stamp(uc_engine *uc, void *user_data)
     struct engine *engine = user_data;
     uint64_t *registers = engine->environment->registers;
     (void)uc;
+    if (engine->meter != NULL) {
+        execute_until(engine, engine->environment->rip);
+    }
     engine_settle(engine);
     uint64_t time = engine->processor->clock;
     bool counts = !address_is_monitor(engine->environment->rip) ||
@@ -374,6 +456,7 @@ int engine_add_hooks(struct engine *engine, const struct engine_hooks *hooks)
 {
     uc_hook hook;
     engine->hooks = hooks;
+    engine->meter = engine->processor->meter;
     if (!add_block_hooks(engine) ||
         uc_hook_add(engine->uc, &hook, UC_HOOK_INTR, (void *)hooks->on_interrupt, engine, 1, 0) !=
             UC_ERR_OK ||
@@ -392,6 +475,7 @@ int engine_add_hooks(struct engine *engine, const struct engine_hooks *hooks)
 void processor_idle(struct physical_processor *processor)
 {
     uint64_t cycles = smaller(processor->deadline, processor->horizon) - processor->clock;
+    meter_charge(processor, TIMING_TRANSITION_IDLE, cycles);
     processor->idle_cycles += cycles;
     processor->machine_cycles += cycles;
     processor->clock += cycles;
@@ -515,6 +599,7 @@ int engine_run(struct engine *engine, uint64_t rip)
     engine->environment->old_exception = -1;
     engine_budget(engine);
     enum engine_end end = engine_start(engine, rip, &error);
+    engine_complete_block(engine, engine->environment->rip);
     engine_settle(engine);
     engine_drop_exit(engine);
     if (end != ENGINE_END_RESTED || engine->stop == ENGINE_STOP_FAILED) {
