@@ -39,6 +39,9 @@ RESULT_KEYS = {
     "partitions",
     "unit",
     "assumed_cycles",
+    "cycles",
+    "spans",
+    "marks_dropped",
 }
 PROCESSOR_KEYS = {"id", "guest_cycles", "machine_cycles", "switches", "idle_cycles"}
 PARTITION_KEYS = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit import tiny_guests as tiny
-from ultravisor import host as host_module
+from ultravisor import marks as marks_module
 from ultravisor.host import Host
 from ultravisor.machine.abi import Hypercall
 from ultravisor.resolution import resolve
@@ -61,7 +61,7 @@ def test_going_back_forgets_later_marks(tmp_path: Path) -> None:
 
 
 def test_a_flood_of_marks_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "MARKS_KEPT", 3)
+    monkeypatch.setattr(marks_module, "MARKS_KEPT", 3)
     with Host(resolve([marked(tmp_path, "many", 1, 2, 3, 4, 5)])) as host:
         host.run()
         assert [mark.id for mark in host.marks()] == [1, 2, 3]

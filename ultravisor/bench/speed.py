@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 if TYPE_CHECKING:
-    from ultravisor.configuration import Configuration, MonitorName, TimingName
+    from ultravisor.configuration import Configuration, MonitorName
+    from ultravisor.machine.cores import TimingName
 
 SCHEMA = "ultravisor.bench.speed/1"
 NANOSECONDS = 1e9
