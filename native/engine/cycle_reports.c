@@ -33,8 +33,3 @@ uint32_t machine_window_steps(const struct machine *machine, const struct timing
     *steps = NULL;
     return 0;
 }
-
-int machine_run_hooked(struct machine *machine, uint32_t partition, uint64_t *cpu_ns)
-{
-    return machine_run_plain(machine, partition, cpu_ns);
-}
