@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rich.console import Console
 from rich.text import Text
 
-from ultravisor.cli.table_form import make_table, number
+from ultravisor.cli.table_form import make_table, number, width_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,7 +57,7 @@ def cycle_tables(result: HostResult, columns: int) -> list[Table | Text]:
     if bar_columns:
         shown.append(_legend())
     events = _events(rows, short=False)
-    return [*shown, events if _width(events) <= columns else _events(rows, short=True)]
+    return [*shown, events if width_columns(events) <= columns else _events(rows, short=True)]
 
 
 def _rows(results: Iterable[CycleResult]) -> list[_Row]:
@@ -87,16 +86,11 @@ def _layout(rows: list[_Row], columns: int) -> tuple[bool, int]:
     """Return whether numbers are short, and how wide the bar is; 0: there is none."""
     room = 0
     for short in (False, True):
-        used = _width(_cycles(rows, short=short, bar_columns=0))
+        used = width_columns(_cycles(rows, short=short, bar_columns=0))
         room = columns - used - GAP_COLUMNS
         if room >= BAR_WANTED_COLUMNS:
             return short, min(room, BAR_MAXIMUM_COLUMNS)
     return True, room if room >= BAR_MINIMUM_COLUMNS else 0
-
-
-def _width(table: Table) -> int:
-    """Return the columns that a table takes when nothing has to be folded."""
-    return Console(width=10_000, color_system=None).measure(table).maximum
 
 
 def _cycles(rows: list[_Row], *, short: bool, bar_columns: int) -> Table:

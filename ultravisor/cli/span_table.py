@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from ultravisor.cli.table_form import make_table, number
+from ultravisor.cli.table_form import make_table, number, width_columns
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
 # A guest may set marks of any number of ids.
 ROWS_SHOWN = 20
-NARROW_COLUMNS = 110
 # From here on an id is shown in hexadecimal digits: it is an address or a hash.
 HEXADECIMAL_FROM = 1 << 32
 
 
 def span_table(result: HostResult, columns: int) -> Table:
-    """Return the table; where it is cut off its title says so."""
-    short = columns < NARROW_COLUMNS
+    """Return the table, with short numbers where it would be too wide."""
+    whole = _table(result, short=False)
+    return whole if width_columns(whole) <= columns else _table(result, short=True)
+
+
+def _table(result: HostResult, *, short: bool) -> Table:
     table = make_table(
         ("partition", False),
         ("marks", False),

@@ -7,6 +7,7 @@ Owns nothing of what is in them. Called by the modules of cli that show results.
 from __future__ import annotations
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 SUFFIXES = ("k", "M", "G", "T", "P", "E")
@@ -19,6 +20,11 @@ def make_table(*columns: tuple[str, bool]) -> Table:
     for title, numeric in columns:
         table.add_column(title, justify="right" if numeric else "left", overflow="fold")
     return table
+
+
+def width_columns(table: Table) -> int:
+    """Return the columns that a table takes when nothing has to be folded."""
+    return Console(width=10_000, color_system=None).measure(table).maximum
 
 
 def number(count: int, *, short: bool = False) -> str:
