@@ -41,17 +41,15 @@ EVENT_NAMES: Final[dict[TimingEvent, str]] = {
     TimingEvent.TRANSITION: "transitions",
     TimingEvent.COHERENCE: "coherence_transfers",
 }
-# What the paths of partition 0 are, which is nobody's.
-OWN_PATH_NAMES: Final[dict[TimingPath, str]] = {
-    TimingPath.GUEST: "idle",
-    TimingPath.INTERRUPT: "start",
-}
+# Partition 0 is nobody's: it has no code, and what would be its own is idling.
+IDLE_NAME: Final = "idle"
 
 
 def path_name(partition: int, path: TimingPath) -> str:
     """Return how results call a path: `guest`, `hypercall`, or of partition 0 `idle`."""
-    own = OWN_PATH_NAMES.get(path) if partition == 0 else None
-    return own or path.name.lower()
+    if partition == 0 and path == TimingPath.GUEST:
+        return IDLE_NAME
+    return path.name.lower()
 
 
 def cycle_results(machine: Machine, names: Sequence[str]) -> tuple[CycleResult, ...]:

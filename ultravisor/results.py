@@ -71,9 +71,9 @@ class CycleResult(Struct, frozen=True):
 
     processor: int
     partition: str | None
-    """None: nobody's, which is idling and the monitor's start."""
+    """None: nobody's, which is idling, what interrupts it, and the monitor's start."""
     path: str
-    """`guest`, `hypercall`, `trap` or `interrupt`; of nobody also `idle` and `start`."""
+    """`guest`, `hypercall`, `trap` or `interrupt`; of nobody `idle` in place of `guest`."""
     cycles: int
     stack: dict[str, int]
     """The same cycles by cause: members of enum timing_cause, in lower case."""

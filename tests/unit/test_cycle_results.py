@@ -113,7 +113,7 @@ def test_every_cause_event_and_path_has_its_name() -> None:
     assert len({letter for letter, _ in CAUSES.values()}) == len(CAUSES)
     names = [[path_name(partition, path) for path in TimingPath] for partition in (1, 0)]
     assert names[0] == ["guest", "hypercall", "trap", "interrupt"]
-    assert names[1] == ["idle", "hypercall", "trap", "start"]
+    assert names[1] == ["idle", "hypercall", "trap", "interrupt"]
 
 
 def test_results_go_through_json_and_back() -> None:
