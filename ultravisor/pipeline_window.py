@@ -74,5 +74,5 @@ def window_kanata(window: PipelineWindow, partitions: Sequence[str]) -> str:
         text = instruction_text(row.code, row.address, row.width_bits)
         whose = partitions[row.partition - 1] if row.partition else "monitor"
         path = path_name(row.partition, row.path)
-        labels.append(Label(f"{row.address:#x} {text}  [{whose} {path}]", row.partition))
+        labels.append(Label(f"{row.address:#x} {text}", f"{whose} {path}", row.partition))
     return kanata(window.steps, labels)

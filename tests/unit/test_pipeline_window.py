@@ -138,9 +138,17 @@ def test_every_micro_op_passes_its_stages_in_its_cycles() -> None:
     }
 
 
+def test_a_fused_instruction_is_shown_with_the_one_before() -> None:
+    compare = Step(0, 5, 10, 11, 12, 14)
+    labels = [Label("cmp", "a guest", 1), Label("jne", "a guest", 1), Label("add", "b guest", 2)]
+    lines = kanata([compare, Step(2, 0, 10, 11, 12, 14)], labels).splitlines()
+    assert "L\t0\t0\tcmp + jne  [a guest]" in lines
+    assert "L\t1\t0\tadd  [b guest]" in lines
+
+
 def test_a_file_without_instructions_is_one_still() -> None:
     assert kanata((), ()) == "Kanata\t0004\n"
-    assert kanata(WINDOW.steps[:1], [Label("x", 7)]).splitlines()[2] == "I\t0\t0\t7"
+    assert kanata(WINDOW.steps[:1], [Label("x", thread=7)]).splitlines()[2] == "I\t0\t0\t7"
 
 
 def test_an_instruction_is_shown_at_its_address() -> None:
