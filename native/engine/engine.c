@@ -216,7 +216,7 @@ static void on_block_off(uc_engine *uc, uint64_t address, uint32_t size_bytes, v
     engine->block = address << 16 | size_bytes;
 }
 
-static void on_block_timed(uc_engine *uc, uint64_t address, uint32_t size_bytes, void *user_data)
+void engine_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, void *user_data)
 {
     struct engine *engine = user_data;
     (void)uc;
@@ -243,65 +243,6 @@ uint64_t engine_begin_block(struct engine *engine, uint64_t address, uint32_t si
     return engine->decoded == NULL ? 1 : timing->block_cycles(NULL, &engine->decoded->timing);
 }
 
-/* Whoever ran the pending block pays. */
-static void charge_pending(struct engine *engine, bool in_monitor, uint64_t cycles)
-{
-    if (in_monitor) {
-        engine->monitor_work += cycles;
-    } else {
-        engine->budget -= (int64_t)cycles;
-    }
-}
-
-static bool pending_is_monitor(const struct engine *engine)
-{
-    return address_is_monitor(engine->meter->address);
-}
-
-void engine_complete_block(struct engine *engine, uint64_t next_address)
-{
-    if (engine->meter != NULL) {
-        charge_pending(engine, pending_is_monitor(engine),
-                       meter_complete(engine->meter, next_address));
-    }
-}
-
-/* What lies before rip is charged now; the rest when it has run. */
-static void execute_until(struct engine *engine, uint64_t rip)
-{
-    charge_pending(engine, pending_is_monitor(engine), meter_execute_until(engine->meter, rip));
-}
-
-void engine_charge_transition(struct engine *engine, uint32_t transition)
-{
-    if (engine->meter != NULL) {
-        engine->monitor_work += timing_transition(engine->meter->core, transition, 0);
-    }
-}
-
-static void on_block_cycles(uc_engine *uc, uint64_t address, uint32_t size_bytes, void *user_data)
-{
-    struct engine *engine = user_data;
-    if (meter_repeats(engine->meter, address)) {
-        return;
-    }
-    engine_complete_block(engine, address);
-    if (engine->machine->options.monitor_build == MONITOR_SIMULATED) {
-        simulated_on_block(uc, address, size_bytes, user_data);
-    } else {
-        on_block_timed(uc, address, size_bytes, user_data);
-    }
-}
-
-static void on_memory(uc_engine *uc, uc_mem_type type, uint64_t machine_address, int size_bytes,
-                      int64_t value, void *user_data)
-{
-    const struct engine *engine = user_data;
-    (void)uc;
-    (void)value;
-    meter_access(engine->meter, machine_address, (uint32_t)size_bytes, type == UC_MEM_WRITE);
-}
-
 static void on_edge(uc_engine *uc, uc_tb *current, uc_tb *previous, void *user_data)
 {
     struct engine *engine = user_data;
@@ -317,22 +258,16 @@ static void on_edge(uc_engine *uc, uc_tb *current, uc_tb *previous, void *user_d
 static bool add_block_hooks(struct engine *engine)
 {
     uc_hook hook;
-    uc_hook memory_hook;
     void *on_block =
-        engine->machine->timing->needs_blocks ? (void *)on_block_timed : (void *)on_block_off;
+        engine->machine->timing->needs_blocks ? (void *)engine_on_block : (void *)on_block_off;
     if (engine->machine->options.monitor_build == MONITOR_SIMULATED) {
         on_block = (void *)simulated_on_block;
     }
-    if (engine->meter != NULL) {
-        on_block = (void *)on_block_cycles;
-        if (uc_hook_add(engine->uc, &memory_hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE,
-                        (void *)on_memory, engine, 1, 0) != UC_ERR_OK) {
-            return false;
-        }
-    }
-    return uc_hook_add(engine->uc, &hook, UC_HOOK_BLOCK, on_block, engine, 1, 0) == UC_ERR_OK &&
-           uc_hook_add(engine->uc, &hook, UC_HOOK_EDGE_GENERATED, (void *)on_edge, engine, 1, 0) ==
-               UC_ERR_OK;
+    bool added = engine->meter != NULL ? cycle_hooks_add(engine)
+                                       : uc_hook_add(engine->uc, &hook, UC_HOOK_BLOCK, on_block,
+                                                     engine, 1, 0) == UC_ERR_OK;
+    return added && uc_hook_add(engine->uc, &hook, UC_HOOK_EDGE_GENERATED, (void *)on_edge, engine,
+                                1, 0) == UC_ERR_OK;
 }
 
 static uint64_t block_address(const struct engine *engine)
@@ -366,7 +301,7 @@ static uint64_t unexecuted_cycles(struct engine *engine, uint64_t rip)
 void engine_charge_partial(struct engine *engine, uint64_t rip)
 {
     if (engine->meter != NULL) {
-        execute_until(engine, rip);
+        engine_execute_until(engine, rip);
         meter_drop(engine->meter);
     }
     engine->budget += (int64_t)unexecuted_cycles(engine, rip);
@@ -419,7 +354,7 @@ static int on_time_stamp(uc_engine *uc, void *user_data)
     uint64_t *registers = engine->environment->registers;
     (void)uc;
     if (engine->meter != NULL) {
-        execute_until(engine, engine->environment->rip);
+        engine_execute_until(engine, engine->environment->rip);
     }
     engine_settle(engine);
     uint64_t time = engine->processor->clock;

@@ -197,10 +197,8 @@ bool engine_at_vmcall(const struct engine *engine);
 void engine_charge_undefined(struct engine *engine, bool user_mode);
 /* What arrives as an undefined instruction is `int $6`: the engine now stands behind it. */
 bool engine_was_software_interrupt(struct engine *engine);
-/* With a cycle-level core: the current block has run to its end, and goes on at `next`. */
-void engine_complete_block(struct engine *engine, uint64_t next_address);
-/* Monitor cycles that no instruction accounts for: enum timing_transition. */
-void engine_charge_transition(struct engine *engine, uint32_t transition);
+/* The native build's block hook of timed models. */
+void engine_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, void *user_data);
 /* Cycles of a block that is about to run, which becomes the current one. */
 uint64_t engine_begin_block(struct engine *engine, uint64_t address, uint32_t size_bytes);
 /* How a build takes what leaves the guest's own code. */
@@ -295,6 +293,15 @@ struct build_operations {
 };
 extern const struct build_operations native_build;
 extern const struct build_operations simulated_build;
+
+/* cycle_hooks.c: of engines with a cycle-level core; without one the first two do nothing. */
+/* The current block has run to its end, and goes on at `next_address`. */
+void engine_complete_block(struct engine *engine, uint64_t next_address);
+/* Monitor cycles that no instruction accounts for: enum timing_transition. */
+void engine_charge_transition(struct engine *engine, uint32_t transition);
+/* What of the current block lies before rip is charged now; the rest when it has run. */
+void engine_execute_until(struct engine *engine, uint64_t rip);
+bool cycle_hooks_add(struct engine *engine);
 
 const struct build_operations *machine_build(const struct machine *machine);
 

@@ -40,6 +40,9 @@ class TimingModel(IntEnum):
 
     OFF = 0
     UNIT = 1
+    SKYLAKE = 2
+    HASWELL = 3
+    IVYBRIDGE = 4
 
 
 class ClockSource(IntEnum):
@@ -86,6 +89,18 @@ class LogNumber(IntEnum):
     """LOG_TRAP."""
     INTERRUPT = 1024
     """LOG_TRAP: + n of `int n`."""
+
+
+class TimingPath(IntEnum):
+    """On whose behalf, and in what, a core spent its cycles."""
+
+    GUEST = 0
+    """The partition's own code; of partition 0: idle."""
+    HYPERCALL = 1
+    """From here on the monitor's, until it leaves to a partition."""
+    TRAP = 2
+    INTERRUPT = 3
+    """A deadline or a kick; of partition 0: the monitor's start."""
 
 
 class TimingIdeal(IntEnum):

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 from msgspec import Struct
 
-from ultravisor.configuration import MonitorName, TimingName
+from ultravisor.configuration import MonitorName
 from ultravisor.errors import ExitCode
+from ultravisor.machine.cores import TimingName
 from ultravisor.results import StopResult
 from ultravisor.testing.verdict import VERDICTS, VerdictName
 
