@@ -30,10 +30,10 @@ void engine_execute_until(struct engine *engine, uint64_t rip)
     charge_pending(engine, in_monitor, meter_execute_until(engine->meter, rip));
 }
 
-void engine_charge_transition(struct engine *engine, uint32_t transition)
+void engine_charge_transition(struct engine *engine, uint32_t transition, uint64_t cycles)
 {
     if (engine->meter != NULL) {
-        engine->monitor_work += timing_transition(engine->meter->core, transition, 0);
+        engine->monitor_work += timing_transition(engine->meter->core, transition, cycles);
     }
 }
 

@@ -140,7 +140,7 @@ void simulated_deliver_trap(struct engine *engine, uint32_t vector, uint64_t err
     }
     simulated_deliver(engine, vector, error_code, (VECTORS_WITH_ERROR_CODE >> vector & 1) != 0,
                       engine->environment->rip);
-    engine_charge_transition(engine, TIMING_TRANSITION_EXCEPTION);
+    engine_charge_transition(engine, TIMING_TRANSITION_EXCEPTION, 0);
 }
 
 /* `int n` goes through a gate only when the gate's privilege level lets the caller. */

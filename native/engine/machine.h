@@ -297,8 +297,8 @@ extern const struct build_operations simulated_build;
 /* cycle_hooks.c: of engines with a cycle-level core; without one the first two do nothing. */
 /* The current block has run to its end, and goes on at `next_address`. */
 void engine_complete_block(struct engine *engine, uint64_t next_address);
-/* Monitor cycles that no instruction accounts for: enum timing_transition. */
-void engine_charge_transition(struct engine *engine, uint32_t transition);
+/* Monitor cycles that no instruction accounts for: enum timing_transition, and its value. */
+void engine_charge_transition(struct engine *engine, uint32_t transition, uint64_t cycles);
 /* What of the current block lies before rip is charged now; the rest when it has run. */
 void engine_execute_until(struct engine *engine, uint64_t rip);
 bool cycle_hooks_add(struct engine *engine);

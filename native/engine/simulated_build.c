@@ -135,7 +135,7 @@ static void interrupt(struct physical_processor *processor, uint32_t vector)
     struct engine *engine = processor->engine;
     engine_settle(engine);
     simulated_deliver(engine, vector, 0, false, engine->environment->rip);
-    engine_charge_transition(engine, TIMING_TRANSITION_INTERRUPT);
+    engine_charge_transition(engine, TIMING_TRANSITION_INTERRUPT, 0);
 }
 
 /* A trap was delivered at rest: interrupts are off until the monitor has left. */
