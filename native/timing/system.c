@@ -99,6 +99,11 @@ uint32_t system_row_of(const cs_insn *instruction)
     return 0;
 }
 
+bool system_flushes_translations(uint8_t row)
+{
+    return row != 0 && (system_rows[row - 1].effects & SYSTEM_FLUSHES_TLB) != 0;
+}
+
 uint16_t system_branch_ports(const struct timing_parameters *core)
 {
     return (uint16_t)(core->branch_ports | (core->port_count > 6 ? 1u : 0u));
