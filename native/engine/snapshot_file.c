@@ -180,7 +180,7 @@ static int get_all(struct machine *machine, const char *path, struct stream *str
         return machine_fail(machine, NATIVE_FILE, "%s: not a snapshot of this version", path);
     }
     if (snapshot->state.options_hash != options_hash(machine)) {
-        return machine_fail(machine, NATIVE_STATE, "%s: the snapshot is of another machine", path);
+        return machine_fail(machine, NATIVE_STATE, "the snapshot is of another machine");
     }
     (void)get(stream, snapshot->cycle_state, snapshot->cycle_state_size_bytes);
     get_consoles(stream, snapshot);
