@@ -23,7 +23,7 @@ from ultravisor.machine.abi import (
     PROCESSOR_LIMIT,
     QUANTUM_MINIMUM_CYCLES,
 )
-from ultravisor.machine.cores import CORES, CoreName, TimingName
+from ultravisor.machine.cores import CoreName, TimingName, core_of
 
 MEMORY_STEP_MIB = 2
 QUANTUM_DEFAULT_CYCLES = 100_000
@@ -75,7 +75,7 @@ class HostConfiguration(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     @property
     def core(self) -> CoreName | None:
         """Return the cycle-level core that counts; None where none does."""
-        return next((name for name in CORES if name == self.timing), None)
+        return core_of(self.timing)
 
     @property
     def clock_name(self) -> ClockName:

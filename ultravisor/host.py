@@ -261,7 +261,8 @@ class Host:
         try:
             self.machine.read(path)
         except UltravisorError as failure:
-            raise SnapshotError(f"{path}: cannot be restored: {failure.message}") from None
+            why = failure.message.removeprefix(f"{path}: ")
+            raise SnapshotError(f"{path}: cannot be restored: {why}") from None
         if f"{self.machine.state_hash():016x}" != manifest.state_hash:
             message = f"{path}: the restored host is not the one that was saved"
             raise SnapshotError(message, "save it again with this build of the extension")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ultravisor.cycles import cycle_results
 from ultravisor.errors import ExitCode
 from ultravisor.machine.abi import Hypercall, PartitionKind, StopReason
-from ultravisor.machine.cores import validation
+from ultravisor.machine.cores import unit_of
 from ultravisor.machine.interface import ExitReason, PartitionState
 from ultravisor.machine.symbols import SymbolTable
 from ultravisor.machine.traps import trap_name
@@ -29,7 +29,6 @@ from ultravisor.results import (
 )
 
 if TYPE_CHECKING:
-    from ultravisor.configuration import HostConfiguration
     from ultravisor.consoles import Console
     from ultravisor.machine.machine import Machine
     from ultravisor.machine.records import PartitionStatistics
@@ -63,19 +62,12 @@ def build_result(
             _partition_result(plan, machine, consoles[index], index, row)
             for index, row in enumerate(statistics)
         ),
-        unit=_unit(plan.configuration.host),
+        unit=unit_of(plan.configuration.host.timing),
         assumed_cycles=machine.path_costs(),
         cycles=_cycles(plan, machine),
         spans=span_results(marks.rows),
         marks_dropped=marks.dropped,
     )
-
-
-def _unit(host: HostConfiguration) -> str:
-    """Say what a cycle is."""
-    if host.core is not None:
-        return f"modelled cycles of {host.core}, {validation(host.core)}"
-    return "bytes of code" if host.timing == "off" else "instructions"
 
 
 def _cycles(plan: HostPlan, machine: Machine) -> tuple[CycleResult, ...]:

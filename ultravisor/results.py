@@ -58,7 +58,7 @@ class PartitionResult(Struct, frozen=True):
     reason: str | None
     state_hash: str
     work: int
-    """Guest work: bytes of code executed, or instructions with the unit timing model."""
+    """Guest work, in the unit of the timing model."""
     hypercalls: dict[str, int]
     traps: dict[str, int]
     console: str

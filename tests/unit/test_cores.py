@@ -12,7 +12,16 @@ from ultravisor import Configuration, parse_configuration, resolve
 from ultravisor.cli import run
 from ultravisor.configuration import HostConfiguration, PartitionConfiguration
 from ultravisor.errors import ConfigurationError, ExitCode
-from ultravisor.machine.cores import CORES, TIMING_NAMES, VALIDATED, core_model, validation
+from ultravisor.machine.cores import (
+    CORES,
+    TIMING_NAMES,
+    VALIDATED,
+    TimingName,
+    basis_of,
+    core_model,
+    unit_of,
+    validation,
+)
 from ultravisor.machine.interface import TimingModel
 from ultravisor.machine.native import ffi, lib
 from ultravisor.plan import make_plan
@@ -20,7 +29,6 @@ from ultravisor.plan import make_plan
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ultravisor.machine.cores import TimingName
 
 PARTITION = PartitionConfiguration(name="a", image="hello")
 
@@ -45,6 +53,16 @@ def test_a_core_says_whether_it_was_validated() -> None:
     assert {name: validation(name) for name in ("skylake", "ivybridge")} == {
         "skylake": "validated",
         "ivybridge": "not validated",
+    }
+
+
+def test_the_unit_says_what_a_cycle_is() -> None:
+    chosen: tuple[TimingName, ...] = ("off", "unit", "haswell")
+    found = {timing: basis_of(unit_of(timing)) for timing in chosen}
+    assert found == {
+        "off": "bytes of code, counted",
+        "unit": "instructions, counted",
+        "haswell": "modelled cycles of haswell, validated",
     }
 
 

@@ -17,6 +17,7 @@ from ultravisor.cli.cycle_table import cycle_tables
 from ultravisor.cli.span_table import span_table
 from ultravisor.cli.table_form import make_table
 from ultravisor.cli.terminal import colours_wanted, printable
+from ultravisor.machine.cores import basis_of
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -77,9 +78,7 @@ def _closing_lines(result: HostResult) -> list[str]:
 
 def _unit_line(result: HostResult) -> str:
     """Say what a cycle is, and what of the machine's cycles nobody executed."""
-    line = f"work and cycles are {result.unit}"
-    if not result.cycles:
-        line += ", counted"
+    line = f"work and cycles are {basis_of(result.unit)}"
     if result.assumed_cycles:
         costs = ", ".join(f"{name} {count}" for name, count in result.assumed_cycles.items())
         line += f"; of machine cycles, the monitor's are assumed: {costs}"

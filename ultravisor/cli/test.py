@@ -122,7 +122,7 @@ def _run(
         limit_cycles=settings.limit_cycles,
         seed=settings.seed,
         outcomes=tuple(done),
-        disagreements=find_disagreements(done),
+        disagreements=find_disagreements(done, settings.timing),
     )
     if table is not None:
         table.finish(report)
