@@ -320,7 +320,8 @@ struct timing_access {
     uint64_t address;         /* virtual */
     uint64_t machine_address; /* physical */
     uint32_t size_bytes;
-    uint32_t is_write;
+    uint16_t is_write;
+    uint16_t instruction; /* of the block, from 1; 0: the first that has such an access */
 };
 
 /* What became of a block. */
@@ -329,7 +330,7 @@ struct timing_outcome {
     uint32_t access_count;
     uint32_t executed_count; /* instructions; fewer than the block has after a trap */
     uint32_t branch_taken;
-    uint32_t reserved;
+    uint32_t first_instruction; /* those before it were executed by an earlier call */
     uint64_t address; /* where the block ran, and where its bytes lie */
     uint64_t machine_address;
     uint64_t target; /* of a branch taken */
@@ -418,6 +419,7 @@ void timing_repeat(struct timing_core *core, const struct timing_code *code,
                    const struct timing_outcome *outcome, uint64_t times);
 /* To whom cycles and events go from now on: a number below TIMING_CONTEXT_LIMIT. */
 void timing_core_context(struct timing_core *core, uint32_t context);
+uint32_t timing_core_context_now(const struct timing_core *core);
 void timing_core_statistics(const struct timing_core *core, uint32_t context,
                             struct timing_statistics *statistics);
 /* Returns cycles, as timing_execute does. */

@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ultravisor.errors import ConfigurationError
+from ultravisor.machine.cores import core_model
 from ultravisor.machine.interface import ClockSource, MonitorBuild, TimingModel
 from ultravisor.machine.machine import Machine
 from ultravisor.machine.records import MachineOptions, PartitionOptions
 
 if TYPE_CHECKING:
+    from ultravisor.configuration import HostConfiguration
     from ultravisor.plan import HostPlan, PlannedPartition
 
 
@@ -28,11 +30,16 @@ def make_machine(plan: HostPlan) -> Machine:
             clock_frequency_hz=host.clock_frequency_hz,
             interleave_cycles=host.interleave_cycles,
             monitor=MonitorBuild[host.monitor.upper()],
-            timing=TimingModel[host.timing.upper()],
-            clock=ClockSource[host.clock.upper()],
+            timing=_timing_model(host),
+            clock=ClockSource[host.clock_name.upper()],
             check_refusals=host.check_refusals,
         )
     )
+
+
+def _timing_model(host: HostConfiguration) -> int:
+    core = host.core
+    return core_model(core) if core is not None else TimingModel[host.timing.upper()]
 
 
 def populate(machine: Machine, plan: HostPlan) -> None:

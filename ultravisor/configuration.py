@@ -23,6 +23,7 @@ from ultravisor.machine.abi import (
     PROCESSOR_LIMIT,
     QUANTUM_MINIMUM_CYCLES,
 )
+from ultravisor.machine.cores import CoreName, TimingName, core_of
 
 MEMORY_STEP_MIB = 2
 QUANTUM_DEFAULT_CYCLES = 100_000
@@ -34,7 +35,6 @@ INPUT_LIMIT_BYTES = 4096
 INTEGER_MAXIMUM = (1 << 63) - 1
 
 MonitorName = Literal["native", "simulated"]
-TimingName = Literal["off", "unit"]
 ClockName = Literal["guest", "machine"]
 RightName = Literal["console", "memory", "events", "processors", "trace"]
 RIGHT_NAMES: tuple[RightName, ...] = ("console", "memory", "events", "processors", "trace")
@@ -60,15 +60,29 @@ class HostConfiguration(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     monitor: MonitorName = "native"
     """Which build of the monitor runs: `native` is fast, `simulated` is executed."""
     timing: TimingName = "off"
-    """`off` counts bytes of code executed; `unit` counts each instruction as one cycle."""
-    clock: ClockName = "guest"
-    """What slots and timers run by: guest work only, or the monitor's too."""
+    """`off` counts bytes of code executed, `unit` each instruction as one cycle; the name of
+    a cycle-level core, that core's cycles."""
+    clock: ClockName | None = None
+    """What slots and timers run by: guest work only, or the monitor's too; by default `guest`,
+    and `machine` with a cycle-level core."""
     interleave_cycles: Annotated[int, Meta(ge=1, le=INTEGER_MAXIMUM)] = INTERLEAVE_DEFAULT_CYCLES
     """How far one processor runs before the next has its turn, in cycles."""
     clock_frequency_hz: Annotated[int, Meta(ge=1, le=INTEGER_MAXIMUM)] = CLOCK_FREQUENCY_DEFAULT_HZ
     """Nominal cycles in a second of guest time; told to guests, changes nothing else."""
     check_refusals: bool = False
     """Whether a refused call that changes anything ends the host; slow; native build only."""
+
+    @property
+    def core(self) -> CoreName | None:
+        """Return the cycle-level core that counts; None where none does."""
+        return core_of(self.timing)
+
+    @property
+    def clock_name(self) -> ClockName:
+        """Return the clock in force: as given, or what goes with the timing model."""
+        if self.clock is not None:
+            return self.clock
+        return "machine" if self.core is not None else "guest"
 
 
 class PartitionConfiguration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

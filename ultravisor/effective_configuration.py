@@ -132,6 +132,8 @@ def _host(plan: HostPlan, sources: list[_Source], settings: dict[str, object]) -
         if settings.get(key) is not None:
             option = OPTIONS.get(key, f"--{key}")
             origin = Origin("option", option)
+        elif key == "clock" and origin is DEFAULT and plan.configuration.host.core is not None:
+            origin = Origin("computed", "goes with the core")
         if value is None:
             number, why = computed[key]
             found.append(Setting(key, number, Origin("computed", why)))

@@ -21,6 +21,8 @@ from ultravisor.errors import SnapshotError, UltravisorError, UsageError
 from ultravisor.inputs import InputEntry
 from ultravisor.log_lines import log_line
 from ultravisor.machine.interface import ExitReason, LogCategory, PartitionState
+from ultravisor.marks import MarkLog
+from ultravisor.pipeline_window import PipelineWindow, WindowRequest, require_window
 from ultravisor.plan import HostPlan, make_plan
 from ultravisor.recording import make_record
 from ultravisor.result_builder import build_result
@@ -48,8 +50,6 @@ LOG_NOTHING = LogCategory(0)
 # Pausing is invisible to guests, so that the length is free.
 SLICE_FUNCTIONAL_CYCLES = 10_000_000
 SLICE_CYCLES = 1_000_000
-# A guest that sets marks for ever must not fill the host's memory: further ones are dropped.
-MARKS_KEPT = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class HostSnapshot:
     machine: MachineSnapshot
     consoles: tuple[tuple[int, int], ...]
     input_count: int
-    mark_count: int
+    marks: tuple[int, int]
     position_cycles: int
     reason: ExitReason
 
@@ -83,7 +83,7 @@ class Host:
         self.inputs: list[InputEntry] = []
         self.machine = make_machine(plan)
         self._consoles = [Console() for _ in plan.partitions]
-        self._marks: list[Mark] = []
+        self._marks = MarkLog()
         self._position_cycles = 0
         self._reason = ExitReason.NONE
         self._interrupted = False
@@ -186,7 +186,16 @@ class Host:
 
     def marks(self) -> list[Mark]:
         """Return the marks that guests have set so far, oldest first."""
-        return list(self._marks)
+        return list(self._marks.rows)
+
+    def open_window(self, request: WindowRequest) -> None:
+        """Record a window of a processor's instructions; a new one replaces the last."""
+        require_window(self.plan.configuration, request)
+        self.machine.window_open(request.processor, request.first, request.count)
+
+    def window(self) -> PipelineWindow:
+        """Return what the window has recorded so far."""
+        return PipelineWindow(self.machine.window_instructions(), self.machine.window_steps())
 
     def snapshot(self) -> HostSnapshot:
         """Keep the whole host in memory."""
@@ -194,7 +203,7 @@ class Host:
             machine=self.machine.snapshot(),
             consoles=tuple((len(row.data), row.dropped_bytes) for row in self._consoles),
             input_count=len(self.inputs),
-            mark_count=len(self._marks),
+            marks=(len(self._marks.rows), self._marks.dropped),
             position_cycles=self._position_cycles,
             reason=self._reason,
         )
@@ -207,7 +216,7 @@ class Host:
             del console.data[size:]
             console.dropped_bytes = dropped
         del self.inputs[snapshot.input_count :]
-        del self._marks[snapshot.mark_count :]
+        self._marks.go_back(*snapshot.marks)
         self._position_cycles = snapshot.position_cycles
         self._reason = snapshot.reason
 
@@ -218,7 +227,12 @@ class Host:
     def result(self) -> HostResult:
         """Return the results as they are now."""
         return build_result(
-            self.plan, self.machine, self._consoles, self._reason, interrupted=self._interrupted
+            self.plan,
+            self.machine,
+            self._consoles,
+            self._marks,
+            self._reason,
+            interrupted=self._interrupted,
         )
 
     def _manifest(self, state_size_bytes: int, state_sha256: str) -> StateManifest:
@@ -230,6 +244,8 @@ class Host:
                 SavedConsole(name, bytes(row.data), row.dropped_bytes)
                 for name, row in zip(names, self._consoles, strict=True)
             ),
+            marks=tuple(self._marks.rows),
+            marks_dropped=self._marks.dropped,
             position_cycles=self._position_cycles,
             exit_reason=self._reason,
             state_hash=f"{self.machine.state_hash():016x}",
@@ -245,7 +261,8 @@ class Host:
         try:
             self.machine.read(path)
         except UltravisorError as failure:
-            raise SnapshotError(f"{path}: cannot be restored: {failure.message}") from None
+            why = failure.message.removeprefix(f"{path}: ")
+            raise SnapshotError(f"{path}: cannot be restored: {why}") from None
         if f"{self.machine.state_hash():016x}" != manifest.state_hash:
             message = f"{path}: the restored host is not the one that was saved"
             raise SnapshotError(message, "save it again with this build of the extension")
@@ -254,6 +271,8 @@ class Host:
         for console, saved in zip(self._consoles, manifest.consoles, strict=True):
             console.data[:] = saved.data
             console.dropped_bytes = saved.dropped_bytes
+        self._marks.rows = list(manifest.marks)
+        self._marks.dropped = manifest.marks_dropped
         self.inputs = list(manifest.run.inputs)
         self._position_cycles = manifest.position_cycles
         self._reason = manifest.exit_reason
@@ -288,8 +307,8 @@ class Host:
             if on_log is not None and not discard:
                 on_log(LogLine(log_line(record, self._virtual_processors)))
         for mark in self.machine.marks():
-            if not discard and len(self._marks) < MARKS_KEPT:
-                self._marks.append(self._mark(mark))
+            if not discard:
+                self._marks.add(self._mark(mark))
 
     def _mark(self, record: MarkRecord) -> Mark:
         return Mark(

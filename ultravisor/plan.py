@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ultravisor.configuration import LinkEnd, parse_link_end
 from ultravisor.errors import ConfigurationError
 from ultravisor.machine.abi import MACHINE_MEMORY_MAXIMUM_MIB, MACHINE_MEMORY_MINIMUM_MIB, Right
@@ -88,6 +90,10 @@ class HostPlan:
 
 def make_plan(configuration: Configuration) -> HostPlan:
     """Read and check all images, and compute sizes and maps."""
+    host = configuration.host
+    # A record and a saved state say what ran, whatever the default will be one day.
+    host = msgspec.structs.replace(host, clock=host.clock_name)
+    configuration = msgspec.structs.replace(configuration, host=host)
     images: dict[str, Image] = {}
     partitions = []
     for index, row in enumerate(configuration.partition):

@@ -23,7 +23,7 @@ from ultravisor.inputs import InputEntry
 from ultravisor.machine.abi import ABI_VERSION
 from ultravisor.plan import HostPlan, PlannedPartition, make_plan
 from ultravisor.resolution import BUNDLED
-from ultravisor.results import ExitResult, HostResult, ProcessorResult
+from ultravisor.results import CycleResult, ExitResult, HostResult, ProcessorResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,6 +58,7 @@ class ResultRecord(Struct, frozen=True):
     exit: ExitResult
     processors: tuple[ProcessorResult, ...]
     partitions: tuple[PartitionRecord, ...]
+    cycles: tuple[CycleResult, ...] = ()
 
 
 class RunRecord(Struct, frozen=True, kw_only=True):
@@ -178,6 +179,27 @@ def differences(record: ResultRecord, result: HostResult) -> list[str]:
             continue
         found += _field_differences(f"partition {row.name}", row, other)
     found += [f"partition {name}: replayed, but not recorded" for name in replayed]
+    return found + _cycle_differences(record.cycles, result.cycles)
+
+
+def _cycle_differences(
+    recorded: Iterable[CycleResult], replayed: Iterable[CycleResult]
+) -> list[str]:
+    """Compare where a core's cycles went, path by path."""
+    before = {(row.processor, row.partition, row.path): row for row in recorded}
+    after = {(row.processor, row.partition, row.path): row for row in replayed}
+    found = []
+    for place in sorted(before.keys() | after.keys(), key=str):
+        old, new = before.get(place), after.get(place)
+        if old != new:
+            processor, partition, path = place
+            whose = partition if partition is not None else "nobody"
+            counts = [f"{row.cycles} cycles" if row else "nothing" for row in (old, new)]
+            same = ", with other events" if counts[0] == counts[1] else ""
+            found.append(
+                f"processor {processor}: {path} of {whose}: "
+                f"recorded {counts[0]}, replayed {counts[1]}{same}"
+            )
     return found
 
 
@@ -222,4 +244,5 @@ def _result_record(result: HostResult) -> ResultRecord:
             )
             for row in result.partitions
         ),
+        cycles=result.cycles,
     )

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ultravisor.cycles import cycle_results
 from ultravisor.errors import ExitCode
 from ultravisor.machine.abi import Hypercall, PartitionKind, StopReason
+from ultravisor.machine.cores import unit_of
 from ultravisor.machine.interface import ExitReason, PartitionState
 from ultravisor.machine.symbols import SymbolTable
 from ultravisor.machine.traps import trap_name
+from ultravisor.marks import span_results
 from ultravisor.reasons import stop_sentence
 from ultravisor.results import (
+    CycleResult,
     ExitResult,
     HostResult,
     PartitionResult,
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from ultravisor.consoles import Console
     from ultravisor.machine.machine import Machine
     from ultravisor.machine.records import PartitionStatistics
+    from ultravisor.marks import MarkLog
     from ultravisor.plan import HostPlan
 
 
@@ -35,6 +40,7 @@ def build_result(
     plan: HostPlan,
     machine: Machine,
     consoles: list[Console],
+    marks: MarkLog,
     reason: ExitReason,
     *,
     interrupted: bool,
@@ -56,9 +62,18 @@ def build_result(
             _partition_result(plan, machine, consoles[index], index, row)
             for index, row in enumerate(statistics)
         ),
-        unit="bytes of code" if plan.configuration.host.timing == "off" else "instructions",
+        unit=unit_of(plan.configuration.host.timing),
         assumed_cycles=machine.path_costs(),
+        cycles=_cycles(plan, machine),
+        spans=span_results(marks.rows),
+        marks_dropped=marks.dropped,
     )
+
+
+def _cycles(plan: HostPlan, machine: Machine) -> tuple[CycleResult, ...]:
+    if plan.configuration.host.core is None:
+        return ()
+    return cycle_results(machine, [row.configuration.name for row in plan.partitions])
 
 
 def _exit(

@@ -58,12 +58,50 @@ class PartitionResult(Struct, frozen=True):
     reason: str | None
     state_hash: str
     work: int
-    """Guest work: bytes of code executed, or instructions with the unit timing model."""
+    """Guest work, in the unit of the timing model."""
     hypercalls: dict[str, int]
     traps: dict[str, int]
     console: str
     stop: StopResult | None = None
     """None unless it was stopped."""
+
+
+class CycleResult(Struct, frozen=True):
+    """What a cycle-level core spent on one path of one partition, on one processor."""
+
+    processor: int
+    partition: str | None
+    """None: nobody's, which is idling, what interrupts it, and the monitor's start."""
+    path: str
+    """`guest`, `hypercall`, `trap` or `interrupt`; of nobody `idle` in place of `guest`."""
+    cycles: int
+    stack: dict[str, int]
+    """The same cycles by cause: members of enum timing_cause, in lower case."""
+    events: dict[str, int]
+    """Instructions, micro-ops, misses and so on; all names are always there."""
+
+
+class Range(Struct, frozen=True):
+    """How the cycles of several spans lie."""
+
+    minimum: int
+    median: int
+    """The lower one of two."""
+    maximum: int
+
+
+class SpanResult(Struct, frozen=True):
+    """What passed from marks with one id to the next mark, with another or the same."""
+
+    partition: str
+    virtual_processor: int
+    from_: int = msgspec.field(name="from")
+    to: int
+    count: int
+    guest_cycles: Range
+    """Work of the virtual processor itself."""
+    clock_cycles: Range
+    """The schedule's clock: what others did meanwhile, too."""
 
 
 class HostResult(Struct, frozen=True):
@@ -74,10 +112,16 @@ class HostResult(Struct, frozen=True):
     exit: ExitResult
     processors: tuple[ProcessorResult, ...]
     partitions: tuple[PartitionResult, ...]
-    unit: Literal["bytes of code", "instructions"]
+    unit: str
     """What a guest cycle and a unit of work is, by the timing model."""
     assumed_cycles: dict[str, int] = {}
     """What machine cycles assume for a path of the native monitor; empty: it was executed."""
+    cycles: tuple[CycleResult, ...] = ()
+    """Where a cycle-level core's cycles went; of a processor they add up to machine_cycles."""
+    spans: tuple[SpanResult, ...] = ()
+    """What passed between the marks that guests set."""
+    marks_dropped: int = 0
+    """Marks beyond those that a host keeps."""
     schema: Literal["ultravisor.boot/1"] = "ultravisor.boot/1"
 
     def partition(self, name: str) -> PartitionResult:

@@ -25,6 +25,7 @@ from ultravisor.errors import NotFoundError, OutputError, SnapshotError
 from ultravisor.inputs import InputEntry
 from ultravisor.machine.interface import ExitReason
 from ultravisor.recording import RunRecord, make_record, replay_plan, versions
+from ultravisor.results import Mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +58,8 @@ class StateManifest(Struct, frozen=True, kw_only=True):
     run: RunRecord
     """Versions, configuration, images and inputs of the run up to here."""
     consoles: tuple[SavedConsole, ...]
+    marks: tuple[Mark, ...] = ()
+    marks_dropped: int = 0
     position_cycles: int
     exit_reason: ExitReason
     """Why the machine last returned."""

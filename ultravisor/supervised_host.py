@@ -22,6 +22,7 @@ from ultravisor.errors import MachineError, SupervisedFailure, UltravisorError, 
 from ultravisor.inputs import InputEntry
 from ultravisor.machine.interface import LogCategory
 from ultravisor.machine.supervised import INTERRUPT_SIGNAL, Channel, ChannelClosed, Child
+from ultravisor.pipeline_window import PipelineWindow, WindowRequest
 from ultravisor.plan import HostPlan, make_plan
 from ultravisor.recording import make_record
 from ultravisor.results import ConsoleOutput, HostResult, LogLine, Mark, Progress
@@ -76,7 +77,7 @@ class Failure(Struct, frozen=True, tag="failure"):
     hint: str
 
 
-Request = RunRequest | InputRequest | CallRequest
+Request = RunRequest | InputRequest | WindowRequest | CallRequest
 Message = ConsoleOutput | LogLine | Progress | Reply | Failure
 REQUEST_DECODER: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 MESSAGE_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
@@ -200,6 +201,16 @@ class SupervisedHost:
         """Return the marks that guests have set so far, oldest first."""
         self._send(CallRequest("marks"))
         return self._answer(list[Mark])
+
+    def open_window(self, request: WindowRequest) -> None:
+        """Record a window of a processor's instructions; a new one replaces the last."""
+        self._send(request)
+        self._answer(type(None))
+
+    def window(self) -> PipelineWindow:
+        """Return what the window has recorded so far."""
+        self._send(CallRequest("window"))
+        return self._answer(PipelineWindow)
 
     def save(self, path: Path) -> None:
         """Write the whole host to a file; one that cannot be written whole does not appear."""
@@ -350,6 +361,9 @@ class _Server:
         if isinstance(request, InputRequest):
             self.host.input(request.name, request.data, request.at_cycles)
             return None
+        if isinstance(request, WindowRequest):
+            self.host.open_window(request)
+            return None
         return self.call(request)
 
     def run(self, request: RunRequest) -> HostResult:
@@ -383,6 +397,8 @@ class _Server:
                 return self.host.console(name)
             case "marks":
                 return self.host.marks()
+            case "window":
+                return self.host.window()
             case "result":
                 return self.host.result()
             case _:

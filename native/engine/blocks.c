@@ -12,17 +12,29 @@
 #include "machine_memory.h"
 
 #define CACHE_ENTRY_COUNT 8192u
+#define PAGE_ENTRY_COUNT 64u
+
+/* Where a page of code lies, as long as nobody changed the tables. */
+struct code_page {
+    uint64_t root;
+    uint64_t address;
+    uint64_t machine_address;
+    uint64_t epoch;
+};
 
 struct block_cache {
+    struct timing_decoder *timing_decoder;
     csh decoders[2]; /* of 64-bit and of 32-bit code */
     cs_insn *instruction; /* scratch, allocated once */
     uint64_t generation;
+    uint64_t page_epoch;
     bool mixes_flags;
     uint8_t code[BLOCK_SIZE_LIMIT_BYTES + INSTRUCTION_LIMIT_BYTES];
+    struct code_page pages[PAGE_ENTRY_COUNT];
     struct block blocks[CACHE_ENTRY_COUNT];
 };
 
-struct block_cache *block_cache_open(void)
+struct block_cache *block_cache_open(struct timing_decoder *decoder)
 {
     struct block_cache *cache = calloc(1, sizeof *cache);
     if (cache == NULL) {
@@ -38,7 +50,9 @@ struct block_cache *block_cache_open(void)
         return NULL;
     }
     cache->instruction = cs_malloc(cache->decoders[0]);
+    cache->timing_decoder = decoder;
     cache->generation = 1;
+    cache->page_epoch = 1;
     return cache;
 }
 
@@ -48,6 +62,9 @@ void block_cache_close(struct block_cache *cache)
         cs_free(cache->instruction, 1);
         (void)cs_close(&cache->decoders[0]);
         (void)cs_close(&cache->decoders[1]);
+        for (uint32_t i = 0; i < CACHE_ENTRY_COUNT; i++) {
+            timing_code_free(cache->blocks[i].code);
+        }
         free(cache);
     }
 }
@@ -55,6 +72,24 @@ void block_cache_close(struct block_cache *cache)
 void block_cache_invalidate(struct block_cache *cache)
 {
     cache->generation++;
+}
+
+void block_cache_forget_pages(struct block_cache *cache)
+{
+    cache->page_epoch++;
+}
+
+/* 0: not mapped. */
+static uint64_t code_address(struct block_cache *cache, struct code_space space, uint64_t address)
+{
+    uint64_t page = address & ~(uint64_t)(PAGE_SIZE_BYTES - 1);
+    struct code_page *entry =
+        &cache->pages[(page / PAGE_SIZE_BYTES ^ space.root / PAGE_SIZE_BYTES) % PAGE_ENTRY_COUNT];
+    if (entry->address != page || entry->root != space.root || entry->epoch != cache->page_epoch) {
+        *entry = (struct code_page){
+            space.root, page, memory_translate(space.memory, space.root, page), cache->page_epoch};
+    }
+    return entry->machine_address == 0 ? 0 : entry->machine_address + (address - page);
 }
 
 static csh decoder_of(const struct block_cache *cache, struct code_space space)
@@ -119,24 +154,43 @@ static uint32_t count_instructions(struct block_cache *cache, struct code_space 
     return left > 0 ? count + 1 : count;
 }
 
+static bool block_fill(struct block_cache *cache, struct code_space space, struct block *block)
+{
+    const struct timing_block *timing = &block->timing;
+    if (!read_code(cache, space, timing->address, timing->size_bytes)) {
+        return false;
+    }
+    timing_code_free(block->code);
+    block->code = NULL;
+    block->timing.instruction_count =
+        count_instructions(cache, space, timing->address, timing->size_bytes);
+    if (cache->timing_decoder != NULL) {
+        block->code = timing_decode(cache->timing_decoder, cache->code, timing->size_bytes,
+                                    timing->address, space.narrow ? 32 : 64);
+    }
+    block->generation = cache->generation;
+    return true;
+}
+
 const struct block *block_lookup(struct block_cache *cache, struct code_space space,
                                  uint64_t address, uint32_t size_bytes)
 {
-    uint64_t index = mix64(address ^ space.root << 20 ^ size_bytes) % CACHE_ENTRY_COUNT;
-    struct block *block = &cache->blocks[index];
-    if (block->timing.address == address && block->timing.size_bytes == size_bytes &&
-        block->root == space.root && block->generation == cache->generation) {
+    uint64_t first = code_address(cache, space, address);
+    uint64_t last = code_address(cache, space, address + size_bytes - 1);
+    struct block *block =
+        &cache->blocks[mix64(first ^ (uint64_t)size_bytes << 48) % CACHE_ENTRY_COUNT];
+    if (block->machine_address == first && block->last_address == last &&
+        block->timing.size_bytes == size_bytes && block->narrow == space.narrow &&
+        block->generation == cache->generation) {
         return block;
     }
-    if (!read_code(cache, space, address, size_bytes)) {
-        return NULL;
-    }
+    block->generation = 0;
+    block->machine_address = first;
+    block->last_address = last;
+    block->narrow = space.narrow;
     block->timing.address = address;
     block->timing.size_bytes = size_bytes;
-    block->timing.instruction_count = count_instructions(cache, space, address, size_bytes);
-    block->root = space.root;
-    block->generation = cache->generation;
-    return block;
+    return block_fill(cache, space, block) ? block : NULL;
 }
 
 uint32_t block_count(struct block_cache *cache, struct code_space space, uint64_t address,

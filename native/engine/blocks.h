@@ -2,7 +2,7 @@
 /*
  * Translated blocks, decoded: how many instructions, and whether the engine can be
  * trusted with all of them. Reads code through the guest's own tables; keeps decoded blocks
- * by address, root and generation for the timed models.
+ * by machine address and generation for the timed models.
  */
 #ifndef BLOCKS_H
 #define BLOCKS_H
@@ -15,9 +15,12 @@
 #define BLOCK_SIZE_LIMIT_BYTES 8192u
 
 struct block {
-    struct timing_block timing;
-    uint64_t root;
+    struct timing_block timing; /* with the address at which it ran first */
+    uint64_t machine_address;   /* of its first byte */
+    uint64_t last_address;      /* of its last one: on another page, perhaps */
     uint64_t generation;
+    struct timing_code *code; /* with a cycle-level core; else NULL */
+    bool narrow;
 };
 
 struct block_cache;
@@ -30,10 +33,13 @@ struct code_space {
     bool narrow; /* 32-bit code */
 };
 
-struct block_cache *block_cache_open(void);
+/* With a decoder, blocks have their micro-ops too. It must outlive the cache. */
+struct block_cache *block_cache_open(struct timing_decoder *decoder);
 void block_cache_close(struct block_cache *cache);
 /* Code may have changed: everything cached so far is another generation. */
 void block_cache_invalidate(struct block_cache *cache);
+/* Tables may have changed: where pages of code lie is looked up anew. */
+void block_cache_forget_pages(struct block_cache *cache);
 
 /* The decoded block, from the cache or anew; NULL when its bytes cannot be read. */
 const struct block *block_lookup(struct block_cache *cache, struct code_space space,

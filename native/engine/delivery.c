@@ -56,6 +56,27 @@ static void push_frame(struct engine *engine, uint64_t stack, uint64_t rip, bool
     engine->environment->registers[ENV_RSP] = stack - size_bytes;
 }
 
+static bool in_user_mode(const struct engine *engine)
+{
+    return record_in_user_mode(current_record(engine->processor),
+                               engine->environment->segments[ENV_CS].selector);
+}
+
+/* As the native build's monitor is told. */
+static uint64_t entry_vector(uint64_t vector)
+{
+    switch (vector) {
+    case INTERRUPT_TIMER:
+        return ENTRY_TIMER;
+    case INTERRUPT_KICK:
+        return ENTRY_KICK;
+    case HYPERCALL_VECTOR:
+        return ENTRY_SOFTWARE_INTERRUPT + HYPERCALL_VECTOR;
+    default:
+        return vector;
+    }
+}
+
 /* The log's categories see the same vectors as in the native build. */
 static void log_trap(struct engine *engine, uint64_t vector, uint64_t error_code)
 {
@@ -67,10 +88,7 @@ static void log_trap(struct engine *engine, uint64_t vector, uint64_t error_code
     struct virtual_processor *record = current_record(engine->processor);
     memset(&registers, 0, sizeof registers);
     engine_save_registers(engine, &registers);
-    registers.vector = vector == INTERRUPT_TIMER    ? (uint64_t)ENTRY_TIMER
-                       : vector == INTERRUPT_KICK   ? (uint64_t)ENTRY_KICK
-                       : vector == HYPERCALL_VECTOR ? (uint64_t)ENTRY_SOFTWARE_INTERRUPT + vector
-                                                    : vector;
+    registers.vector = entry_vector(vector);
     registers.error_code = error_code;
     if (vector == VECTOR_PROTECTION && (error_code & 7) == ERROR_CODE_IDT) {
         registers.vector = ENTRY_SOFTWARE_INTERRUPT + (error_code >> 3);
@@ -99,6 +117,8 @@ void simulated_deliver(struct engine *engine, uint32_t vector, uint64_t error_co
     engine_drop_exit(engine);
     simulated_attribute_work(engine);
     log_trap(engine, vector, error_code);
+    meter_enter(engine->processor, current_record(engine->processor), entry_vector(vector),
+                in_user_mode(engine));
     if (!engine_in_monitor(engine)) {
         memcpy(&stack, (uint8_t *)monitor_words(engine->machine, environment->tr.base) + 4, 8);
         stack = stack & ~0xfull;
@@ -111,12 +131,6 @@ void simulated_deliver(struct engine *engine, uint32_t vector, uint64_t error_co
     engine->processor->halted = false;
 }
 
-static bool in_user_mode(const struct engine *engine)
-{
-    return record_in_user_mode(current_record(engine->processor),
-                               engine->environment->segments[ENV_CS].selector);
-}
-
 void simulated_deliver_trap(struct engine *engine, uint32_t vector, uint64_t error_code)
 {
     if (vector == VECTOR_UNDEFINED) {
@@ -126,6 +140,7 @@ void simulated_deliver_trap(struct engine *engine, uint32_t vector, uint64_t err
     }
     simulated_deliver(engine, vector, error_code, (VECTORS_WITH_ERROR_CODE >> vector & 1) != 0,
                       engine->environment->rip);
+    engine_charge_transition(engine, TIMING_TRANSITION_EXCEPTION, 0);
 }
 
 /* `int n` goes through a gate only when the gate's privilege level lets the caller. */
@@ -177,8 +192,11 @@ static void on_syscall(uc_engine *uc, void *user_data)
         environment->rip -= size_bytes;
         return;
     }
+    engine_complete_block(engine, environment->lstar);
     simulated_attribute_work(engine);
     log_trap(engine, ENTRY_SYSCALL, 0);
+    meter_enter(engine->processor, current_record(engine->processor), ENTRY_SYSCALL,
+                in_user_mode(engine));
     environment->registers[ENV_RCX] = environment->rip + size_bytes;
     environment->registers[ENV_R11] = rflags;
     uint64_t masked = rflags & ~environment->fmask;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cycle_meter.h"
 #include "engine_failure.h"
 #include "machine.h"
 
@@ -72,7 +73,7 @@ int engine_open(struct machine *machine, struct engine **result)
     *result = engine;
     engine->machine = machine;
     engine->timed = machine->timing->needs_blocks;
-    engine->blocks = block_cache_open();
+    engine->blocks = block_cache_open(machine->timing_decoder);
     if (engine->blocks == NULL) {
         return machine_fail(machine, NATIVE_NO_MEMORY, "no memory for an engine");
     }
@@ -215,7 +216,7 @@ static void on_block_off(uc_engine *uc, uint64_t address, uint32_t size_bytes, v
     engine->block = address << 16 | size_bytes;
 }
 
-static void on_block_timed(uc_engine *uc, uint64_t address, uint32_t size_bytes, void *user_data)
+void engine_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, void *user_data)
 {
     struct engine *engine = user_data;
     (void)uc;
@@ -234,6 +235,10 @@ uint64_t engine_begin_block(struct engine *engine, uint64_t address, uint32_t si
     }
     engine->decoded =
         block_lookup(engine->blocks, code_space(engine, address), address, size_bytes);
+    if (engine->meter != NULL && engine->decoded != NULL) {
+        meter_begin(engine->meter, engine->decoded, engine->environment, address);
+        return 0;
+    }
     /* Never NULL: the engine has just fetched these bytes through the same tables. */
     return engine->decoded == NULL ? 1 : timing->block_cycles(NULL, &engine->decoded->timing);
 }
@@ -254,13 +259,15 @@ static bool add_block_hooks(struct engine *engine)
 {
     uc_hook hook;
     void *on_block =
-        engine->machine->timing->needs_blocks ? (void *)on_block_timed : (void *)on_block_off;
+        engine->machine->timing->needs_blocks ? (void *)engine_on_block : (void *)on_block_off;
     if (engine->machine->options.monitor_build == MONITOR_SIMULATED) {
         on_block = (void *)simulated_on_block;
     }
-    return uc_hook_add(engine->uc, &hook, UC_HOOK_BLOCK, on_block, engine, 1, 0) == UC_ERR_OK &&
-           uc_hook_add(engine->uc, &hook, UC_HOOK_EDGE_GENERATED, (void *)on_edge, engine, 1, 0) ==
-               UC_ERR_OK;
+    bool added = engine->meter != NULL ? cycle_hooks_add(engine)
+                                       : uc_hook_add(engine->uc, &hook, UC_HOOK_BLOCK, on_block,
+                                                     engine, 1, 0) == UC_ERR_OK;
+    return added && uc_hook_add(engine->uc, &hook, UC_HOOK_EDGE_GENERATED, (void *)on_edge, engine,
+                                1, 0) == UC_ERR_OK;
 }
 
 static uint64_t block_address(const struct engine *engine)
@@ -279,7 +286,7 @@ static uint64_t unexecuted_cycles(struct engine *engine, uint64_t rip)
 {
     uint64_t address = block_address(engine);
     uint64_t size_bytes = engine->block & 0xffff;
-    if (rip - address >= size_bytes) {
+    if (rip - address >= size_bytes || engine->meter != NULL) {
         return 0;
     }
     const struct timing_operations *timing = engine->machine->timing;
@@ -293,6 +300,10 @@ static uint64_t unexecuted_cycles(struct engine *engine, uint64_t rip)
 
 void engine_charge_partial(struct engine *engine, uint64_t rip)
 {
+    if (engine->meter != NULL) {
+        engine_execute_until(engine, rip);
+        meter_drop(engine->meter);
+    }
     engine->budget += (int64_t)unexecuted_cycles(engine, rip);
     engine->block = 0; /* charged as it ran: never again */
     if (!engine->reports_edges) {
@@ -315,10 +326,13 @@ bool engine_at_vmcall(const struct engine *engine)
     return true;
 }
 
-/* `vmcall` arrives as undefined, but the monitor executes it as a call: it counts. */
+/*
+ * `vmcall` arrives as undefined, but the monitor executes it as a call: it counts as one
+ * instruction. A core knows better: what it costs is the exception.
+ */
 void engine_charge_undefined(struct engine *engine, bool user_mode)
 {
-    bool call = !user_mode && engine_at_vmcall(engine);
+    bool call = !user_mode && engine->meter == NULL && engine_at_vmcall(engine);
     engine_charge_partial(engine, engine->environment->rip + (call ? VMCALL_SIZE_BYTES : 0));
 }
 
@@ -339,6 +353,9 @@ static int on_time_stamp(uc_engine *uc, void *user_data)
     struct engine *engine = user_data;
     uint64_t *registers = engine->environment->registers;
     (void)uc;
+    if (engine->meter != NULL) {
+        engine_execute_until(engine, engine->environment->rip);
+    }
     engine_settle(engine);
     uint64_t time = engine->processor->clock;
     bool counts = !address_is_monitor(engine->environment->rip) ||
@@ -374,6 +391,7 @@ int engine_add_hooks(struct engine *engine, const struct engine_hooks *hooks)
 {
     uc_hook hook;
     engine->hooks = hooks;
+    engine->meter = engine->processor->meter;
     if (!add_block_hooks(engine) ||
         uc_hook_add(engine->uc, &hook, UC_HOOK_INTR, (void *)hooks->on_interrupt, engine, 1, 0) !=
             UC_ERR_OK ||
@@ -392,6 +410,7 @@ int engine_add_hooks(struct engine *engine, const struct engine_hooks *hooks)
 void processor_idle(struct physical_processor *processor)
 {
     uint64_t cycles = smaller(processor->deadline, processor->horizon) - processor->clock;
+    meter_charge(processor, TIMING_TRANSITION_IDLE, cycles);
     processor->idle_cycles += cycles;
     processor->machine_cycles += cycles;
     processor->clock += cycles;
@@ -515,6 +534,7 @@ int engine_run(struct engine *engine, uint64_t rip)
     engine->environment->old_exception = -1;
     engine_budget(engine);
     enum engine_end end = engine_start(engine, rip, &error);
+    engine_complete_block(engine, engine->environment->rip);
     engine_settle(engine);
     engine_drop_exit(engine);
     if (end != ENGINE_END_RESTED || engine->stop == ENGINE_STOP_FAILED) {

@@ -127,7 +127,7 @@ uint64_t machine_state_hash(struct machine *machine)
         hash = mix64(hash ^ processor->guest_cycles);
         hash = mix64(hash ^ processor->idle_cycles);
     }
-    return hash;
+    return machine->timing_shared == NULL ? hash : mix64(hash ^ cycle_state_hash(machine));
 }
 
 static uint64_t kernel_root(const struct virtual_processor *record)

@@ -73,6 +73,7 @@ struct engine {
     bool translation_stale; /* translations must be dropped before anything runs */
     bool was_in_monitor; /* simulated: the last block was the monitor's */
     bool in_monitor; /* native: its record is to come back from the monitor, or begins */
+    struct cycle_meter *meter; /* its processor's; NULL: no cycle-level core */
     bool timed; /* the timing model wants every block decoded */
     bool guarded; /* code with `cmpxchg8b` was seen: every block takes a second look */
     bool refusing; /* the next run ends at unsupported_address */
@@ -92,8 +93,10 @@ struct physical_processor {
     uint64_t guest_cycles;
     uint64_t machine_cycles;
     uint64_t idle_cycles;
+    struct cycle_meter *meter; /* NULL: no cycle-level core */
     struct engine *engine; /* simulated: its own; native: the running one, or NULL */
     struct virtual_processor *record; /* native: what runs; idle records have no engine */
+    uint64_t root; /* native, with a core: what a real processor would have in CR3 */
 };
 
 struct input {
@@ -114,6 +117,8 @@ struct machine {
     struct machine_memory memory;
     struct monitor *monitor; /* in machine memory */
     const struct timing_operations *timing;
+    struct timing_decoder *timing_decoder; /* these two with a cycle-level core, else NULL */
+    struct timing_shared *timing_shared;
     const struct path_costs *costs;
     struct physical_processor processors[PROCESSOR_LIMIT];
     /* Native: one a virtual processor; simulated: one a processor. */
@@ -184,7 +189,7 @@ void engine_budget(struct engine *engine);
 void engine_set_work(struct engine *engine, uint64_t work);
 /* Of the `syscall` at rip, prefixes and all: it is the last instruction of its block. */
 uint64_t engine_syscall_size_bytes(const struct engine *engine);
-/* Takes back what was charged for the current block at and after rip: it did not run. */
+/* What of the current block lies at and after rip did not run: nobody is charged for it. */
 void engine_charge_partial(struct engine *engine, uint64_t rip);
 /* Whether the instruction at rip is `vmcall`, which arrives as an undefined one. */
 bool engine_at_vmcall(const struct engine *engine);
@@ -192,6 +197,8 @@ bool engine_at_vmcall(const struct engine *engine);
 void engine_charge_undefined(struct engine *engine, bool user_mode);
 /* What arrives as an undefined instruction is `int $6`: the engine now stands behind it. */
 bool engine_was_software_interrupt(struct engine *engine);
+/* The native build's block hook of timed models. */
+void engine_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, void *user_data);
 /* Cycles of a block that is about to run, which becomes the current one. */
 uint64_t engine_begin_block(struct engine *engine, uint64_t address, uint32_t size_bytes);
 /* How a build takes what leaves the guest's own code. */
@@ -287,6 +294,15 @@ struct build_operations {
 extern const struct build_operations native_build;
 extern const struct build_operations simulated_build;
 
+/* cycle_hooks.c: of engines with a cycle-level core; without one the first two do nothing. */
+/* The current block has run to its end, and goes on at `next_address`. */
+void engine_complete_block(struct engine *engine, uint64_t next_address);
+/* Monitor cycles that no instruction accounts for: enum timing_transition, and its value. */
+void engine_charge_transition(struct engine *engine, uint32_t transition, uint64_t cycles);
+/* What of the current block lies before rip is charged now; the rest when it has run. */
+void engine_execute_until(struct engine *engine, uint64_t rip);
+bool cycle_hooks_add(struct engine *engine);
+
 const struct build_operations *machine_build(const struct machine *machine);
 
 void simulated_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, void *user_data);
@@ -298,6 +314,28 @@ void floating_point_reset_image(uint8_t image[512]);
 
 /* costs.c */
 const struct path_costs *costs_of(const struct machine_options *options);
+
+/* cycle_meters.c: of machines with a cycle-level core. */
+int cycle_meters_open(struct machine *machine);
+void cycle_meters_close(struct machine *machine);
+/*
+ * Whom and what the processor works for from now on: the partition's own code, and on what
+ * account the monitor was entered; vector as in the monitor's entry.
+ */
+void meter_leave_to(struct physical_processor *processor, const struct virtual_processor *record);
+void meter_enter(struct physical_processor *processor, const struct virtual_processor *record,
+                 uint64_t vector, bool user_mode);
+/* The state of all cores and of what they share, one after the other; 0 without cores. */
+uint64_t cycle_state_size_bytes(const struct machine *machine);
+uint64_t cycle_state_hash(const struct machine *machine);
+void cycle_state_save(const struct machine *machine, uint8_t *bytes);
+void cycle_state_load(struct machine *machine, const uint8_t *bytes);
+/* Native: a root that the processor does not have is loaded, and drops all translations. */
+void meter_load_root(struct physical_processor *processor, uint64_t root);
+/* Native: the monitor drops a page's translation, or all; TRANSLATION_ALL of platform.h. */
+void meter_flush_translation(struct machine *machine, uint32_t partition, uint64_t address);
+/* Charged as it is, by assumption or because nothing ran. */
+void meter_charge(struct physical_processor *processor, uint32_t transition, uint64_t cycles);
 
 /* input.c */
 void input_deliver(struct machine *machine, uint64_t clock_cycles);

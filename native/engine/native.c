@@ -50,7 +50,8 @@ static int check_options(struct machine *machine)
         return machine_fail(machine, NATIVE_LIMIT, "a machine has 1 to %d processors",
                             PROCESSOR_LIMIT);
     }
-    if (options->monitor_build > MONITOR_SIMULATED || options->timing > TIMING_UNIT ||
+    bool is_core = timing_core_at(options->timing - TIMING_SKYLAKE) != NULL;
+    if (options->monitor_build > MONITOR_SIMULATED || (options->timing > TIMING_UNIT && !is_core) ||
         options->clock > CLOCK_MACHINE || options->interleave_cycles == 0 ||
         options->clock_frequency_hz == 0) {
         return machine_fail(machine, NATIVE_INVALID, "an option of the machine has no such value");
@@ -78,7 +79,9 @@ static int prepare(struct machine *machine)
     machine->monitor = (struct monitor *)(void *)(machine->memory.base + MONITOR_STATE_ADDRESS);
     machine->costs = costs_of(options);
     machine->observed = options->check_refusals != 0;
-    machine->timing = options->timing == TIMING_OFF ? &timing_off : &timing_unit;
+    machine->timing = options->timing == TIMING_OFF    ? &timing_off
+                      : options->timing == TIMING_UNIT ? &timing_unit
+                                                       : &timing_cycles;
     for (uint32_t id = 0; id < PROCESSOR_LIMIT; id++) {
         machine->processors[id].machine = machine;
         machine->processors[id].id = id;
@@ -88,7 +91,8 @@ static int prepare(struct machine *machine)
     uint64_t frame_table_end = FRAME_TABLE_ADDRESS + frame_count * sizeof(struct frame);
     machine->guest_first_frame = (frame_table_end + PAGE_SIZE_BYTES - 1) / PAGE_SIZE_BYTES;
     machine->next_free_frame = machine->guest_first_frame;
-    return view_open(machine);
+    result = options->timing < TIMING_SKYLAKE ? NATIVE_OK : cycle_meters_open(machine);
+    return result == NATIVE_OK ? view_open(machine) : result;
 }
 
 int machine_create(const struct machine_options *options, struct machine **result)
@@ -118,6 +122,7 @@ void machine_destroy(struct machine *machine)
     for (uint32_t id = 0; id < VIRTUAL_PROCESSOR_LIMIT; id++) {
         engine_close(machine->engines[id]);
     }
+    cycle_meters_close(machine);
     while (machine->inputs != NULL) {
         struct input *next = machine->inputs->next;
         free(machine->inputs->data);

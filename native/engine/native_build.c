@@ -28,6 +28,7 @@ static void load_root(struct engine *engine)
 {
     const struct virtual_processor *record = engine->record;
     uint64_t root = record->root_address;
+    meter_load_root(engine->processor, root);
     if (root != engine->loaded_root) {
         (void)uc_reg_write(engine->uc, UC_X86_REG_CR3, &root); /* drops all translations */
         engine->loaded_root = root;
@@ -76,6 +77,7 @@ static void load_registers(struct engine *engine)
 /* On the machine clock the path just entered has its named cost. */
 static void charge(struct physical_processor *processor, uint64_t cycles)
 {
+    meter_charge(processor, TIMING_TRANSITION_CHARGE, cycles);
     processor->machine_cycles += cycles;
     if (processor->machine->options.clock == CLOCK_MACHINE) {
         processor->clock += cycles;
@@ -117,11 +119,17 @@ static struct virtual_processor *enter(struct physical_processor *processor,
                                        struct virtual_processor *record)
 {
     const struct path_costs *costs = processor->machine->costs;
+    meter_enter(processor, record, record->registers.vector,
+                record_in_user_mode(record, record->registers.cs));
     charge(processor, path_cost(costs, record->registers.vector));
     struct virtual_processor *next = dispatch(processor, record);
     if (next != record) {
         charge(processor, costs->world_switch);
     }
+    if (next->id < IDLE_ID_FIRST) {
+        block_cache_forget_pages(processor->machine->engines[next->id]->blocks);
+    }
+    meter_leave_to(processor, next);
     return next;
 }
 
@@ -193,6 +201,7 @@ static void on_syscall(uc_engine *uc, void *user_data)
         engine->environment->rip -= size_bytes;
         return;
     }
+    engine_complete_block(engine, engine->environment->rip + size_bytes);
     save_registers(engine);
     registers->rip += size_bytes;
     registers->rcx = registers->rip;
@@ -277,6 +286,7 @@ static int native_boot(struct machine *machine)
     for (uint32_t id = 0; id < machine->options.processor_count; id++) {
         struct physical_processor *processor = &machine->processors[id];
         processor->record = monitor_first(id);
+        meter_leave_to(processor, processor->record);
     }
     return NATIVE_OK;
 }
@@ -418,12 +428,14 @@ static void native_save_processor(const struct physical_processor *processor, ui
     uint32_t id = processor->record->id;
     words[0] = id;
     words[1] = id < IDLE_ID_FIRST && processor->machine->engines[id]->in_monitor;
+    words[2] = processor->root;
 }
 
 static void native_load_processor(struct physical_processor *processor, const uint64_t *words)
 {
     struct monitor *monitor = processor->machine->monitor;
     processor->engine = NULL;
+    processor->root = words[2];
     if (words[0] >= IDLE_ID_FIRST) {
         processor->record = &monitor->idle[words[0] - IDLE_ID_FIRST];
     } else {

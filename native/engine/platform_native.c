@@ -140,6 +140,7 @@ void platform_root_load(struct virtual_processor *current)
 {
     if (current->width == 32) {
         current_machine->engines[current->id]->loaded_root = ~0ull;
+        current_machine->processors[current->processor].root = 0;
     }
 }
 
@@ -159,7 +160,8 @@ void platform_selectors_load(struct virtual_processor *current)
 
 void platform_translation_flush(uint32_t partition, uint64_t address)
 {
-    (void)address; /* the engine knows no smaller unit than all */
+    meter_flush_translation(current_machine, partition, address);
+    /* The engine knows no smaller unit than all. */
     host_translation_flush(current_machine, partition);
 }
 

@@ -40,7 +40,10 @@ static uint64_t round_end(const struct machine *machine, uint64_t until_cycles)
     return until_cycles;
 }
 
-/* Nobody can run before the earliest deadline or input: the rounds until then are empty. */
+/*
+ * Nobody can run before the earliest deadline or input: the rounds until then are empty. One that
+ * ends at the very deadline is not: its interrupt is taken in it, wherever a pause may lie.
+ */
 static void skip_idle_rounds(struct machine *machine, uint64_t until_cycles)
 {
     uint64_t next = machine->inputs == NULL ? TIME_NEVER : machine->inputs->at_cycles;
@@ -49,7 +52,9 @@ static void skip_idle_rounds(struct machine *machine, uint64_t until_cycles)
         if (!machine_build(machine)->is_idle(processor)) {
             return;
         }
-        next = processor->deadline < next ? processor->deadline : next;
+        if (processor->deadline != 0 && processor->deadline - 1 < next) {
+            next = processor->deadline - 1;
+        }
     }
     next = next < until_cycles ? next : until_cycles;
     if (machine->turn == 0 && next > machine->round_start) {

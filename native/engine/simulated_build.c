@@ -28,6 +28,8 @@ static void leave_monitor(struct engine *engine)
 {
     struct machine *machine = engine->machine;
     engine->was_in_monitor = false;
+    block_cache_forget_pages(engine->blocks);
+    meter_leave_to(engine->processor, current_record(engine->processor));
     (void)engine_settle_flags(engine);
     restore_instruction_pointer(engine);
     if (machine->pending_log[engine->processor->id].category != 0) {
@@ -133,6 +135,7 @@ static void interrupt(struct physical_processor *processor, uint32_t vector)
     struct engine *engine = processor->engine;
     engine_settle(engine);
     simulated_deliver(engine, vector, 0, false, engine->environment->rip);
+    engine_charge_transition(engine, TIMING_TRANSITION_INTERRUPT, 0);
 }
 
 /* A trap was delivered at rest: interrupts are off until the monitor has left. */

@@ -11,7 +11,7 @@
 #include "machine.h"
 #include "snapshot.h"
 
-static uint64_t options_hash(const struct machine *machine)
+uint64_t options_hash(const struct machine *machine)
 {
     const struct machine_options *options = &machine->options;
     uint64_t hash = mix64(options->memory_size_bytes ^ mix64(options->seed));
@@ -106,7 +106,11 @@ struct machine_snapshot *snapshot_new(const struct machine *machine)
     if (snapshot != NULL) {
         snapshot->frame_count = machine->memory.size_bytes / PAGE_SIZE_BYTES;
         snapshot->offsets = calloc(snapshot->frame_count, sizeof *snapshot->offsets);
-        if (snapshot->offsets == NULL) {
+        snapshot->cycle_state_size_bytes = cycle_state_size_bytes(machine);
+        snapshot->cycle_state = malloc(snapshot->cycle_state_size_bytes + 1);
+        if (snapshot->offsets == NULL || snapshot->cycle_state == NULL) {
+            free(snapshot->offsets);
+            free(snapshot->cycle_state);
             free(snapshot);
             snapshot = NULL;
         }
@@ -191,6 +195,7 @@ static int save_memory(struct machine *machine, struct machine_snapshot *snapsho
 int snapshot_fill(struct machine *machine, struct machine_snapshot *snapshot)
 {
     save_state(machine, &snapshot->state);
+    cycle_state_save(machine, snapshot->cycle_state);
     int result = save_memory(machine, snapshot);
     if (result == NATIVE_OK) {
         result = copy_consoles(snapshot->consoles, machine->consoles);
@@ -277,6 +282,7 @@ int machine_snapshot_restore(struct machine *machine, struct machine_snapshot *s
         restore_all(machine, snapshot);
     }
     load_state(machine, &snapshot->state);
+    cycle_state_load(machine, snapshot->cycle_state);
     machine->failed = false;
     int result = copy_consoles(machine->consoles, snapshot->consoles);
     if (result == NATIVE_OK) {
@@ -303,6 +309,7 @@ void machine_snapshot_free(struct machine *machine, struct machine_snapshot *sna
     }
     free_inputs(&snapshot->inputs);
     free(snapshot->offsets);
+    free(snapshot->cycle_state);
     free(snapshot->frames);
     free(snapshot);
 }

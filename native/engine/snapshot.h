@@ -6,7 +6,7 @@
 #include "machine.h"
 
 #define SNAPSHOT_MAGIC 0x3154504e53565500ull
-#define SNAPSHOT_VERSION 1u
+#define SNAPSHOT_VERSION 2u
 
 struct processor_snapshot {
     uint64_t clock, deadline, guest_cycles, machine_cycles, idle_cycles;
@@ -38,8 +38,12 @@ struct machine_snapshot {
     uint64_t saved_count, capacity;
     struct console consoles[PARTITION_LIMIT];
     struct input *inputs;
+    uint8_t *cycle_state; /* of no bytes when the machine has no cycle-level core */
+    uint64_t cycle_state_size_bytes;
 };
 
+/* Of everything that two machines must have in common to read each other's snapshots. */
+uint64_t options_hash(const struct machine *machine);
 /* Empty, for this machine; freed with machine_snapshot_free. NULL without memory. */
 struct machine_snapshot *snapshot_new(const struct machine *machine);
 int snapshot_fill(struct machine *machine, struct machine_snapshot *snapshot);

@@ -70,6 +70,7 @@ static void put_all(struct stream *stream, const struct machine_snapshot *snapsh
         input_count++;
     }
     put(stream, &snapshot->state, sizeof snapshot->state);
+    put(stream, snapshot->cycle_state, snapshot->cycle_state_size_bytes);
     for (uint32_t id = 0; id < PARTITION_LIMIT; id++) {
         const struct console *console = &snapshot->consoles[id];
         put_input(stream, 0, id, console->input, console->input_size_bytes);
@@ -178,6 +179,10 @@ static int get_all(struct machine *machine, const char *path, struct stream *str
         snapshot->state.magic != SNAPSHOT_MAGIC || snapshot->state.version != SNAPSHOT_VERSION) {
         return machine_fail(machine, NATIVE_FILE, "%s: not a snapshot of this version", path);
     }
+    if (snapshot->state.options_hash != options_hash(machine)) {
+        return machine_fail(machine, NATIVE_STATE, "the snapshot is of another machine");
+    }
+    (void)get(stream, snapshot->cycle_state, snapshot->cycle_state_size_bytes);
     get_consoles(stream, snapshot);
     get_inputs(stream, snapshot);
     get_frames(stream, snapshot);

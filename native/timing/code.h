@@ -79,6 +79,26 @@ struct instruction {
     uint8_t system; /* 1 and up: a row of tables/system.inc; 0: none */
 };
 
+#define ADDRESS_NONE 255u
+#define ADDRESS_BLOCK 254u /* as a base: where the block begins */
+/* Segments in encoding order: es cs ss ds fs gs. */
+#define ADDRESS_SEGMENT_SS 2u
+#define ADDRESS_SEGMENT_DS 3u
+#define ADDRESS_SEGMENT_FS 4u
+
+/* Segment base + base + (index << shift) + displacement. */
+struct address_form {
+    int64_t displacement;
+    uint8_t base; /* registers in encoding order */
+    uint8_t index;
+    uint8_t shift;
+    uint8_t segment;
+    bool is_write;
+    bool narrow; /* addresses end at 4 GiB */
+    uint16_t size_bytes;
+    uint32_t instruction; /* of the block, from 0 */
+};
+
 struct timing_code {
     uint64_t address;
     uint32_t size_bytes;
@@ -88,8 +108,33 @@ struct timing_code {
     uint32_t load_count;
     uint32_t store_count;
     int8_t x87_delta; /* how far the block turns the x87 stack */
+    bool flushes_translations; /* it loads a root, or drops what was translated */
+    bool repeats;              /* its last instruction is a repeated one, with accesses */
+    uint32_t form_count;
     struct instruction *instructions;
     struct uop *uops;
+    struct address_form *forms; /* of all accesses, in order */
 };
+
+/* Where an instruction begins in its block. */
+static inline uint64_t timing_code_offset(const struct timing_code *code, uint32_t instruction)
+{
+    uint64_t offset = 0;
+    for (uint32_t i = 0; i < instruction; i++) {
+        offset += code->instructions[i].size_bytes;
+    }
+    return offset;
+}
+
+/* How many instructions lie before an offset. */
+static inline uint32_t timing_code_count(const struct timing_code *code, uint64_t offset)
+{
+    uint64_t at = 0;
+    uint32_t count = 0;
+    while (count < code->instruction_count && at < offset) {
+        at += code->instructions[count++].size_bytes;
+    }
+    return count;
+}
 
 #endif

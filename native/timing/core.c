@@ -69,6 +69,11 @@ void timing_core_context(struct timing_core *core, uint32_t context)
     core->state.context = context % TIMING_CONTEXT_LIMIT;
 }
 
+uint32_t timing_core_context_now(const struct timing_core *core)
+{
+    return core->state.context;
+}
+
 void timing_core_statistics(const struct timing_core *core, uint32_t context,
                             struct timing_statistics *statistics)
 {
@@ -106,7 +111,9 @@ static uint64_t drain(struct timing_core *core, uint64_t cycles, enum timing_cau
 
 uint64_t timing_transition(struct timing_core *core, uint32_t transition, uint64_t value)
 {
-    core_count_event(core, TIMING_EVENT_TRANSITION);
+    if (transition != TIMING_TRANSITION_IDLE) { /* in as many pieces as the caller likes */
+        core_count_event(core, TIMING_EVENT_TRANSITION);
+    }
     switch (transition) {
     case TIMING_TRANSITION_EXCEPTION:
         return drain(core, EXCEPTION_CYCLES, TIMING_CAUSE_TRANSITION);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addresses.h"
 #include "form.h"
 #include "idioms.h"
 #include "micro_ops.h"
@@ -16,6 +17,8 @@ struct building {
     struct timing_code *code;
     uint32_t instruction_limit;
     uint32_t uop_limit;
+    uint32_t form_limit;
+    uint64_t offset; /* of the instruction in its block */
     bool code32;
     uint8_t x87_top;
     bool after_fused; /* the instruction was decoded with the one before */
@@ -65,6 +68,7 @@ void timing_code_free(struct timing_code *code)
     if (code != NULL) {
         free(code->instructions);
         free(code->uops);
+        free(code->forms);
         free(code);
     }
 }
@@ -121,7 +125,29 @@ static bool grow(struct building *building)
         }
         code->uops = more;
     }
+    if (code->form_count + ADDRESS_FORMS_PER_INSTRUCTION >= building->form_limit) {
+        building->form_limit = building->form_limit * 2 + 4 * ADDRESS_FORMS_PER_INSTRUCTION;
+        void *more = realloc(code->forms, building->form_limit * sizeof *code->forms);
+        if (more == NULL) {
+            return false;
+        }
+        code->forms = more;
+    }
     return true;
+}
+
+/* There is room: grow() made it. */
+static void append_forms(struct building *building, const struct instruction *instruction,
+                         const cs_insn *current)
+{
+    struct timing_code *code = building->code;
+    struct address_forms forms;
+    building->offset += current->size;
+    addresses_read(&forms, current, instruction, building->offset, building->code32);
+    for (uint32_t i = 0; i < forms.count; i++) {
+        forms.forms[i].instruction = code->instruction_count;
+        code->forms[code->form_count++] = forms.forms[i];
+    }
 }
 
 /* LLVM's way to say that it does not know: one micro-op anywhere, of 100 cycles. */
@@ -386,6 +412,9 @@ static bool append_instruction(struct building *building, const cs_insn *current
         instruction->decoded_uops = 0;
     }
     building->after_fused = fuses;
+    append_forms(building, instruction, current);
+    code->flushes_translations |= system_flushes_translations(instruction->system);
+    code->repeats = (instruction->flags & INSTRUCTION_REPEATED) != 0 && code->form_count > 0;
     micro_ops_finish(&list, core);
     code->load_count += instruction->load_count;
     code->store_count += instruction->store_count;

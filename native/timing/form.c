@@ -179,6 +179,10 @@ static uint32_t parse_map(struct encoding *encoding, const uint8_t *bytes, uint3
     return at;
 }
 
+/* A0 to A3 name an address without a ModRM byte, and are otherwise these moves. */
+#define OPCODE_ABSOLUTE 0xa0u
+static const uint8_t absolute_move[4] = {0x8a, 0x8b, 0x88, 0x89};
+
 void encoding_parse(struct encoding *encoding, const uint8_t *bytes, uint32_t size_bytes,
                     bool code32)
 {
@@ -200,6 +204,10 @@ void encoding_parse(struct encoding *encoding, const uint8_t *bytes, uint32_t si
         encoding->memory = byte < 0xc0;
         encoding->reg = byte >> 3 & 7;
         encoding->rm = encoding->memory ? 0 : byte & 7;
+    }
+    if (encoding->map == 0 && !encoding->vex && (encoding->opcode & 0xfc) == OPCODE_ABSOLUTE) {
+        encoding->opcode = absolute_move[encoding->opcode & 3];
+        encoding->memory = 1;
     }
     static const uint8_t only32[] = {0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27,
                                      0x2f, 0x37, 0x3f, 0x60, 0x61, 0x62, 0x82, 0x9a,

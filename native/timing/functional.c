@@ -23,3 +23,4 @@ static uint64_t unit_partial_cycles(void *core, const struct timing_block *block
 
 const struct timing_operations timing_off = {"off", false, NULL, NULL};
 const struct timing_operations timing_unit = {"unit", true, unit_block_cycles, unit_partial_cycles};
+const struct timing_operations timing_cycles = {"core", true, NULL, NULL};

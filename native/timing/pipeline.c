@@ -12,6 +12,7 @@
 #include "front_end.h"
 #include "hierarchy.h"
 #include "predictor.h"
+#include "retirement.h"
 #include "scheduler.h"
 #include "store_queue.h"
 #include "system.h"
@@ -22,6 +23,7 @@
 struct run {
     const struct timing_outcome *outcome;
     uint32_t access; /* the next one */
+    uint32_t instruction; /* of the block, from 1 */
     /* Of the issue slot that is open: */
     uint32_t slot;
     uint32_t flags;
@@ -29,50 +31,6 @@ struct run {
     uint64_t done;
     bool missed; /* it waited for memory */
 };
-
-/*
- * Of the cycles since the last retirement, one retires. Those before this slot's issue passed
- * with an empty window: nothing came from the front end. Of those after it, what follows such
- * a gap is the pipeline filling again; otherwise something older than the front end was slow.
- */
-static void attribute(struct timing_core *core, uint64_t gap, bool missed)
-{
-    struct core_state *state = &core->state;
-    uint64_t *cycles = state->contexts[state->context].cycles;
-    cycles[TIMING_CAUSE_RETIRING]++;
-    if (gap == 1) {
-        return;
-    }
-    uint64_t issue = state->scheduler.cycle;
-    uint64_t previous = state->reorder.retire_cycle;
-    uint64_t empty = issue > previous ? issue - previous : 0;
-    empty = empty < gap - 1 ? empty : gap - 1;
-    uint32_t cause = state->resume_cause != 0 ? state->resume_cause : TIMING_CAUSE_FRONT_END;
-    cycles[cause] += empty;
-    uint32_t refill = empty > 0 ? cause : TIMING_CAUSE_CORE;
-    cycles[missed ? TIMING_CAUSE_MEMORY : refill] += gap - 1 - empty;
-    if (issue >= state->resume_cycle) {
-        state->resume_cause = 0;
-    }
-}
-
-/* In order, a few in a cycle. */
-static inline uint64_t retire(struct timing_core *core, uint64_t complete, bool missed)
-{
-    struct reorder *reorder = &core->state.reorder;
-    if (complete > reorder->retire_cycle) {
-        attribute(core, complete - reorder->retire_cycle, missed);
-        reorder->retire_cycle = complete;
-        reorder->retired_in_cycle = 0;
-    } else if (reorder->retired_in_cycle == core->parameters->retire_width) {
-        attribute(core, 1, false);
-        reorder->retire_cycle++;
-        reorder->retired_in_cycle = 0;
-    }
-    reorder->retired_in_cycle++;
-    reorder->retired[reorder->index++ % REORDER_LIMIT] = reorder->retire_cycle;
-    return reorder->retire_cycle;
-}
 
 /* The cycle and the slot in which the next micro-op issues. */
 STAGE uint32_t claim_slot(struct timing_core *core, uint64_t available)
@@ -158,9 +116,16 @@ static void record_retirement(struct timing_core *core, uint32_t first, uint64_t
 static inline const struct timing_access *next_access(struct run *run, bool is_write)
 {
     const struct timing_outcome *outcome = run->outcome;
-    if (run->access < outcome->access_count &&
-        (outcome->accesses[run->access].is_write != 0) == is_write) {
-        return &outcome->accesses[run->access++];
+    const struct timing_access *access = outcome->accesses + run->access;
+    const struct timing_access *end = outcome->accesses + outcome->access_count;
+    while (access < end && access->instruction != 0 && access->instruction < run->instruction) {
+        access++; /* of an instruction whose micro-ops did not ask for it */
+        run->access++;
+    }
+    if (access < end && (access->is_write != 0) == is_write &&
+        access->instruction <= run->instruction) {
+        run->access++;
+        return access;
     }
     return NULL;
 }
@@ -174,6 +139,10 @@ static inline uint64_t reach_memory(struct timing_core *core, const struct timin
     uint64_t last = (access->machine_address + access->size_bytes - 1) >> LINE_BITS;
     uint64_t there = hierarchy_data_line(core, first, ready);
     if (last != first) {
+        uint64_t end = access->address + access->size_bytes - 1;
+        if (end >> PAGE_BITS != access->address >> PAGE_BITS) {
+            ready = hierarchy_data_page(core, end, ready);
+        }
         there =
             later(there, hierarchy_data_line(core, last, ready)) + core->parameters->split_cycles;
     }
@@ -375,9 +344,33 @@ STAGE void run_uops(struct timing_core *core, struct run *run, const struct timi
     }
 }
 
+/*
+ * The accesses of an instruction that has no micro-ops for them, one a line: when the last line
+ * is there. What they cost when all lines are there is in the instruction's row.
+ */
+static uint64_t reach_image(struct timing_core *core, struct run *run, uint64_t cycle)
+{
+    const struct timing_outcome *outcome = run->outcome;
+    uint64_t done = cycle;
+    for (; run->access < outcome->access_count; run->access++) {
+        const struct timing_access *access = &outcome->accesses[run->access];
+        if (access->instruction == 0 || access->instruction > run->instruction) {
+            break;
+        }
+        uint64_t ready = hierarchy_data_page(core, access->address, cycle);
+        uint64_t last = (access->machine_address + access->size_bytes - 1) >> LINE_BITS;
+        for (uint64_t line = access->machine_address >> LINE_BITS; line <= last; line++) {
+            uint64_t there = access->is_write != 0 ? hierarchy_store_line(core, line, ready)
+                                                   : hierarchy_data_line(core, line, ready);
+            done = later(done, there);
+        }
+    }
+    return done;
+}
+
 /* What a table of costs says instead of ports: see tables/system.inc. */
-static void run_system(struct timing_core *core, const struct instruction *instruction,
-                       uint64_t available)
+static void run_system(struct timing_core *core, struct run *run,
+                       const struct instruction *instruction, uint64_t available)
 {
     const struct system_row *row = &system_rows[instruction->system - 1];
     struct core_state *state = &core->state;
@@ -388,7 +381,7 @@ static void run_system(struct timing_core *core, const struct instruction *instr
     if ((row->effects & SYSTEM_DRAINS_STORES) != 0) {
         start = later(start, state->stores.commit_cycle);
     }
-    uint64_t done = start + row->cycles[core->parameters->column];
+    uint64_t done = reach_image(core, run, start) + row->cycles[core->parameters->column];
     if ((row->effects & SYSTEM_ORDERS_LOADS) != 0) {
         state->stores.fence_cycle = later(state->stores.fence_cycle, done);
     } else {
@@ -407,9 +400,10 @@ static void run_repeated(struct timing_core *core, struct run *run)
     struct core_state *state = &core->state;
     uint64_t start = state->scheduler.cycle + core->parameters->repeat_cycles;
     uint64_t done = start;
-    for (uint64_t element = 0; run->access < outcome->access_count; run->access++, element++) {
+    uint64_t counts[2] = {0, 0}; /* of loads and of stores */
+    for (; run->access < outcome->access_count; run->access++) {
         const struct timing_access *access = &outcome->accesses[run->access];
-        uint64_t cycle = start + element / 2;
+        uint64_t cycle = start + counts[access->is_write != 0]++;
         uint64_t ready =
             access->is_write != 0
                 ? hierarchy_store_line(core, access->machine_address >> LINE_BITS,
@@ -487,7 +481,7 @@ STAGE void run_instruction(struct timing_core *core, struct run *run,
     if (particular) {
         track_stack(core, instruction, available);
         if (instruction->system != 0) {
-            run_system(core, instruction, available);
+            run_system(core, run, instruction, available);
         }
     }
     run_uops(core, run, code, instruction, available, plain);
@@ -499,18 +493,20 @@ STAGE void run_instruction(struct timing_core *core, struct run *run,
 }
 
 static void count_block(struct timing_core *core, const struct timing_code *code,
-                        uint32_t instructions, uint32_t first_slot)
+                        const struct timing_outcome *outcome, uint32_t first_slot)
 {
+    uint32_t first = outcome->first_instruction;
+    uint32_t end = outcome->executed_count;
     struct timing_statistics *statistics = &core->state.contexts[core->state.context];
-    statistics->events[TIMING_EVENT_INSTRUCTION] += instructions;
+    statistics->events[TIMING_EVENT_INSTRUCTION] += end - first;
     statistics->events[TIMING_EVENT_UOP] += core->state.reorder.index - first_slot;
-    if (instructions == code->instruction_count) {
+    if (end - first == code->instruction_count) {
         statistics->events[TIMING_EVENT_UNKNOWN_INSTRUCTION] += code->unknown_count;
         statistics->events[TIMING_EVENT_LOAD] += code->load_count;
         statistics->events[TIMING_EVENT_STORE] += code->store_count;
         return;
     }
-    for (uint32_t i = 0; i < instructions; i++) {
+    for (uint32_t i = first; i < end; i++) {
         const struct instruction *instruction = &code->instructions[i];
         statistics->events[TIMING_EVENT_UNKNOWN_INSTRUCTION] +=
             (instruction->flags & INSTRUCTION_UNKNOWN) != 0;
@@ -521,12 +517,12 @@ static void count_block(struct timing_core *core, const struct timing_code *code
 
 /* Returns how many bytes of code the executed instructions take. */
 STAGE uint64_t run_instructions(struct timing_core *core, struct run *run,
-                                const struct timing_code *code, bool plain)
+                                const struct timing_code *code, uint64_t offset, bool plain)
 {
-    uint64_t offset = 0;
-    const struct instruction *instruction = code->instructions;
-    const struct instruction *end = instruction + run->outcome->executed_count;
+    const struct instruction *instruction = code->instructions + run->outcome->first_instruction;
+    const struct instruction *end = code->instructions + run->outcome->executed_count;
     for (; instruction < end; instruction++) {
+        run->instruction++;
         run_instruction(core, run, code, instruction, offset, plain);
         offset += instruction->size_bytes;
         if (!plain) {
@@ -543,19 +539,20 @@ uint64_t timing_execute(struct timing_core *core, const struct timing_code *code
     uint64_t before = state->reorder.retire_cycle;
     uint32_t first_slot = state->reorder.index;
     uint32_t executed = outcome->executed_count;
-    struct run run = {.outcome = outcome};
-    if (outcome->address != state->front.next_address) {
-        front_end_redirect(core, outcome->address, state->resume_cycle);
+    struct run run = {.outcome = outcome, .instruction = outcome->first_instruction};
+    uint64_t begin = timing_code_offset(code, outcome->first_instruction);
+    if (outcome->address + begin != state->front.next_address) {
+        front_end_redirect(core, outcome->address + begin, state->resume_cycle);
     }
     bool plain = core->ideals == 0 && core->recording.steps == NULL;
-    uint64_t size_bytes = plain ? run_instructions(core, &run, code, true)
-                                : run_instructions(core, &run, code, false);
+    uint64_t size_bytes = plain ? run_instructions(core, &run, code, begin, true)
+                                : run_instructions(core, &run, code, begin, false);
     const struct instruction *last = code->instructions + executed - 1;
     state->front.next_address = outcome->address + size_bytes;
     if (executed == code->instruction_count && executed > 0 &&
         (last->flags & (INSTRUCTION_JUMP | INSTRUCTION_CONDITIONAL)) != 0) {
         run_branch(core, last, outcome, outcome->address + size_bytes);
     }
-    count_block(core, code, executed, first_slot);
+    count_block(core, code, outcome, first_slot);
     return state->reorder.retire_cycle - before;
 }

@@ -106,6 +106,11 @@ uint32_t system_row_of(const cs_insn *instruction)
     return 0;
 }
 
+bool system_flushes_translations(uint8_t row)
+{
+    return row != 0 && (system_rows[row - 1].effects & SYSTEM_FLUSHES_TLB) != 0;
+}
+
 int timing_cost_row(const struct timing_parameters *parameters, uint32_t row,
                     struct timing_cost *cost)
 {

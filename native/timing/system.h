@@ -37,5 +37,7 @@ extern const uint32_t system_row_count;
 const struct form_class *fact_find(const struct encoding *encoding, uint8_t column);
 /* 1 and up, or 0. */
 uint32_t system_row_of(const cs_insn *instruction);
+/* Of a row, from 1; 0: none. */
+bool system_flushes_translations(uint8_t row);
 
 #endif

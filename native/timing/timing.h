@@ -3,7 +3,7 @@
  * What a timing model must answer, and what it is told: blocks of instructions,
  * never partitions, engines or page tables. `off` needs no decoding and charges bytes of
  * code; it is done in the block hook itself. Every other model gets each block that is
- * executed, decoded once.
+ * executed, decoded once: `unit` before it runs, a cycle-level core (native.h) after.
  */
 #ifndef TIMING_H
 #define TIMING_H
@@ -32,5 +32,7 @@ struct timing_operations {
 
 extern const struct timing_operations timing_off;
 extern const struct timing_operations timing_unit;
+/* A cycle-level core: what a block costs is known when it has run, so neither is called. */
+extern const struct timing_operations timing_cycles;
 
 #endif

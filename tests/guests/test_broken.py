@@ -24,11 +24,11 @@ from ultravisor.configuration import (
     HostConfiguration,
     MonitorName,
     PartitionConfiguration,
-    TimingName,
 )
 from ultravisor.instruction_rules import SENSITIVE_CASES
 
 if TYPE_CHECKING:
+    from ultravisor.machine.cores import TimingName
     from ultravisor.results import HostResult
 
 pytestmark = pytest.mark.guest

@@ -9,7 +9,7 @@ codes, counts, and canonical hashes of every partition and of the host.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -19,11 +19,13 @@ from ultravisor.configuration import (
     LinkConfiguration,
     MonitorName,
     PartitionConfiguration,
-    TimingName,
 )
 from ultravisor.host import Host
 from ultravisor.plan import make_plan
 from ultravisor.resolution import resolve
+
+if TYPE_CHECKING:
+    from ultravisor.machine.cores import TimingName
 
 pytestmark = pytest.mark.guest
 

@@ -10,7 +10,8 @@ import random
 
 import pytest
 
-from ultravisor.machine.cycle_core import CORES, Access, BlockMeter, BlockRun, Core, costs
+from ultravisor.machine.cores import CORES
+from ultravisor.machine.cycle_core import Access, BlockMeter, BlockRun, Core, costs
 from ultravisor.machine.interface import (
     TimingCause,
     TimingEvent,

@@ -10,7 +10,8 @@ import random
 
 import pytest
 
-from ultravisor.machine.cycle_core import CORES, Access, BlockMeter, BlockRun, Core, SharedCache
+from ultravisor.machine.cores import CORES
+from ultravisor.machine.cycle_core import Access, BlockMeter, BlockRun, Core, SharedCache
 from ultravisor.machine.interface import TimingEvent, TimingTransition
 
 LINE = 64

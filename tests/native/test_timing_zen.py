@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import pytest
 
-from ultravisor.machine.cycle_core import VALIDATED, Access, BlockMeter, BlockRun, Core
+from ultravisor.machine.cores import VALIDATED
+from ultravisor.machine.cycle_core import Access, BlockMeter, BlockRun, Core
 from ultravisor.machine.interface import TimingEvent, TimingIdeal
 
 CORE = "zen4"

@@ -39,6 +39,9 @@ RESULT_KEYS = {
     "partitions",
     "unit",
     "assumed_cycles",
+    "cycles",
+    "spans",
+    "marks_dropped",
 }
 PROCESSOR_KEYS = {"id", "guest_cycles", "machine_cycles", "switches", "idle_cycles"}
 PARTITION_KEYS = {
@@ -158,6 +161,38 @@ def test_recording_and_replaying(capsys: pytest.CaptureFixture[str], tmp_path: P
     Path(guest).write_bytes(tiny.image(tiny.leave() + tiny.SPIN))
     assert run(["replay", str(record)]) == 3
     assert "guest.elf: not the image that was recorded" in capsys.readouterr().err
+
+
+def test_the_result_can_be_written_to_a_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    guest = tiny.write(tmp_path, "guest", tiny.leave(9))
+    arguments = ["boot", guest, "--exit-from", "guest"]
+    assert run([*arguments, "--json"]) == 9
+    printed = capsys.readouterr().out
+    assert run([*arguments, "--stats", "stats.json"]) == 9
+    assert (tmp_path / "stats.json").read_text() == printed
+    assert "state hash" in capsys.readouterr().out, "and the table is shown"
+    assert run(["boot", guest, "--stats", "absent/stats.json"]) == 2
+    assert "absent/stats.json: cannot be written" in capsys.readouterr().err
+    assert run(["boot", guest, "--stats", "new.json", "--snapshot", "absent"]) == 6
+    assert not (tmp_path / "new.json").exists(), "no result, no file"
+
+
+def test_marks_are_in_the_table_and_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    (span,) = boot_json(capsys, "bench", "--timing", "unit")["spans"]
+    assert set(span) == {
+        *("partition", "virtual_processor", "from", "to", "count"),
+        *("guest_cycles", "clock_cycles"),
+    }
+    assert (span["partition"], span["from"], span["to"], span["count"]) == ("bench", 1, 2, 1)
+    assert set(span["guest_cycles"]) == {"minimum", "median", "maximum"}
+    assert run(["boot", "bench", "--timing", "unit", "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+    assert run(["boot", "bench", "--timing", "unit"]) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "bench/0" in line]
+    length = f"{span['guest_cycles']['median']:,}"
+    assert row.split() == ["bench/0", "1", "to", "2", "1", *[length] * 6]
 
 
 def test_a_replay_that_differs_ends_with_1(

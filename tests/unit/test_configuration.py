@@ -36,7 +36,7 @@ def complaint(text: str) -> ConfigurationError:
 def test_defaults() -> None:
     configuration = parse_configuration(ONE, "host.toml")
     assert configuration.host == HostConfiguration()
-    assert (configuration.host.monitor, configuration.host.clock) == ("native", "guest")
+    assert (configuration.host.monitor, configuration.host.clock_name) == ("native", "guest")
     (partition,) = configuration.partition
     assert partition.quantum_cycles == QUANTUM_DEFAULT_CYCLES == 100_000
     assert set(partition.rights) == {"console", "memory", "events", "processors", "trace"}

@@ -21,7 +21,13 @@ from ultravisor.recording import (
     read_record,
     replay_plan,
 )
-from ultravisor.results import ExitResult, HostResult, PartitionResult, ProcessorResult
+from ultravisor.results import (
+    CycleResult,
+    ExitResult,
+    HostResult,
+    PartitionResult,
+    ProcessorResult,
+)
 
 TEXT = """
 [host]
@@ -155,6 +161,22 @@ def test_other_partitions_are_differences(plan: HostPlan) -> None:
     assert found == [
         "partition a: recorded, but not replayed",
         "partition b: replayed, but not recorded",
+    ]
+
+
+def test_where_a_cores_cycles_went_is_compared(plan: HostPlan) -> None:
+    replace = msgspec.structs.replace
+    idle = CycleResult(0, None, "idle", 5, {"transition": 5}, {"loads": 0})
+    guest = CycleResult(0, "a", "guest", 7, {"retiring": 7}, {"loads": 1})
+    recorded = record_of(plan, replace(RESULT, cycles=(idle, guest))).result
+    assert recorded is not None
+    assert differences(recorded, replace(RESULT, cycles=(idle, guest))) == []
+    other = replace(guest, events={"loads": 2})
+    trap = replace(guest, path="trap", cycles=9)
+    assert differences(recorded, replace(RESULT, cycles=(other, trap))) == [
+        "processor 0: guest of a: recorded 7 cycles, replayed 7 cycles, with other events",
+        "processor 0: trap of a: recorded nothing, replayed 9 cycles",
+        "processor 0: idle of nobody: recorded 5 cycles, replayed nothing",
     ]
 
 

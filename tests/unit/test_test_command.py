@@ -154,6 +154,15 @@ def test_builds_that_differ_are_a_failure() -> None:
     assert find_disagreements((outcome("native"), outcome("simulated"))) == ()
 
 
+def test_with_a_core_builds_may_take_other_times() -> None:
+    later = outcome("simulated", cycles=2, console="2", state_hash="1" * 16)
+    rows = (outcome("native"), later)
+    assert find_disagreements(rows, "unit") != ()
+    assert find_disagreements(rows, "skylake") == ()
+    (found,) = find_disagreements((*rows, outcome("simulated", verdict="crash")), "skylake")
+    assert found.fields == ("verdict",)
+
+
 def test_differing_builds_are_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

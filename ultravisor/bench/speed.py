@@ -17,13 +17,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 if TYPE_CHECKING:
-    from ultravisor.configuration import Configuration, MonitorName, TimingName
+    from ultravisor.configuration import Configuration, MonitorName
+    from ultravisor.machine.cores import CoreName, TimingName
 
 SCHEMA = "ultravisor.bench.speed/1"
 NANOSECONDS = 1e9
 # Rounds of `compute`, some six million instructions each.
 ROUNDS = 40
 ROUNDS_SIMULATED = 20
+# With a cycle-level core they take some fifty times as long.
+ROUNDS_TIMED = 2
+REPEATS_TIMED = 3
 CALLS = 1_000_000
 CALLS_SIMULATED = 200_000
 SWITCHES = 200_000
@@ -31,6 +35,9 @@ SWITCHES_SIMULATED = 20_000
 # A quantum at which preemption is on and costs what it costs in practice.
 QUANTUM_CYCLES = 100_000
 TARGET_RATIO = 0.70
+TIMED_CORES: tuple[CoreName, ...] = ("skylake", "haswell")
+TARGET_TIMED_MIPS = 15.0
+HOOKED = "blocks and accesses only counted: reference"
 TARGET_HYPERCALL_NS = 220.0
 TARGET_SWITCH_NS = 280.0
 
@@ -87,12 +94,13 @@ def _run(configuration: Configuration) -> Cost:
     return Cost(seconds, sum(row.work for row in result.partitions))
 
 
-def _run_plain(configuration: Configuration) -> float:
+def _run_plain(configuration: Configuration, *, hooked: bool = False) -> float:
     """Run the first partition in a bare engine; return seconds."""
     from ultravisor.host import Host
 
     with Host(configuration) as host:
-        return host.machine.run_plain(1) / NANOSECONDS
+        machine = host.machine
+        return (machine.run_hooked(1) if hooked else machine.run_plain(1)) / NANOSECONDS
 
 
 def _instructions(rounds: int) -> int:
@@ -109,6 +117,34 @@ def _functional(repeats: int) -> dict[str, float]:
         "plain_unicorn_mips": millions / min(plain for plain, _ in pairs),
         "functional_mips": millions / min(ours for _, ours in pairs),
         "functional_ratio": statistics.median(plain / ours for plain, ours in pairs),
+    }
+
+
+def _timing(repeats: int) -> dict[str, object]:
+    """Return speed with each core, beside a bare engine whose hooks only count, in turns."""
+    plain = _configuration("compute", f"rounds={ROUNDS_TIMED}")
+    timed = {
+        core: _configuration("compute", f"rounds={ROUNDS_TIMED}", timing=core)
+        for core in TIMED_CORES
+    }
+    millions = _instructions(ROUNDS_TIMED) / 1e6
+    hooked: list[float] = []
+    seconds: dict[str, list[float]] = {core: [] for core in TIMED_CORES}
+    for _ in range(min(repeats, REPEATS_TIMED)):
+        hooked.append(_run_plain(plain, hooked=True))
+        for core, configuration in timed.items():
+            seconds[core].append(_run(configuration).seconds)
+    return {
+        "hooked_unicorn_mips": millions / min(hooked),
+        "timing": {
+            core: {
+                "mips": millions / min(ours),
+                "ratio_to_hooked_unicorn": statistics.median(
+                    reference / each for reference, each in zip(hooked, ours, strict=True)
+                ),
+            }
+            for core, ours in seconds.items()
+        },
     }
 
 
@@ -151,6 +187,7 @@ def measure(repeats: int) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         **_functional(repeats),
+        **_timing(repeats),
         "qemu_system_mips": qemu_mips(),
         "bare_exit_ns": _bare_exit_ns(repeats),
         "hypercall_ns": _path_ns("null", CALLS, repeats, "native", 1),
@@ -162,6 +199,18 @@ def measure(repeats: int) -> dict[str, object]:
 def _row(name: str, figure: object, unit: str, remark: str) -> str:
     shown = f"{figure:,.2f}" if isinstance(figure, float) else "not installed"
     return f"{name:<34}{shown:>14}  {unit:<12}{remark}"
+
+
+def _timing_rows(figures: dict[str, object]) -> list[str]:
+    timing = figures["timing"]
+    assert isinstance(timing, dict)
+    rows = [_row("Unicorn with hooks, compute", figures["hooked_unicorn_mips"], "MIPS", HOOKED)]
+    target = f"target at least {TARGET_TIMED_MIPS:.0f}"
+    for core, found in timing.items():
+        ratio = found["ratio_to_hooked_unicorn"]
+        rows.append(_row(f"--timing {core}, compute", found["mips"], "MIPS", target))
+        rows.append(_row("  of Unicorn with hooks", ratio, "ratio", "median of pairs"))
+    return rows
 
 
 def _show(figures: dict[str, object]) -> None:
@@ -180,6 +229,8 @@ def _show(figures: dict[str, object]) -> None:
         ),
         _row("qemu-system-x86_64 (TCG)", figures["qemu_system_mips"], "MIPS", "reference"),
         _row("simulated monitor, compute", simulated["functional_mips"], "MIPS", ""),
+        "",
+        *_timing_rows(figures),
         "",
         _row("engine's bare exit", figures["bare_exit_ns"], "ns", "an empty hook: reference"),
         _row(

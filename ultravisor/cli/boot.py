@@ -8,14 +8,22 @@ cli.session, which are imported when the verb runs.
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ultravisor.cli.completion import complete_hosts
 from ultravisor.cli.host_options import host_options, take_settings
+from ultravisor.cli.pipeline_options import Pipeline, pipeline_options, take_pipeline
+
+if TYPE_CHECKING:
+    from ultravisor.cli.output_file import OutputFile
+    from ultravisor.cli.session import SessionResult
+    from ultravisor.plan import HostPlan
+    from ultravisor.results import HostResult
 
 CATEGORIES = ("hypercall", "trap", "switch", "event", "partition", "mark", "all")
 
@@ -30,6 +38,9 @@ class BootOptions:
     cycles: int | None
     log: tuple[str, ...]
     record: Path | None
+    stats: Path | None
+    """Where the result goes, as with --json."""
+    pipeline: Pipeline | None
     as_json: bool
     quiet: bool
     supervise: bool
@@ -60,6 +71,7 @@ def _categories(
 Examples:
   ultravisor boot hello
   ultravisor boot examples/two-processors.toml --json
+  ultravisor boot compute --timing skylake --stats stats.json
 
 FILE is an ELF image, a TOML configuration, or the name of a bundled one. Several
 become one host, their partitions spread over the processors.
@@ -99,6 +111,13 @@ become one host, their partitions spread over the processors.
     metavar="FILE",
     help="Write what `ultravisor replay` needs.",
 )
+@click.option(
+    "--stats",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the result to a file, as --json prints it.",
+)
+@pipeline_options
 @click.option("--quiet", "-q", is_flag=True, help="Only the consoles: no table, no progress.")
 @click.option(
     "--no-supervise",
@@ -114,6 +133,8 @@ def command(files: tuple[str, ...], no_supervise: bool, **given: Any) -> int:
             cycles=given["cycles"],
             log=given["log"],
             record=given["record"],
+            stats=given["stats"],
+            pipeline=take_pipeline(given),
             as_json=given["as_json"],
             quiet=given["quiet"],
             supervise=not no_supervise,
@@ -126,9 +147,8 @@ def command(files: tuple[str, ...], no_supervise: bool, **given: Any) -> int:
 
 def boot(options: BootOptions) -> int:
     """Check everything, run the host, print what came out."""
-    from ultravisor.cli.exit_from import exit_as, require_partition
-    from ultravisor.cli.output_file import OutputFile
-    from ultravisor.cli.session import SessionOptions, report_internal_failure, run_session
+    from ultravisor.cli.exit_from import require_partition
+    from ultravisor.cli.session import report_internal_failure
     from ultravisor.errors import ExitCode
     from ultravisor.plan import make_plan
     from ultravisor.resolution import resolve
@@ -136,12 +156,37 @@ def boot(options: BootOptions) -> int:
     plan = make_plan(resolve(options.files, **options.settings))
     if options.exit_from is not None:
         require_partition(plan, options.exit_from)
+    if options.pipeline is not None:
+        from ultravisor.pipeline_window import require_window
+
+        require_window(plan.configuration, options.pipeline.request)
     if options.check != "off":
         from ultravisor.cli.image_warning import check_images
 
         check_images(plan, refuse=options.check == "refuse")
-    record = OutputFile(options.record) if options.record is not None else None
-    try:
+    session = _run_and_write(plan, options)
+    result = _shown(session, options)
+    if options.as_json:
+        print(result.to_json())
+    elif not options.quiet:
+        from ultravisor.cli.table import print_result
+
+        print_result(result, sys.stdout)
+    if session.result.exit.code == ExitCode.INTERNAL:
+        report_internal_failure(session, options.record)
+    return result.exit.code
+
+
+def _run_and_write(plan: HostPlan, options: BootOptions) -> SessionResult:
+    """Run the host and write the files asked for, which are proved writable first."""
+    from ultravisor.cli.pipeline_options import write_pipeline
+    from ultravisor.cli.session import SessionOptions, run_session
+
+    pipeline = options.pipeline
+    with ExitStack() as stack:
+        record = _open(stack, options.record)
+        stats = _open(stack, options.stats)
+        pipeline_file = _open(stack, pipeline.path if pipeline is not None else None)
         session = run_session(
             plan,
             SessionOptions(
@@ -152,22 +197,29 @@ def boot(options: BootOptions) -> int:
                 supervise=options.supervise,
                 replay_path=options.record,
                 state=options.snapshot,
+                window=pipeline.request if pipeline is not None else None,
             ),
         )
         if record is not None:
             record.write(session.record.to_json())
-    finally:
-        if record is not None:
-            record.close()
-    result = session.result
-    if options.exit_from is not None:
-        result = exit_as(result, options.exit_from)
-    if options.as_json:
-        print(result.to_json())
-    elif not options.quiet:
-        from ultravisor.cli.table import print_result
+        if stats is not None:
+            stats.write(_shown(session, options).to_json().encode() + b"\n")
+        if pipeline is not None and pipeline_file is not None and session.window is not None:
+            names = [row.configuration.name for row in plan.partitions]
+            write_pipeline(pipeline, session.window, names, pipeline_file)
+    return session
 
-        print_result(result, sys.stdout)
-    if session.result.exit.code == ExitCode.INTERNAL:
-        report_internal_failure(session, options.record)
-    return result.exit.code
+
+def _shown(session: SessionResult, options: BootOptions) -> HostResult:
+    """Return the result with the exit code that was asked for."""
+    from ultravisor.cli.exit_from import exit_as
+
+    if options.exit_from is None:
+        return session.result
+    return exit_as(session.result, options.exit_from)
+
+
+def _open(stack: ExitStack, path: Path | None) -> OutputFile | None:
+    from ultravisor.cli.output_file import OutputFile
+
+    return stack.enter_context(closing(OutputFile(path))) if path is not None else None

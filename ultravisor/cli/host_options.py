@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ultravisor.machine.cores import TIMING_NAMES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,13 +32,13 @@ OPTIONS = (
     ),
     click.option(
         "--timing",
-        type=click.Choice(["off", "unit"]),
-        help="off: work is bytes of code; unit: one cycle an instruction.",
+        type=click.Choice(TIMING_NAMES),
+        help="off: work is bytes of code; unit: one cycle an instruction; else a core's cycles.",
     ),
     click.option(
         "--clock",
         type=click.Choice(["guest", "machine"]),
-        help="What slots and timers run by: guest work, or the monitor's too.",
+        help="What slots and timers run by: guest work, or the monitor's too (with a core).",
     ),
     click.option(
         "--check-refusals",

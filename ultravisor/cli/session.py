@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ultravisor.host import Host
     from ultravisor.inputs import InputEntry
+    from ultravisor.pipeline_window import PipelineWindow, WindowRequest
     from ultravisor.plan import HostPlan
     from ultravisor.results import HostResult, LogLine
 
@@ -50,6 +51,8 @@ class SessionOptions:
     """Where the replay of a failure goes; None: a file with a name of its own."""
     state: Path | None = None
     """A saved state to go on from, in place of a boot."""
+    window: WindowRequest | None = None
+    """What to record of a pipeline."""
     save: Path | None = None
     """Where to save the state at the end, when the run came there by itself."""
 
@@ -60,6 +63,8 @@ class SessionResult:
 
     result: HostResult
     record: RunRecord
+    window: PipelineWindow | None = None
+    """What was recorded of a pipeline; None: nothing was asked for."""
 
 
 def run_session(plan: HostPlan, options: SessionOptions) -> SessionResult:
@@ -88,6 +93,8 @@ def run_session(plan: HostPlan, options: SessionOptions) -> SessionResult:
         if options.state is not None and options.consoles:
             for name in names:
                 printer.write(ConsoleOutput(name, host.console(name), 0))
+        if options.window is not None:
+            host.open_window(options.window)
         try:
             result = _run_with_inputs(host, options, run)
         finally:
@@ -99,7 +106,8 @@ def run_session(plan: HostPlan, options: SessionOptions) -> SessionResult:
             host.save(options.save)
         cycles = host.position_cycles if interrupted else options.cycles
         record = make_record(plan, host.inputs, cycles=cycles, result=result)
-    return SessionResult(result, record)
+        window = host.window() if options.window is not None else None
+    return SessionResult(result, record, window)
 
 
 def _run_with_inputs(

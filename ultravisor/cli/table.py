@@ -10,15 +10,19 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from ultravisor.cli.cycle_table import cycle_tables
+from ultravisor.cli.span_table import span_table
+from ultravisor.cli.table_form import make_table
 from ultravisor.cli.terminal import colours_wanted, printable
+from ultravisor.machine.cores import basis_of
 
 if TYPE_CHECKING:
     from typing import TextIO
+
+    from rich.table import Table
 
     from ultravisor.results import HostResult, PartitionResult
 
@@ -46,30 +50,43 @@ def print_result(result: HostResult, stream: TextIO) -> None:
     console.print()
     console.print(_partitions(result))
     console.print(_processors(result))
-    console.print(Text(_unit_line(result), "dim"))
+    for part in cycle_tables(result, columns):
+        console.print(part)
+    if result.spans:
+        console.print(span_table(result, columns))
+    for line in _closing_lines(result):
+        console.print(Text(line, "dim"))
     console.print(f"state hash {result.state_hash}   seed {result.seed}")
     style = "green" if result.exit.code == 0 else "red"
     console.print(Text(printable(f"{result.exit.reason} (exit code {result.exit.code})"), style))
 
 
+def _closing_lines(result: HostResult) -> list[str]:
+    """Say what has to be known to read the tables."""
+    lines = [_unit_line(result)]
+    unknown = sum(row.events["unknown_instructions"] for row in result.cycles)
+    if unknown:
+        executed = sum(row.events["instructions"] for row in result.cycles)
+        lines.append(
+            f"{unknown:,} of {executed:,} instructions are unknown to the core and were timed "
+            f"by its default: one micro-op of one cycle"
+        )
+    if result.marks_dropped:
+        lines.append(f"{result.marks_dropped:,} later marks were not kept")
+    return lines
+
+
 def _unit_line(result: HostResult) -> str:
     """Say what a cycle is, and what of the machine's cycles nobody executed."""
-    line = f"work and cycles are {result.unit}, counted"
+    line = f"work and cycles are {basis_of(result.unit)}"
     if result.assumed_cycles:
         costs = ", ".join(f"{name} {count}" for name, count in result.assumed_cycles.items())
         line += f"; of machine cycles, the monitor's are assumed: {costs}"
     return line
 
 
-def _table(*columns: tuple[str, bool]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for title, numeric in columns:
-        table.add_column(title, justify="right" if numeric else "left", overflow="fold")
-    return table
-
-
 def _partitions(result: HostResult) -> Table:
-    table = _table(
+    table = make_table(
         ("partition", False),
         ("bits", True),
         ("state", False),
@@ -98,7 +115,7 @@ def _style(row: PartitionResult) -> str:
 
 
 def _processors(result: HostResult) -> Table:
-    table = _table(
+    table = make_table(
         ("processor", False),
         ("guest cycles", True),
         ("machine cycles", True),

@@ -15,6 +15,7 @@ import click
 
 from ultravisor.cli.completion import complete_scenarios
 from ultravisor.errors import ExitCode
+from ultravisor.machine.cores import TIMING_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,10 +55,10 @@ Exit codes: 0 all succeeded or skipped, 1 one did not or the builds differ, 2 wr
 )
 @click.option(
     "--timing",
-    type=click.Choice(["off", "unit"]),
+    type=click.Choice(TIMING_NAMES),
     default="off",
     show_default=True,
-    help="off: cycles are bytes of code; unit: one cycle an instruction.",
+    help="off: cycles are bytes of code; unit: one cycle an instruction; else a core's cycles.",
 )
 @click.option(
     "--cycles",
@@ -121,7 +122,7 @@ def _run(
         limit_cycles=settings.limit_cycles,
         seed=settings.seed,
         outcomes=tuple(done),
-        disagreements=find_disagreements(done),
+        disagreements=find_disagreements(done, settings.timing),
     )
     if table is not None:
         table.finish(report)

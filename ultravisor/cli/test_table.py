@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 from ultravisor.cli.terminal import paint, printable
+from ultravisor.machine.cores import basis_of, unit_of
 from ultravisor.testing.outcome import GOOD
 
 if TYPE_CHECKING:
@@ -84,9 +85,9 @@ class TestTable:
         if report.disagreements:
             counts.append(f"{len(report.disagreements)} differing between builds")
         colour = "green" if report.exit_code == 0 else "red"
-        unit = "bytes of code" if report.timing == "off" else "instructions"
+        unit = basis_of(unit_of(report.timing))
         print(
-            f"{paint(', '.join(counts), colour, self._stream)}; cycles are {unit}, counted; "
+            f"{paint(', '.join(counts), colour, self._stream)}; cycles are {unit}; "
             f"limit {report.limit_cycles:,}, seed {report.seed}",
             file=self._stream,
         )

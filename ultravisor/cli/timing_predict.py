@@ -69,9 +69,11 @@ def command(
 
 
 def _write_kanata(prediction: Prediction, path: Path) -> None:
-    from ultravisor.timing.kanata import kanata
+    from ultravisor.timing.kanata import Label, kanata
+    from ultravisor.timing.prediction import PIPELINE_COPIES
 
-    text = kanata(prediction.pipeline, [line.text for line in prediction.lines])
+    labels = [Label(line.text) for line in prediction.lines] * PIPELINE_COPIES
+    text = kanata(prediction.pipeline, labels)
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as failure:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ultravisor.errors import NotFoundError
-from ultravisor.machine.interface import TimingCause, TimingEvent
+from ultravisor.machine.cores import CORES, VALIDATED
+from ultravisor.machine.cycle_records import Step, TimingStatistics, read_statistics, read_step
 from ultravisor.machine.native import check, ffi, lib
 
 if TYPE_CHECKING:
@@ -32,15 +33,11 @@ __all__ = [
     "Cost",
     "Measurement",
     "SharedCache",
-    "Statistics",
     "Step",
+    "TimingStatistics",
     "costs",
 ]
 
-# In the order in which docs/accuracy.md shows them.
-CORES = ("skylake", "haswell", "ivybridge", "zen4")
-VALIDATED = frozenset({"skylake", "haswell"})
-NO_PORT = 255
 # A multiple of a page: where a block begins within a line of code is then known.
 START_ADDRESS = 1 << 28
 
@@ -53,18 +50,6 @@ class Access:
     machine_address: int
     size_bytes: int
     is_write: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One micro-op on its way; `instruction` counts from the first one measured."""
-
-    instruction: int
-    port: int | None
-    issue: int
-    dispatch: int
-    done: int
-    retire: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +117,7 @@ class BlockMeter:
             copies=wanted.copies,
             instruction_count=measurement.instruction_count,
             unknown_count=measurement.unknown_count,
-            steps=tuple(_step(steps[i]) for i in range(measurement.step_count)),
+            steps=tuple(read_step(steps[i]) for i in range(measurement.step_count)),
         )
 
 
@@ -148,17 +133,6 @@ def _accesses(accesses: Sequence[Sequence[Access]]) -> tuple[CData, CData]:
         total += len(copy)
         ends.append(total)
     return ffi.new("struct timing_access[]", flat or 1), ffi.new("uint32_t[]", ends)
-
-
-def _step(step: CData) -> Step:
-    return Step(
-        instruction=step.instruction,
-        port=None if step.port == NO_PORT else step.port,
-        issue=step.issue,
-        dispatch=step.dispatch,
-        done=step.done,
-        retire=step.retire,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +154,6 @@ def costs(core: str) -> tuple[Cost, ...]:
         name, source = ffi.string(row.name).decode(), ffi.string(row.source).decode()
         found.append(Cost(name, row.cycles, bool(row.assumed), source))
     return tuple(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """A context's cycles by cause and its events."""
-
-    cycles: dict[TimingCause, int]
-    events: dict[TimingEvent, int]
 
 
 class Code:
@@ -280,14 +246,11 @@ class Core:
         """Return the core's clock."""
         return lib.timing_core_cycles(self._core)
 
-    def statistics(self, context: int = 0) -> Statistics:
+    def statistics(self, context: int = 0) -> TimingStatistics:
         """Return a context's figures."""
         found = ffi.new("struct timing_statistics *")
         lib.timing_core_statistics(self._core, context, found)
-        return Statistics(
-            {cause: found.cycles[cause] for cause in TimingCause},
-            {event: found.events[event] for event in TimingEvent},
-        )
+        return read_statistics(found)
 
     def state(self) -> bytes:
         """Return all that a snapshot keeps."""

@@ -42,6 +42,7 @@ ENUM_PREFIXES = {
     "timing_cause": "TIMING_CAUSE_",
     "timing_event": "TIMING_EVENT_",
     "timing_transition": "TIMING_TRANSITION_",
+    "timing_path": "TIMING_PATH_",
 }
 ENUM_SENTENCES = {
     "callback": "The entries that callback_set registers.",
@@ -57,6 +58,7 @@ ENUM_SENTENCES = {
     "timing_ideal": "What a core leaves out, to see what bounds a block.",
     "timing_cause": "Where a core's cycles went; the parts add up.",
     "timing_event": "What a core counts.",
+    "timing_path": "On whose behalf, and in what, a core spent its cycles.",
     "timing_transition": "What happens to a core without an instruction, or beside one.",
     "clock_source": "Which clock slots and timers run by.",
     "exit_reason": "Why machine_run returned.",

@@ -40,6 +40,10 @@ class TimingModel(IntEnum):
 
     OFF = 0
     UNIT = 1
+    SKYLAKE = 2
+    HASWELL = 3
+    IVYBRIDGE = 4
+    ZEN4 = 5
 
 
 class ClockSource(IntEnum):
@@ -86,6 +90,18 @@ class LogNumber(IntEnum):
     """LOG_TRAP."""
     INTERRUPT = 1024
     """LOG_TRAP: + n of `int n`."""
+
+
+class TimingPath(IntEnum):
+    """On whose behalf, and in what, a core spent its cycles."""
+
+    GUEST = 0
+    """The partition's own code; of partition 0: idle."""
+    HYPERCALL = 1
+    """From here on the monitor's, until it leaves to a partition."""
+    TRAP = 2
+    INTERRUPT = 3
+    """A deadline or a kick; of partition 0: the monitor's start."""
 
 
 class TimingIdeal(IntEnum):
@@ -137,7 +153,7 @@ class TimingEvent(IntEnum):
     MISPREDICT = 15
     RESTEER = 16
     UOP_CACHE_HIT = 17
-    """Windows of 32 bytes of code."""
+    """Windows of 32 or 64 bytes of code."""
     UOP_CACHE_MISS = 18
     TRANSITION = 19
     COHERENCE = 20

@@ -16,7 +16,15 @@ from weakref import WeakSet
 
 from ultravisor.errors import MachineError
 from ultravisor.machine.abi import StopReason
-from ultravisor.machine.interface import ExitReason, LogCategory, PartitionState
+from ultravisor.machine.cycle_records import (
+    Step,
+    TimingStatistics,
+    WindowInstruction,
+    read_statistics,
+    read_step,
+    read_window_instruction,
+)
+from ultravisor.machine.interface import ExitReason, LogCategory, PartitionState, TimingPath
 from ultravisor.machine.native import check, ffi, last_error, lib, require_engine
 from ultravisor.machine.records import (
     ConsoleChunk,
@@ -275,6 +283,32 @@ class Machine:
             traps=_counted(record.traps),
         )
 
+    def timing_statistics(
+        self, processor: int, partition: int, path: TimingPath
+    ) -> TimingStatistics:
+        """Return what a processor's core counted; partition 0 is the monitor's own."""
+        record = ffi.new("struct timing_statistics *")
+        self._check(lib.machine_timing_statistics(self.handle, processor, partition, path, record))
+        return read_statistics(record)
+
+    def window_open(self, processor: int, first_instruction: int, instruction_count: int) -> None:
+        """Record instructions of a processor's core, counted from now; one window at a time."""
+        self._check(
+            lib.machine_window_open(self.handle, processor, first_instruction, instruction_count)
+        )
+
+    def window_instructions(self) -> tuple[WindowInstruction, ...]:
+        """Return what the window has recorded so far."""
+        place = ffi.new("const struct window_instruction **")
+        count = lib.machine_window_instructions(self.handle, place)
+        return tuple(read_window_instruction(place[0][i]) for i in range(count))
+
+    def window_steps(self) -> tuple[Step, ...]:
+        """Return the micro-ops of the window's instructions."""
+        place = ffi.new("const struct timing_step **")
+        count = lib.machine_window_steps(self.handle, place)
+        return tuple(read_step(place[0][i]) for i in range(count))
+
     def state_hash(self) -> int:
         """Return the canonical hash of the whole host."""
         return int(lib.machine_state_hash(self.handle))
@@ -323,6 +357,12 @@ class Machine:
         """
         cpu_ns = ffi.new("uint64_t *")
         self._check(lib.machine_run_plain(self.handle, partition, cpu_ns))
+        return int(cpu_ns[0])
+
+    def run_hooked(self, partition: int) -> int:
+        """Do the same with hooks that count every block and every access to memory."""
+        cpu_ns = ffi.new("uint64_t *")
+        self._check(lib.machine_run_hooked(self.handle, partition, cpu_ns))
         return int(cpu_ns[0])
 
     def _check(self, code: int) -> int:

@@ -30,7 +30,8 @@ class MachineOptions:
     clock_frequency_hz: int
     interleave_cycles: int
     monitor: MonitorBuild = MonitorBuild.NATIVE
-    timing: TimingModel = TimingModel.OFF
+    timing: int = TimingModel.OFF
+    """A member of TimingModel, or `core_model` of a cycle-level core."""
     clock: ClockSource = ClockSource.GUEST
     check_refusals: bool = False
     """A refused call that changes anything is a panic; native build only."""

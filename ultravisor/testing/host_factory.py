@@ -25,7 +25,8 @@ from ultravisor.testing.booted_host import BootedHost
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ultravisor.configuration import ClockName, MonitorName, RightName, TimingName
+    from ultravisor.configuration import ClockName, MonitorName, RightName
+    from ultravisor.machine.cores import TimingName
 
 
 class BootSettings(TypedDict, total=False):

@@ -16,7 +16,6 @@ from ultravisor.configuration import (
     HostConfiguration,
     MonitorName,
     PartitionConfiguration,
-    TimingName,
 )
 from ultravisor.errors import ExitCode, SupervisedFailure
 from ultravisor.plan import make_plan
@@ -27,6 +26,7 @@ from ultravisor.testing.outcome import Outcome
 from ultravisor.testing.verdict import judge
 
 if TYPE_CHECKING:
+    from ultravisor.machine.cores import TimingName
     from ultravisor.plan import HostPlan
     from ultravisor.results import HostResult
     from ultravisor.testing.scenario import Scenario

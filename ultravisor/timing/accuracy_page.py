@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import capstone
 
 from ultravisor.errors import UsageError
-from ultravisor.machine.cycle_core import CORES, BlockMeter, costs
+from ultravisor.machine.cores import CORES
+from ultravisor.machine.cycle_core import BlockMeter, costs
 from ultravisor.machine.interface import TimingIdeal
 from ultravisor.timing.accuracy import PredictedBlock, accuracy, read_measurements
 from ultravisor.timing.evaluation import predict_block

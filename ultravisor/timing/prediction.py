@@ -10,14 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import capstone
-
-from ultravisor.errors import ConfigurationError
 from ultravisor.machine.cycle_core import BlockMeter, BlockRun
 from ultravisor.machine.interface import TimingIdeal
+from ultravisor.timing.disassembly import disassemble
 
 if TYPE_CHECKING:
-    from ultravisor.machine.cycle_core import Step
+    from ultravisor.machine.cycle_records import Step
 
 COPIES = 100
 PIPELINE_COPIES = 2
@@ -50,23 +48,6 @@ class Prediction:
     unknown_count: int
     lines: tuple[Line, ...]
     pipeline: tuple[Step, ...]  # of the first iterations, from a cold start
-
-
-def disassemble(code: bytes, width_bits: int) -> list[tuple[str, int]]:
-    """Return text and size of each instruction; raise when some bytes are none."""
-    mode = capstone.CS_MODE_64 if width_bits == 64 else capstone.CS_MODE_32
-    decoder = capstone.Cs(capstone.CS_ARCH_X86, mode)
-    found = [
-        (f"{mnemonic} {operands}".strip(), size)
-        for _, size, mnemonic, operands in decoder.disasm_lite(code, 0)
-    ]
-    decoded = sum(size for _, size in found)
-    if decoded != len(code) or not found:
-        raise ConfigurationError(
-            f"byte {decoded}: no instruction begins with {code[decoded : decoded + 8].hex()}",
-            "give machine code only, in hexadecimal or as a binary file",
-        )
-    return found
 
 
 def predict(core: str, code: bytes, width_bits: int = 64) -> Prediction:

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a cycle-level core counts and records, as typed records.
+
+Owns the records and how each is read from its C structure. Used by cycle_core, by
+machine, and by whoever shows or compares them; it does not load the extension.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ultravisor.machine.interface import TimingCause, TimingEvent, TimingPath
+
+if TYPE_CHECKING:
+    from ultravisor.machine._native import CData
+
+NO_PORT = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One micro-op on its way; `instruction` counts from the first one recorded."""
+
+    instruction: int
+    port: int | None
+    issue: int
+    dispatch: int
+    done: int
+    retire: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimingStatistics:
+    """Cycles by cause, and events."""
+
+    cycles: dict[TimingCause, int]
+    events: dict[TimingEvent, int]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowInstruction:
+    """One instruction of a window of a run; partition 0 is the monitor's own."""
+
+    address: int
+    partition: int
+    path: TimingPath
+    width_bits: int
+    code: bytes
+
+
+def read_step(step: CData) -> Step:
+    """Read a struct timing_step."""
+    return Step(
+        instruction=step.instruction,
+        port=None if step.port == NO_PORT else step.port,
+        issue=step.issue,
+        dispatch=step.dispatch,
+        done=step.done,
+        retire=step.retire,
+    )
+
+
+def read_statistics(statistics: CData) -> TimingStatistics:
+    """Read a struct timing_statistics."""
+    return TimingStatistics(
+        {cause: statistics.cycles[cause] for cause in TimingCause},
+        {event: statistics.events[event] for event in TimingEvent},
+    )
+
+
+def read_window_instruction(instruction: CData) -> WindowInstruction:
+    """Read a struct window_instruction."""
+    return WindowInstruction(
+        address=instruction.address,
+        partition=instruction.partition,
+        path=TimingPath(instruction.path),
+        width_bits=instruction.width_bits,
+        code=bytes(instruction.bytes)[: instruction.size_bytes],
+    )
