@@ -229,13 +229,31 @@ enum timing_path {
 int machine_timing_statistics(struct machine *machine, uint32_t processor, uint32_t partition,
                               uint32_t path, struct timing_statistics *statistics);
 
-/* One instruction of a window of a run, in the order of execution. */
+/*
+ * Between two runs: makes what a processor's core has learnt useless, as if something else had
+ * used it meanwhile. The bits of enum timing_forget.
+ */
+enum timing_forget {
+    TIMING_FORGET_CACHES = 1,     /* code and data, down to memory */
+    TIMING_FORGET_TRANSLATIONS = 2,
+    TIMING_FORGET_PREDICTORS = 4, /* branches, targets, returns */
+    TIMING_FORGET_UOPS = 8        /* decoded instructions */
+};
+int machine_timing_forget(struct machine *machine, uint32_t processor, uint32_t what);
+
+/*
+ * One instruction of a window of a run, in the order of execution, or what happened without one:
+ * an exception's entry, idling, a charge. What each took adds up to what the processor counted.
+ */
 struct window_instruction {
     uint64_t address;
     uint32_t partition;
     uint32_t path; /* enum timing_path */
     uint32_t width_bits;
     uint32_t size_bytes;
+    uint32_t transition; /* 0: an instruction; else 1 + enum timing_transition */
+    uint32_t events[21]; /* by enum timing_event */
+    uint64_t cycles[6];  /* by enum timing_cause */
     uint8_t bytes[16];
 };
 
@@ -248,7 +266,7 @@ int machine_window_open(struct machine *machine, uint32_t processor, uint64_t fi
 /* What was recorded so far, valid until the next call on the machine; returns how many. */
 uint32_t machine_window_instructions(const struct machine *machine,
                                      const struct window_instruction **instructions);
-/* Their micro-ops; timing_step.instruction counts from the window's first. */
+/* Their micro-ops; timing_step.instruction counts instructions from the window's first. */
 uint32_t machine_window_steps(const struct machine *machine, const struct timing_step **steps);
 
 /* Canonical: equal for both monitor builds, for any path to the same state. */
@@ -424,6 +442,7 @@ void timing_core_statistics(const struct timing_core *core, uint32_t context,
                             struct timing_statistics *statistics);
 /* Returns cycles, as timing_execute does. */
 uint64_t timing_transition(struct timing_core *core, uint32_t transition, uint64_t value);
+void timing_core_forget(struct timing_core *core, uint32_t what); /* enum timing_forget */
 /* All that a snapshot has to keep and a hash to cover: plain memory, of a fixed size. */
 void *timing_core_state(struct timing_core *core, uint64_t *size_bytes);
 

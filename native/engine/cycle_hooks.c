@@ -33,7 +33,7 @@ void engine_execute_until(struct engine *engine, uint64_t rip)
 void engine_charge_transition(struct engine *engine, uint32_t transition, uint64_t cycles)
 {
     if (engine->meter != NULL) {
-        engine->monitor_work += timing_transition(engine->meter->core, transition, cycles);
+        engine->monitor_work += meter_transition(engine->meter, transition, cycles);
     }
 }
 

@@ -42,6 +42,17 @@ void meter_context(struct cycle_meter *meter, uint32_t partition, uint32_t path)
     timing_core_context(meter->core, meter->context);
 }
 
+uint64_t meter_transition(struct cycle_meter *meter, uint32_t transition, uint64_t value)
+{
+    if (meter->window == NULL) {
+        return timing_transition(meter->core, transition, value);
+    }
+    cycle_window_begin(meter->window, meter);
+    uint64_t cycles = timing_transition(meter->core, transition, value);
+    cycle_window_note_transition(meter->window, meter, transition);
+    return cycles;
+}
+
 void meter_drop(struct cycle_meter *meter)
 {
     meter->block = NULL;
@@ -122,6 +133,9 @@ static uint64_t hand_over(struct cycle_meter *meter, uint32_t end, uint64_t next
     while (meter->executed < end) {
         outcome.first_instruction = meter->executed;
         outcome.executed_count = part_end(meter, end);
+        if (meter->window != NULL) {
+            cycle_window_begin(meter->window, meter);
+        }
         cycles += timing_execute(meter->core, code, &outcome);
         if (meter->window != NULL) {
             cycle_window_note(meter->window, meter, outcome.executed_count);
@@ -139,9 +153,8 @@ static void flush_translations(struct cycle_meter *meter)
     const struct timing_code *code = meter->block->code;
     const struct address_form *last = code->forms + code->form_count - 1;
     bool page = code->form_count > 0 && last->size_bytes == 0;
-    (void)timing_transition(meter->core,
-                            page ? TIMING_TRANSITION_FLUSH_PAGE : TIMING_TRANSITION_FLUSH_ALL,
-                            page ? form_address(meter, last) : 0);
+    (void)meter_transition(meter, page ? TIMING_TRANSITION_FLUSH_PAGE : TIMING_TRANSITION_FLUSH_ALL,
+                           page ? form_address(meter, last) : 0);
 }
 
 uint64_t meter_complete(struct cycle_meter *meter, uint64_t next_address)

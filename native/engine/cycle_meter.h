@@ -53,6 +53,8 @@ void meter_drop(struct cycle_meter *meter);
 /* From the engine's memory hook: in order, an access of many bytes perhaps in parts. */
 void meter_access(struct cycle_meter *meter, uint64_t machine_address, uint32_t size_bytes,
                   bool is_write);
+/* Cycles of what happens without an instruction: enum timing_transition, and its value. */
+uint64_t meter_transition(struct cycle_meter *meter, uint32_t transition, uint64_t value);
 /* For whom and for what the processor works from now on: enum timing_path. */
 void meter_context(struct cycle_meter *meter, uint32_t partition, uint32_t path);
 

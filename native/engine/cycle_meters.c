@@ -84,7 +84,7 @@ void meter_enter(struct physical_processor *processor, const struct virtual_proc
 void meter_charge(struct physical_processor *processor, uint32_t transition, uint64_t cycles)
 {
     if (processor->meter != NULL) {
-        (void)timing_transition(processor->meter->core, transition, cycles);
+        (void)meter_transition(processor->meter, transition, cycles);
     }
 }
 
@@ -187,6 +187,16 @@ int machine_timing_statistics(struct machine *machine, uint32_t processor, uint3
         return fail_without_core(machine);
     }
     timing_core_statistics(meter->core, partition * TIMING_PATH_COUNT + path, statistics);
+    return NATIVE_OK;
+}
+
+int machine_timing_forget(struct machine *machine, uint32_t processor, uint32_t what)
+{
+    const struct cycle_meter *meter = meter_of(machine, processor);
+    if (meter == NULL) {
+        return fail_without_core(machine);
+    }
+    timing_core_forget(meter->core, what);
     return NATIVE_OK;
 }
 

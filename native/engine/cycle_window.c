@@ -10,16 +10,19 @@
 #include "timing/code.h"
 
 #define STEPS_PER_INSTRUCTION 8u
+#define ROWS_PER_INSTRUCTION 2u /* one in two may be a transition */
 
 struct cycle_window {
     const struct machine_memory *memory;
     uint64_t seen;  /* instructions since the window was asked for */
     uint64_t first; /* the number of the first one recorded */
     uint32_t limit;
-    uint32_t count;
+    uint32_t count; /* of rows */
+    uint32_t row_limit;
     uint32_t step_limit;
     uint32_t step_count;
     bool recording;
+    struct timing_statistics before; /* of the context that works */
     struct window_instruction *instructions;
     struct timing_step *steps;
 };
@@ -35,7 +38,8 @@ struct cycle_window *cycle_window_new(const struct machine_memory *memory,
     window->first = first_instruction;
     window->limit = instruction_count;
     window->step_limit = instruction_count * STEPS_PER_INSTRUCTION;
-    window->instructions = calloc(instruction_count, sizeof *window->instructions);
+    window->row_limit = instruction_count * ROWS_PER_INSTRUCTION;
+    window->instructions = calloc(window->row_limit, sizeof *window->instructions);
     window->steps = calloc(window->step_limit, sizeof *window->steps);
     if (window->instructions == NULL || window->steps == NULL) {
         cycle_window_close(window);
@@ -53,20 +57,52 @@ void cycle_window_close(struct cycle_window *window)
     }
 }
 
+static bool is_inside(const struct cycle_window *window)
+{
+    return window->seen >= window->first && window->seen - window->first < window->limit;
+}
+
 uint32_t cycle_window_part(struct cycle_window *window, struct timing_core *core, uint32_t executed,
                            uint32_t end)
 {
-    uint64_t edge = window->first;
-    if (window->seen >= window->first) {
-        edge = window->first + window->limit;
-    }
-    bool inside = window->seen >= window->first && window->seen < edge;
+    bool inside = is_inside(window);
     if (inside != window->recording) {
         window->recording = inside;
         timing_core_record(core, inside ? window->steps : NULL, inside ? window->step_limit : 0);
     }
-    uint64_t left = edge - window->seen;
-    return window->seen >= edge || end - executed <= left ? end : executed + (uint32_t)left;
+    if (inside) {
+        return executed + 1; /* each by itself, to see what it took */
+    }
+    uint64_t left = window->first - window->seen;
+    return window->seen > window->first || end - executed <= left ? end : executed + (uint32_t)left;
+}
+
+void cycle_window_begin(struct cycle_window *window, const struct cycle_meter *meter)
+{
+    if (is_inside(window)) {
+        timing_core_statistics(meter->core, meter->context, &window->before);
+    }
+}
+
+/* A row with what has been counted since the beginning; NULL: there is no room. */
+static struct window_instruction *add_row(struct cycle_window *window,
+                                          const struct cycle_meter *meter)
+{
+    struct timing_statistics now;
+    if (window->count == window->row_limit) {
+        return NULL;
+    }
+    struct window_instruction *row = &window->instructions[window->count++];
+    timing_core_statistics(meter->core, meter->context, &now);
+    for (uint32_t i = 0; i < TIMING_CAUSE_COUNT; i++) {
+        row->cycles[i] = now.cycles[i] - window->before.cycles[i];
+    }
+    for (uint32_t i = 0; i < TIMING_EVENT_COUNT; i++) {
+        row->events[i] = (uint32_t)(now.events[i] - window->before.events[i]);
+    }
+    row->partition = meter->context / TIMING_PATH_COUNT;
+    row->path = meter->context % TIMING_PATH_COUNT;
+    return row;
 }
 
 static void copy_bytes(const struct cycle_window *window, const struct block *block,
@@ -86,22 +122,26 @@ static void copy_bytes(const struct cycle_window *window, const struct block *bl
 void cycle_window_note(struct cycle_window *window, const struct cycle_meter *meter, uint32_t end)
 {
     const struct timing_code *code = meter->block->code;
+    struct window_instruction *row = is_inside(window) ? add_row(window, meter) : NULL;
     window->seen += end - meter->executed;
-    if (!window->recording) {
+    if (row == NULL) {
         return;
     }
     uint64_t offset = timing_code_offset(code, meter->executed);
-    for (uint32_t i = meter->executed; i < end; i++) {
-        struct window_instruction *to = &window->instructions[window->count++];
-        to->address = meter->address + offset;
-        to->partition = meter->context / TIMING_PATH_COUNT;
-        to->path = meter->context % TIMING_PATH_COUNT;
-        to->width_bits = meter->block->narrow ? 32 : 64;
-        to->size_bytes = code->instructions[i].size_bytes;
-        copy_bytes(window, meter->block, offset, to);
-        offset += to->size_bytes;
-    }
+    row->address = meter->address + offset;
+    row->width_bits = meter->block->narrow ? 32 : 64;
+    row->size_bytes = code->instructions[meter->executed].size_bytes;
+    copy_bytes(window, meter->block, offset, row);
     window->step_count = timing_core_recorded(meter->core);
+}
+
+void cycle_window_note_transition(struct cycle_window *window, const struct cycle_meter *meter,
+                                  uint32_t transition)
+{
+    struct window_instruction *row = is_inside(window) ? add_row(window, meter) : NULL;
+    if (row != NULL) {
+        row->transition = transition + 1;
+    }
 }
 
 uint32_t cycle_window_instructions(const struct cycle_window *window,

@@ -18,8 +18,11 @@ void cycle_window_close(struct cycle_window *window);
  */
 uint32_t cycle_window_part(struct cycle_window *window, struct timing_core *core, uint32_t executed,
                            uint32_t end);
-/* The core has run the meter's block up to `end`. */
+/* Around what the core does: an instruction of the meter's block, or a transition. */
+void cycle_window_begin(struct cycle_window *window, const struct cycle_meter *meter);
 void cycle_window_note(struct cycle_window *window, const struct cycle_meter *meter, uint32_t end);
+void cycle_window_note_transition(struct cycle_window *window, const struct cycle_meter *meter,
+                                  uint32_t transition);
 uint32_t cycle_window_instructions(const struct cycle_window *window,
                                    const struct window_instruction **instructions);
 uint32_t cycle_window_steps(const struct cycle_window *window, const struct timing_step **steps);

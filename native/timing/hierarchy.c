@@ -40,6 +40,15 @@ void hierarchy_settle(struct timing_core *core)
     memset(memory->walker_free, 0, sizeof memory->walker_free);
 }
 
+void hierarchy_forget_lines(struct timing_core *core)
+{
+    struct memory_state *memory = &core->state.memory;
+    memset(memory->code_cache, 0, sizeof memory->code_cache);
+    memset(memory->data_cache, 0, sizeof memory->data_cache);
+    memset(memory->second_cache, 0, sizeof memory->second_cache);
+    shared_forget(core);
+}
+
 void hierarchy_drop_line(struct timing_core *core, uint64_t line)
 {
     cache_remove(data_set(core, line), core->parameters->data_cache.ways, line + 1);

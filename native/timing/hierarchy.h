@@ -24,6 +24,8 @@ void hierarchy_settle(struct timing_core *core);
 void hierarchy_flush_space(struct timing_core *core, uint64_t space);
 void hierarchy_flush_page(struct timing_core *core, uint64_t address);
 void hierarchy_flush_all(struct timing_core *core);
+/* No line is in this processor's caches, nor in the one that it shares. */
+void hierarchy_forget_lines(struct timing_core *core);
 /* Another processor writes the line, or reads it. */
 void hierarchy_drop_line(struct timing_core *core, uint64_t line);
 void hierarchy_share_line(struct timing_core *core, uint64_t line);

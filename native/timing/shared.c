@@ -8,6 +8,7 @@
 #include "shared.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "cache.h"
 #include "hierarchy.h"
@@ -62,6 +63,13 @@ void *timing_shared_state(struct timing_shared *shared, uint64_t *size_bytes)
 {
     *size_bytes = entries_size_bytes(shared->parameters);
     return shared->entries;
+}
+
+void shared_forget(struct timing_core *core)
+{
+    if (core->shared != NULL) {
+        memset(&core->shared->state, 0, sizeof core->shared->state);
+    }
 }
 
 static uint64_t pack(struct shared_line line)

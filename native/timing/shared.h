@@ -17,6 +17,8 @@
  */
 uint64_t shared_fetch(struct timing_core *core, uint64_t line, uint64_t cycle, bool is_write,
                       bool *exclusive);
+/* All lines leave: what other processors have of them is theirs alone from then on. */
+void shared_forget(struct timing_core *core);
 /* A processor writes a line that it has, but not alone. */
 uint64_t shared_upgrade(struct timing_core *core, uint64_t line, uint64_t cycle);
 

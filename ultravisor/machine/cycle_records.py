@@ -10,7 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ultravisor.machine.interface import TimingCause, TimingEvent, TimingPath
+from ultravisor.machine.interface import (
+    TimingCause,
+    TimingEvent,
+    TimingPath,
+    TimingTransition,
+)
 
 if TYPE_CHECKING:
     from ultravisor.machine._native import CData
@@ -49,6 +54,19 @@ class WindowInstruction:
     code: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class WindowRow:
+    """What an instruction of a window took, or what happened between two of them.
+
+    The rows of a window add up to what the processor counted while it was open.
+    """
+
+    instruction: WindowInstruction
+    transition: TimingTransition | None
+    """None: an instruction; else the instruction has neither address nor code."""
+    statistics: TimingStatistics
+
+
 def read_step(step: CData) -> Step:
     """Read a struct timing_step."""
     return Step(
@@ -66,6 +84,15 @@ def read_statistics(statistics: CData) -> TimingStatistics:
     return TimingStatistics(
         {cause: statistics.cycles[cause] for cause in TimingCause},
         {event: statistics.events[event] for event in TimingEvent},
+    )
+
+
+def read_window_row(row: CData) -> WindowRow:
+    """Read a struct window_instruction with what it took."""
+    return WindowRow(
+        instruction=read_window_instruction(row),
+        transition=TimingTransition(row.transition - 1) if row.transition != 0 else None,
+        statistics=read_statistics(row),
     )
 
 

@@ -43,7 +43,9 @@ ENUM_PREFIXES = {
     "timing_event": "TIMING_EVENT_",
     "timing_transition": "TIMING_TRANSITION_",
     "timing_path": "TIMING_PATH_",
+    "timing_forget": "TIMING_FORGET_",
 }
+FLAG_ENUMS = frozenset({"log_category", "timing_forget"})
 ENUM_SENTENCES = {
     "callback": "The entries that callback_set registers.",
     "segment_base": "The bases that base_set and base_get name.",
@@ -56,6 +58,7 @@ ENUM_SENTENCES = {
     "monitor_build": "Which build of the monitor runs.",
     "timing_model": "Which timing model counts cycles.",
     "timing_ideal": "What a core leaves out, to see what bounds a block.",
+    "timing_forget": "What of a core's knowledge is made useless.",
     "timing_cause": "Where a core's cycles went; the parts add up.",
     "timing_event": "What a core counts.",
     "timing_path": "On whose behalf, and in what, a core spent its cycles.",
@@ -184,7 +187,7 @@ def render_interface(contract: Contract) -> str:
         "from enum import IntEnum, IntFlag\n",
     ]
     for name, members in contract.native_enums.items():
-        base = "IntFlag" if name == "log_category" else "IntEnum"
+        base = "IntFlag" if name in FLAG_ENUMS else "IntEnum"
         rows = _prefixed(name, members)
         parts.append(_enum(_class_name(name), base, ENUM_SENTENCES[name], rows))
     return "".join(parts)

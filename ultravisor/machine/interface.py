@@ -104,6 +104,18 @@ class TimingPath(IntEnum):
     """A deadline or a kick; of partition 0: the monitor's start."""
 
 
+class TimingForget(IntFlag):
+    """What of a core's knowledge is made useless."""
+
+    CACHES = 1
+    """Code and data, down to memory."""
+    TRANSLATIONS = 2
+    PREDICTORS = 4
+    """Branches, targets, returns."""
+    UOPS = 8
+    """Decoded instructions."""
+
+
 class TimingIdeal(IntEnum):
     """What a core leaves out, to see what bounds a block."""
 

@@ -20,9 +20,11 @@ from ultravisor.machine.cycle_records import (
     Step,
     TimingStatistics,
     WindowInstruction,
+    WindowRow,
     read_statistics,
     read_step,
     read_window_instruction,
+    read_window_row,
 )
 from ultravisor.machine.interface import ExitReason, LogCategory, PartitionState, TimingPath
 from ultravisor.machine.native import check, ffi, last_error, lib, require_engine
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ultravisor.machine._native import CData
+    from ultravisor.machine.interface import TimingForget
 
 SIGN_BIT = 1 << 63
 
@@ -291,6 +294,10 @@ class Machine:
         self._check(lib.machine_timing_statistics(self.handle, processor, partition, path, record))
         return read_statistics(record)
 
+    def timing_forget(self, processor: int, what: TimingForget) -> None:
+        """Make what a processor's core has learnt useless; TimingForget's values are ORed."""
+        self._check(lib.machine_timing_forget(self.handle, processor, what))
+
     def window_open(self, processor: int, first_instruction: int, instruction_count: int) -> None:
         """Record instructions of a processor's core, counted from now; one window at a time."""
         self._check(
@@ -298,10 +305,17 @@ class Machine:
         )
 
     def window_instructions(self) -> tuple[WindowInstruction, ...]:
-        """Return what the window has recorded so far."""
+        """Return the instructions that the window has recorded so far."""
+        return tuple(read_window_instruction(row) for row in self._window() if row.transition == 0)
+
+    def window_rows(self) -> tuple[WindowRow, ...]:
+        """Return what the window has recorded so far, with what each of it took."""
+        return tuple(read_window_row(row) for row in self._window())
+
+    def _window(self) -> Iterator[CData]:
         place = ffi.new("const struct window_instruction **")
         count = lib.machine_window_instructions(self.handle, place)
-        return tuple(read_window_instruction(place[0][i]) for i in range(count))
+        return (place[0][i] for i in range(count))
 
     def window_steps(self) -> tuple[Step, ...]:
         """Return the micro-ops of the window's instructions."""
