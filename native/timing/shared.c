@@ -68,7 +68,7 @@ void *timing_shared_state(struct timing_shared *shared, uint64_t *size_bytes)
 void shared_forget(struct timing_core *core)
 {
     if (core->shared != NULL) {
-        memset(&core->shared->state, 0, sizeof core->shared->state);
+        memset(core->shared->entries, 0, entries_size_bytes(core->shared->parameters));
     }
 }
 
