@@ -12,15 +12,6 @@
 #include "operands.h"
 #include "system.h"
 
-#define MICROCODE_THRESHOLD 4u /* more than the first decoder makes by itself: FOG 9.3 */
-
-/* An encoding that no table knows: one operation, and whatever its operands ask for. */
-static const struct form_class default_register = {1, 1, 0, {{0x63, 1}}};
-static const struct form_class default_load = {6, 1, 0, {{0x63, 1}, {0x0c, 1}}};
-static const struct form_class default_store = {2, 2, 0, {{0x63, 1}, {0x8c, 1}, {0x10, 1}}};
-/* A store of a register, and a slow address calculation: SOM 3.5.1.2. */
-static const struct form_class slow_lea = {3, 3, 0, {{0x02, 1}}};
-
 struct building {
     struct timing_decoder *decoder;
     struct timing_code *code;
@@ -178,11 +169,11 @@ static const struct form_class *find_class(const struct building *building,
 {
     const struct timing_parameters *core = building->decoder->core;
     if (idiom_is_slow_lea(current)) {
-        return &slow_lea;
+        return &core->slow_lea;
     }
     const struct form_class *class = fact_find(encoding, core->column);
     if (class == NULL) {
-        class = form_find(encoding, (uint8_t)core->column);
+        class = form_find(encoding, core);
         class = class != NULL && is_placeholder(class) ? NULL : class;
     }
     if (class != NULL) {
@@ -191,9 +182,9 @@ static const struct form_class *find_class(const struct building *building,
     instruction->flags |= INSTRUCTION_UNKNOWN;
     building->code->unknown_count++;
     if (operands->is_store) {
-        return &default_store;
+        return &core->unknown_store;
     }
-    return operands->is_load ? &default_load : &default_register;
+    return operands->is_load ? &core->unknown_load : &core->unknown_register;
 }
 
 /* push, pop, call, ret: the front end tracks the stack pointer (SOM E.2.2.1, FOG 9.8). */
@@ -297,7 +288,8 @@ static uint16_t load_cycles_of(const struct timing_parameters *core,
     bool vector = false;
     for (uint8_t i = 0; i < operands->destinations.count; i++) {
         uint8_t slot = operands->destinations.slots[i];
-        vector = vector || (slot >= SLOT_VECTOR && slot < SLOT_MMX);
+        vector = vector || (slot >= SLOT_VECTOR && slot < SLOT_MMX) ||
+                 (core->complex_address_cycles != 0 && slot >= SLOT_MMX && slot < SLOT_X87_STATUS);
     }
     if (!vector) {
         return core->load_cycles;
@@ -325,7 +317,7 @@ static void build_uops(struct building *building, struct uop_list *list, const c
         micro_ops_rename_only(list, operands, false);
         return;
     }
-    if (core->eliminates_moves && idiom_is_eliminated_move(current, operands)) {
+    if (core->eliminates_moves && idiom_is_eliminated_move(current, operands, core)) {
         note_stack_pointer(instruction, operands);
         micro_ops_rename_only(list, operands, true);
         return;
@@ -339,7 +331,8 @@ static void build_uops(struct building *building, struct uop_list *list, const c
     struct shape shape = {
         .core = core,
         .operands = operands,
-        .fast_address = idiom_is_fast_address(operands),
+        .fast_address = core->complex_address_cycles == 0 && idiom_is_fast_address(operands),
+        .complex_address = idiom_is_complex_address(current, operands),
         .late_destination = idiom_merges_late(current),
         .locked = idiom_is_locked(current, encoding),
         .load_cycles = load_cycles_of(core, operands),
@@ -361,7 +354,8 @@ static void build_uops(struct building *building, struct uop_list *list, const c
     micro_ops_build(list, &shape);
 }
 
-static void count_uops(const struct uop_list *list, struct instruction *instruction)
+static void count_uops(const struct uop_list *list, struct instruction *instruction,
+                       const struct timing_parameters *core)
 {
     uint32_t slots = 0;
     for (uint32_t i = 0; i < list->count; i++) {
@@ -373,10 +367,10 @@ static void count_uops(const struct uop_list *list, struct instruction *instruct
     }
     instruction->slot_count = (uint16_t)slots;
     instruction->decoded_uops = (uint16_t)(list->count - list->fused_pairs);
-    if (instruction->decoded_uops > 1) {
+    if (instruction->decoded_uops > core->simple_uops) {
         instruction->flags |= INSTRUCTION_COMPLEX;
     }
-    if (instruction->decoded_uops > MICROCODE_THRESHOLD) {
+    if (instruction->decoded_uops > core->complex_uops) {
         instruction->flags |= INSTRUCTION_MICROCODED;
     }
 }
@@ -406,16 +400,17 @@ static bool append_instruction(struct building *building, const cs_insn *current
         instruction->flags |= INSTRUCTION_REPEATED;
     }
     build_uops(building, &list, current, &encoding, &operands, instruction);
-    if (idiom_may_fuse(current, &operands)) {
+    const struct timing_parameters *core = building->decoder->core;
+    if (idiom_may_fuse(current, &operands, core)) {
         instruction->flags |= INSTRUCTION_MAY_FUSE;
     }
-    bool fuses = next != NULL && idiom_fuses(current, &operands, next);
+    bool fuses = next != NULL && idiom_fuses(current, &operands, next, core);
     if (fuses) {
         instruction->flags |= INSTRUCTION_FUSES;
-        list.uops[list.count - 1].ports = system_branch_ports(building->decoder->core);
+        list.uops[list.count - 1].ports = core->fused_branch_ports;
         list.uops[list.count - 1].flags |= UOP_BRANCH;
     }
-    count_uops(&list, instruction);
+    count_uops(&list, instruction, core);
     if (building->after_fused) {
         list.count = 0;
         instruction->slot_count = 0;
@@ -425,7 +420,7 @@ static bool append_instruction(struct building *building, const cs_insn *current
     append_forms(building, instruction, current);
     code->flushes_translations |= system_flushes_translations(instruction->system);
     code->repeats = (instruction->flags & INSTRUCTION_REPEATED) != 0 && code->form_count > 0;
-    micro_ops_finish(&list, building->decoder->core);
+    micro_ops_finish(&list, core);
     code->load_count += instruction->load_count;
     code->store_count += instruction->store_count;
     memcpy(code->uops + code->uop_count, list.uops, list.count * sizeof *list.uops);

@@ -10,6 +10,7 @@ import random
 
 import pytest
 
+from ultravisor.machine.cores import CORES
 from ultravisor.machine.cycle_core import Access, BlockMeter, BlockRun, Core, costs
 from ultravisor.machine.interface import (
     TimingCause,
@@ -18,7 +19,6 @@ from ultravisor.machine.interface import (
     TimingTransition,
 )
 
-CORES = ("skylake", "haswell", "ivybridge")
 TEXT = 1 << 22
 JNE = bytes.fromhex("7510")  # jne over what follows
 COMPARE_AND_JUMP = bytes.fromhex("4839d87510")  # cmp rax, rbx; jne
@@ -53,11 +53,11 @@ def test_tzcnt_waits_for_its_destination_on_haswell_only() -> None:
 
 
 @pytest.mark.parametrize("name", CORES)
-def test_four_micro_ops_issue_in_a_cycle(name: str) -> None:
-    # Eight zero idioms: no port, no wait.
-    code = "31c0" * 8
+def test_as_many_micro_ops_issue_in_a_cycle_as_the_core_is_wide(name: str) -> None:
+    # Twelve zero idioms: no port, no wait.
+    code = "31c0" * 12
     cycles = throughput(code, name, ideals=int(TimingIdeal.FRONT_END))
-    assert cycles == 2.0
+    assert cycles == (2.0 if name == "zen4" else 3.0)
 
 
 def test_a_move_costs_a_slot_and_no_latency() -> None:
@@ -87,7 +87,7 @@ def branches(name: str, outcomes: list[bool]) -> tuple[Core, float]:
 
 
 @pytest.mark.parametrize("name", CORES)
-def test_a_misprediction_costs_15_to_20_cycles(name: str) -> None:
+def test_a_misprediction_costs_what_is_published(name: str) -> None:
     steady, right = branches(name, [True] * 400)
     seed = random.Random(3)
     core, mixed = branches(name, [seed.random() < 0.5 for _ in range(4000)])
@@ -95,7 +95,8 @@ def test_a_misprediction_costs_15_to_20_cycles(name: str) -> None:
     rate = events[TimingEvent.MISPREDICT] / events[TimingEvent.BRANCH]
     assert steady.statistics().events[TimingEvent.MISPREDICT] <= 2
     assert 0.4 < rate < 0.6
-    assert 15 <= (mixed - right) / rate <= 20  # FOG 9.1, 10.1, 11.1
+    least, most = (11, 18) if name == "zen4" else (15, 20)  # SOG 2.8; FOG 9.1, 10.1, 11.1
+    assert least <= (mixed - right) / rate <= most
 
 
 def test_a_pattern_is_learnt() -> None:
