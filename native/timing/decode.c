@@ -44,6 +44,11 @@ struct timing_decoder *timing_decoder_open(const struct timing_parameters *core)
     return decoder;
 }
 
+void timing_decoder_unlisted(struct timing_decoder *decoder, timing_unlisted_size *size_of)
+{
+    decoder->unlisted_size = size_of;
+}
+
 void timing_decoder_close(struct timing_decoder *decoder)
 {
     if (decoder == NULL) {
@@ -425,7 +430,7 @@ static bool append_instruction(struct building *building, const cs_insn *current
     return true;
 }
 
-/* Bytes that are no instruction: the block ends there, and what is left counts as one. */
+/* Bytes that the library does not know: one instruction, timed by the default. */
 static bool append_undecodable(struct building *building, size_t size_bytes)
 {
     if (!grow(building)) {
@@ -447,18 +452,50 @@ static bool append_undecodable(struct building *building, size_t size_bytes)
     code->uop_count++;
     code->instruction_count++;
     code->unknown_count++;
+    building->offset += size_bytes;
+    building->after_fused = false;
     return true;
 }
 
+struct code_cursor {
+    csh handle;
+    const uint8_t *bytes;
+    size_t left;
+    uint64_t address;
+};
+
+static bool take_instruction(struct code_cursor *cursor, cs_insn *instruction)
+{
+    return cursor->left > 0 && cs_disasm_iter(cursor->handle, &cursor->bytes, &cursor->left,
+                                              &cursor->address, instruction);
+}
+
+/* What the library does not know, but whoever opened the decoder does; false: it is neither. */
+static bool take_unlisted(struct building *building, struct code_cursor *cursor)
+{
+    timing_unlisted_size *size_of = building->decoder->unlisted_size;
+    uint32_t size_bytes = size_of == NULL || cursor->left == 0
+                              ? 0
+                              : size_of(cursor->bytes, (uint32_t)cursor->left, !building->code32);
+    cursor->bytes += size_bytes;
+    cursor->left -= size_bytes;
+    cursor->address += size_bytes;
+    return size_bytes != 0 && append_undecodable(building, size_bytes);
+}
+
+/* What is left where even the length is not known counts as one instruction. */
 static bool decode_all(struct building *building, const uint8_t *bytes, uint32_t size_bytes,
                        uint64_t address)
 {
     struct timing_decoder *decoder = building->decoder;
-    csh handle = decoder->handles[building->code32];
-    size_t left = size_bytes;
-    bool have = cs_disasm_iter(handle, &bytes, &left, &address, decoder->current);
-    while (have) {
-        bool more = left > 0 && cs_disasm_iter(handle, &bytes, &left, &address, decoder->next);
+    struct code_cursor cursor = {decoder->handles[building->code32], bytes, size_bytes, address};
+    bool have = take_instruction(&cursor, decoder->current);
+    while (have || take_unlisted(building, &cursor)) {
+        if (!have) {
+            have = take_instruction(&cursor, decoder->current);
+            continue;
+        }
+        bool more = take_instruction(&cursor, decoder->next);
         if (!append_instruction(building, decoder->current, more ? decoder->next : NULL)) {
             return false;
         }
@@ -467,7 +504,7 @@ static bool decode_all(struct building *building, const uint8_t *bytes, uint32_t
         decoder->next = swap;
         have = more;
     }
-    return left == 0 || append_undecodable(building, left);
+    return cursor.left == 0 || append_undecodable(building, cursor.left);
 }
 
 struct timing_code *timing_decode(struct timing_decoder *decoder, const uint8_t *bytes,
