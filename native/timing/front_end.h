@@ -183,6 +183,9 @@ static inline void front_end_wait_for_room(struct front_end *front,
 static inline void front_end_from_cache(struct front_end *front,
                                         const struct timing_parameters *core, uint32_t uops)
 {
+    if (uops == 0) {
+        return; /* fused with the one before: it came with it, and waits for no room */
+    }
     if (front->decoded_uops + uops > core->uop_cache_uops) {
         front_end_next_decode(front, front->decode_cycle + 1);
     }
