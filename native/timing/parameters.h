@@ -23,6 +23,14 @@ struct tlb_parameters {
     uint8_t cycles; /* what finding the page here costs, beside the level before */
 };
 
+#define LOOP_UNROLLING_LIMIT 6u
+
+/* A loop of at most so many micro-ops is replayed in so many rounds as one. */
+struct loop_unrolling {
+    uint8_t uops;
+    uint8_t rounds;
+};
+
 struct timing_parameters {
     const char *name;
     bool validated; /* measured blocks exist, and docs/accuracy.md has the figures */
@@ -43,6 +51,10 @@ struct timing_parameters {
     uint8_t uop_cache_ways;
     uint8_t uop_cache_line_uops;
     uint8_t uop_cache_switch_cycles; /* to the decoders */
+    bool follows_in_cycle;  /* micro-ops from the cache before and after a taken branch */
+    bool reenters_in_cycle; /* and that in one window */
+    bool has_loop_buffer;   /* replays the micro-op queue */
+    struct loop_unrolling loop_unrolling[LOOP_UNROLLING_LIMIT];
 
     /* Rename, reorder, schedule. */
     uint8_t issue_width;
@@ -63,6 +75,7 @@ struct timing_parameters {
     uint16_t store_ports;
     struct uop synchronize; /* what the stack engine inserts; only its ports matter */
     uint16_t branch_ports;
+    uint16_t taken_branch_ports; /* one port, or 0: any that its class names */
 
     /* The first level of data. */
     uint8_t load_cycles; /* any address, general register */
