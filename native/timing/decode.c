@@ -260,6 +260,9 @@ static void note_branch(struct instruction *instruction, const cs_insn *current)
 {
     bool indirect =
         current->detail->x86.op_count > 0 && current->detail->x86.operands[0].type != X86_OP_IMM;
+    if (system_is_far_branch(current)) {
+        return; /* nobody predicts it */
+    }
     switch (current->id) {
     case X86_INS_JMP:
         instruction->flags |= INSTRUCTION_JUMP;

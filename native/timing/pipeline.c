@@ -391,11 +391,12 @@ static void run_system(struct timing_core *core, struct run *run,
         start = later(start, state->reorder.retire_cycle + 1);
     }
     if ((row->effects & SYSTEM_DRAINS_STORES) != 0) {
-        start = later(start, state->stores.commit_cycle);
+        start = later(start, later(state->stores.commit_cycle, state->stores.fence_cycle));
     }
     uint64_t done = reach_image(core, run, start) + row->cycles[core->parameters->column];
     if ((row->effects & SYSTEM_ORDERS_LOADS) != 0) {
         state->stores.fence_cycle = later(state->stores.fence_cycle, done);
+        (void)retire(core, done, true); /* and nothing behind it retires before */
     } else {
         state->resume_cycle = later(state->resume_cycle, done);
         state->resume_cause = TIMING_CAUSE_TRANSITION;
