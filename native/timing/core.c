@@ -123,6 +123,19 @@ static uint64_t drain(struct timing_core *core, uint64_t cycles, enum timing_cau
 }
 
 /*
+ * The micro-op cache goes with the translation of its code: it is flushed when a root is loaded,
+ * and may be when a page of code loses its translation. SOM E.2.2.3; for AMD the same, [A].
+ */
+static void flush_uop_cache(struct timing_core *core)
+{
+    struct front_end *front = &core->state.front;
+    memset(front->uop_cache, 0, sizeof front->uop_cache);
+    front->window = 0;
+    front->window_uops = 0;
+    front->line = 0;
+}
+
+/*
  * What the processor does by itself to enter a handler. [A] for both: the nearest published
  * figure is that of a software interrupt or an IRET, 110 ns (Linux commit c198b121b1a1).
  */
@@ -148,12 +161,16 @@ uint64_t timing_transition(struct timing_core *core, uint32_t transition, uint64
         return 0;
     case TIMING_TRANSITION_FLUSH_SPACE:
         hierarchy_flush_space(core, value);
+        flush_uop_cache(core);
         return 0;
     case TIMING_TRANSITION_FLUSH_PAGE:
-        hierarchy_flush_page(core, value);
+        if (hierarchy_flush_page(core, value)) {
+            flush_uop_cache(core);
+        }
         return 0;
     case TIMING_TRANSITION_FLUSH_ALL:
         hierarchy_flush_all(core);
+        flush_uop_cache(core);
         return 0;
     default:
         return 0;
