@@ -224,36 +224,41 @@ uint64_t hierarchy_translate(struct timing_core *core, struct cache_entry *set, 
     return ready;
 }
 
-/* Drops what `mask` and `value` select of a TLB. */
-static void drop(struct cache_entry *entries, size_t count, uint64_t mask, uint64_t value)
+/* Drops what `mask` and `value` select of a TLB, if there is any. */
+static bool drop(struct cache_entry *entries, size_t count, uint64_t mask, uint64_t value)
 {
+    bool found = false;
     for (size_t i = 0; i < count; i++) {
         if (entries[i].tag != 0 && ((entries[i].tag - 1) & mask) == value) {
             entries[i] = (struct cache_entry){0};
+            found = true;
         }
     }
+    return found;
 }
 
-static void drop_all(struct timing_core *core, uint64_t mask, uint64_t value)
+/* Returns whether there was one for code. */
+static bool drop_all(struct timing_core *core, uint64_t mask, uint64_t value)
 {
     struct memory_state *memory = &core->state.memory;
-    drop(memory->code_tlb, CODE_TLB_LIMIT, mask, value);
-    drop(memory->data_tlb, DATA_TLB_LIMIT, mask, value);
-    drop(memory->second_tlb, SECOND_TLB_LIMIT, mask, value);
+    bool code = drop(memory->code_tlb, CODE_TLB_LIMIT, mask, value);
+    (void)drop(memory->data_tlb, DATA_TLB_LIMIT, mask, value);
+    (void)drop(memory->second_tlb, SECOND_TLB_LIMIT, mask, value);
     memset(memory->regions, 0, sizeof memory->regions);
+    return code;
 }
 
 void hierarchy_flush_space(struct timing_core *core, uint64_t space)
 {
-    drop_all(core, 0xff, space & 0xff);
+    (void)drop_all(core, 0xff, space & 0xff);
 }
 
-void hierarchy_flush_page(struct timing_core *core, uint64_t address)
+bool hierarchy_flush_page(struct timing_core *core, uint64_t address)
 {
-    drop_all(core, ~0ull, page_tag(core, address) - 1);
+    return drop_all(core, ~0ull, page_tag(core, address) - 1);
 }
 
 void hierarchy_flush_all(struct timing_core *core)
 {
-    drop_all(core, 0, 0);
+    (void)drop_all(core, 0, 0);
 }

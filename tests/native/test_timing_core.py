@@ -164,6 +164,34 @@ def test_the_micro_op_cache_holds_256_lines_in_32_sets(
     assert window_misses(name, code * windows) == missed
 
 
+@pytest.mark.parametrize("name", INTEL)
+@pytest.mark.parametrize(
+    ("transition", "value", "emptied"),
+    [
+        (TimingTransition.FLUSH_ALL, 0, True),
+        (TimingTransition.FLUSH_SPACE, 0, True),
+        (TimingTransition.FLUSH_PAGE, TEXT, True),
+        (TimingTransition.FLUSH_PAGE, TEXT + (1 << 20), False),
+        (TimingTransition.INTERRUPT, 0, False),
+    ],
+)
+def test_a_root_that_is_loaded_empties_the_micro_op_cache(
+    name: str, transition: TimingTransition, value: int, emptied: bool
+) -> None:
+    # SOM E.2.2.3: it goes with the translations of code, and with what is in CR3.
+    core = Core(name)
+    block = core.decode(SHORT_NOP * 8 * 4, TEXT)
+    for _ in range(3):
+        core.execute(block, target=TEXT)
+    before = core.statistics().events
+    core.transition(transition, value)
+    core.execute(block, target=TEXT)
+    after = core.statistics().events
+    missed = after[TimingEvent.UOP_CACHE_MISS] - before[TimingEvent.UOP_CACHE_MISS]
+    walks = after[TimingEvent.PAGE_WALK] - before[TimingEvent.PAGE_WALK]
+    assert (missed, walks) == ((4, 1) if emptied else (0, 0))
+
+
 @pytest.mark.parametrize("name", CORES)
 def test_every_cost_has_a_source_or_is_called_an_assumption(name: str) -> None:
     rows = costs(name)
