@@ -3,19 +3,29 @@
  * What the native monitor's paths cost on the machine clock, since nobody executes them.
  * Assumptions, printed as such: what the simulated build of the same source executed on
  * those paths, warm, when it was last measured (null call; int3 to a registered handler,
- * without its iret; a tick that changes nothing; a yield between two partitions, without
- * the call). In the unit of the timing model: bytes of code, or instructions.
+ * without its iret, and for the cores a page fault; a tick that changes nothing; a yield between
+ * two partitions, without the call). In the unit of the timing model.
  */
 #include <string.h>
 
 #include "machine.h"
+#include "timing/parameters.h"
 
-static const struct path_costs costs_in_bytes = {456, 2300, 3157, 1881};
-static const struct path_costs costs_in_instructions = {123, 650, 674, 456};
+static const struct path_costs costs_by_timing[] = {
+    [TIMING_OFF] = {456, 2300, 3157, 1881},      /* bytes of code */
+    [TIMING_UNIT] = {123, 650, 674, 456},        /* instructions */
+    [TIMING_SKYLAKE] = {178, 958, 1620, 1316}, /* cycles, from here on */
+    [TIMING_HASWELL] = {184, 927, 1664, 1326}, [TIMING_IVYBRIDGE] = {185, 941, 1676, 1343},
+    [TIMING_ZEN4] = {176, 901, 1541, 1271},
+};
+
+_Static_assert(sizeof costs_by_timing / sizeof *costs_by_timing ==
+                   TIMING_SKYLAKE + TIMING_CORE_COUNT,
+               "every timing model has its costs");
 
 const struct path_costs *costs_of(const struct machine_options *options)
 {
-    return options->timing == TIMING_OFF ? &costs_in_bytes : &costs_in_instructions;
+    return &costs_by_timing[options->timing];
 }
 
 int machine_path_costs(struct machine *machine, struct path_costs *costs)

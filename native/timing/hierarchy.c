@@ -173,24 +173,37 @@ uint64_t hierarchy_fill_code(struct timing_core *core, uint64_t line, uint64_t c
     return arrives - core->parameters->fast_load_cycles;
 }
 
-/* One or two entries: a cache of the upper levels holds which regions were walked lately. */
+#define PAGE_NUMBERS ((1ull << 36) - 1) /* of 48 bits of address */
+#define REGION_PAGE_BITS 9
+#define ENTRY_BYTES 8u
+/* Beside those of the space before, and in other sets, as tables in frames of their own are. */
+#define SPACE_TABLES ((1ull << 40) + (1ull << PAGE_BITS))
+
+/*
+ * One or two entries, of eight bytes each, so that eight neighbours share a line: a cache of the
+ * upper levels holds which regions were walked lately. SOM volume 3, 4.10.3.
+ */
 static uint64_t walk(struct timing_core *core, uint64_t tag, uint64_t cycle)
 {
     struct memory_state *memory = &core->state.memory;
     uint32_t walkers = core->parameters->page_walkers;
     uint64_t *walker = &memory->walker_free[memory->walker_index++ % walkers];
-    uint64_t page = tag - 1;
-    uint64_t region = (page >> 8 >> 9 << 8 | (page & 0xff)) + 1;
+    uint64_t space = (tag - 1) & 0xff;
+    uint64_t page = (tag - 1) >> 8 & PAGE_NUMBERS;
+    uint64_t region = page >> REGION_PAGE_BITS;
+    uint64_t tables = space * SPACE_TABLES;
+    uint64_t name = (region << 8 | space) + 1;
     cycle = *walker > cycle ? *walker : cycle;
     core_count_event(core, TIMING_EVENT_PAGE_WALK);
     bool exclusive = true;
-    uint64_t *cached = &memory->regions[region % REGION_LIMIT];
-    if (*cached != region) {
-        *cached = region;
-        cycle = fetch_second(core, (WALK_TABLES * 2 + region * 8) >> LINE_BITS, cycle, false,
-                             &exclusive);
+    uint64_t *cached = &memory->regions[(region + space) % REGION_LIMIT];
+    if (*cached != name) {
+        *cached = name;
+        uint64_t upper = WALK_TABLES * 2 + tables + region * ENTRY_BYTES;
+        cycle = fetch_second(core, upper >> LINE_BITS, cycle, false, &exclusive);
     }
-    cycle = fetch_second(core, (WALK_TABLES + page * 8) >> LINE_BITS, cycle, false, &exclusive);
+    uint64_t entry = WALK_TABLES + tables + page * ENTRY_BYTES;
+    cycle = fetch_second(core, entry >> LINE_BITS, cycle, false, &exclusive);
     *walker = cycle;
     return cycle;
 }
