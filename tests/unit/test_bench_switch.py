@@ -118,9 +118,13 @@ def test_an_address_has_the_phase_of_the_symbol_before_it() -> None:
             (MONITOR + 0x20, "schedule_run.part.0"),
         ]
     )
-    found = [phases.phase(MONITOR + offset) for offset in (0, 0xF, 0x10, 0x18, 0x1F, 0x20, 0x30)]
+    found = [
+        phases.phase(MONITOR + offset, b"\x90") for offset in (0, 0xF, 0x10, 0x18, 0x1F, 0x20, 0x30)
+    ]
     assert found == [Phase.ENTRY] * 2 + [Phase.EXIT] * 3 + [Phase.SCHEDULE] * 2
-    assert phases.phase(0x400000) == phases.phase(0xFFFFFFFF80000000) == Phase.GUEST
+    nop, syscall, call_32 = b"\x90", b"\x0f\x05", b"\xcd\x82"
+    assert phases.phase(0x400000, nop) == phases.phase(0xFFFFFFFF80000000, nop) == Phase.GUEST
+    assert phases.phase(0x400000, syscall) == phases.phase(0x400000, call_32) == Phase.ENTRY
     assert phases.label(MONITOR + 4) == "syscall_entry+0x4"
     assert source_name("walk.isra.0") == "walk"
     assert is_monitor(MONITOR)

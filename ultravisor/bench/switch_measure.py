@@ -206,7 +206,7 @@ def _refill(
 def _phase_of(row: Row, lens: _Lens) -> Phase:
     if row.transition:
         return TRANSITION_PHASES[TimingTransition(row.transition - 1)]
-    return lens.phases.phase(row.address)
+    return lens.phases.phase(row.address, row.code)
 
 
 def _phase_results(repeats: Sequence[_Repeat], place: int, lens: _Lens) -> Iterator[PhaseResult]:

@@ -26,7 +26,7 @@ class Phase(StrEnum):
     GUEST = "guest"
     """The guest's own instructions: the call's stub, and its handlers."""
     ENTRY = "entry"
-    """From the processor's own entry until C has the registers."""
+    """From the instruction or exception that enters until C has the registers."""
     DISPATCH = "dispatch"
     """Finding out what happened, and what to call; the lock."""
     BODY = "body"
@@ -121,6 +121,9 @@ TRANSITION_PHASES: dict[TimingTransition, Phase] = {
 }
 
 
+# `syscall`, `int n`: a guest's instructions whose cost is that of entering. `vmcall` is none: it
+# does not execute, and what enters is an exception.
+_ENTERING_CODES = (b"\x0f\x05", b"\xcd")
 SLOT_SHIFT = 39
 SLOT_MASK = 0x1FF
 
@@ -156,9 +159,11 @@ class PhaseMap:
     def _nearest(self, address: int) -> int:
         return self._addresses[bisect_right(self._addresses, address) - 1]
 
-    def phase(self, address: int) -> Phase:
+    def phase(self, address: int, code: bytes) -> Phase:
         """Return the phase of an instruction; what is not the monitor's is the guest's."""
-        return self._phases[self._nearest(address)] if is_monitor(address) else Phase.GUEST
+        if is_monitor(address):
+            return self._phases[self._nearest(address)]
+        return Phase.ENTRY if code.startswith(_ENTERING_CODES) else Phase.GUEST
 
     def label(self, address: int) -> str:
         """Return `symbol` or `symbol+0x12` for an address of the monitor."""
