@@ -44,26 +44,6 @@ void timing_core_reset(struct timing_core *core)
     memset(&core->state, 0, sizeof core->state);
 }
 
-void timing_core_forget(struct timing_core *core, uint32_t what)
-{
-    struct core_state *state = &core->state;
-    if ((what & TIMING_FORGET_CACHES) != 0) {
-        hierarchy_forget_lines(core);
-        state->front.line = 0;
-    }
-    if ((what & TIMING_FORGET_TRANSLATIONS) != 0) {
-        hierarchy_flush_all(core);
-        state->front.line = 0; /* the code's page is looked up with its line */
-    }
-    if ((what & TIMING_FORGET_PREDICTORS) != 0) {
-        memset(&state->predictor, 0, sizeof state->predictor);
-    }
-    if ((what & TIMING_FORGET_UOPS) != 0) {
-        memset(state->front.uop_cache, 0, sizeof state->front.uop_cache);
-        state->front.window = 0;
-    }
-}
-
 void timing_core_idealize(struct timing_core *core, uint32_t ideals)
 {
     core->ideals = ideals;
@@ -123,6 +103,38 @@ static uint64_t drain(struct timing_core *core, uint64_t cycles, enum timing_cau
 }
 
 /*
+ * The micro-op cache goes with the translation of its code: it is flushed when a root is loaded,
+ * and may be when a page of code loses its translation. SOM E.2.2.3; for AMD the same, [A].
+ */
+static void flush_uop_cache(struct timing_core *core)
+{
+    struct front_end *front = &core->state.front;
+    memset(front->uop_cache, 0, sizeof front->uop_cache);
+    front->window = 0;
+    front->window_uops = 0;
+    front->line = 0;
+}
+
+void timing_core_forget(struct timing_core *core, uint32_t what)
+{
+    struct core_state *state = &core->state;
+    if ((what & TIMING_FORGET_CACHES) != 0) {
+        hierarchy_forget_lines(core);
+        state->front.line = 0;
+    }
+    if ((what & TIMING_FORGET_TRANSLATIONS) != 0) {
+        hierarchy_flush_all(core);
+        state->front.line = 0; /* the code's page is looked up with its line */
+    }
+    if ((what & TIMING_FORGET_PREDICTORS) != 0) {
+        memset(&state->predictor, 0, sizeof state->predictor);
+    }
+    if ((what & TIMING_FORGET_UOPS) != 0) {
+        flush_uop_cache(core);
+    }
+}
+
+/*
  * What the processor does by itself to enter a handler. [A] for both: as a software interrupt,
  * whose gate is the same; see INT in tables/system.inc.
  */
@@ -148,12 +160,16 @@ uint64_t timing_transition(struct timing_core *core, uint32_t transition, uint64
         return 0;
     case TIMING_TRANSITION_FLUSH_SPACE:
         hierarchy_flush_space(core, value);
+        flush_uop_cache(core);
         return 0;
     case TIMING_TRANSITION_FLUSH_PAGE:
-        hierarchy_flush_page(core, value);
+        if (hierarchy_flush_page(core, value)) {
+            flush_uop_cache(core);
+        }
         return 0;
     case TIMING_TRANSITION_FLUSH_ALL:
         hierarchy_flush_all(core);
+        flush_uop_cache(core);
         return 0;
     default:
         return 0;

@@ -59,7 +59,10 @@ struct front_end {
     uint32_t decoded_uops;
     uint32_t instruction_index;
     uint32_t uop_index;
-    uint32_t reserved;
+    uint32_t loop_start;  /* in uop_index: where the round that runs began */
+    uint64_t loop_target; /* of the last branch backwards */
+    uint32_t loop_uops;   /* of a round */
+    uint32_t loop_rounds; /* alike, one after the other */
     uint64_t decoded[QUEUE_LIMIT]; /* when instructions left the instruction queue */
     uint64_t issued[QUEUE_LIMIT];  /* when micro-ops left the micro-op queue */
     struct cache_entry uop_cache[UOP_CACHE_LIMIT]; /* ready_cycle holds lines of micro-ops */

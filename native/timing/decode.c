@@ -256,6 +256,9 @@ static void note_branch(struct instruction *instruction, const cs_insn *current)
 {
     bool indirect =
         current->detail->x86.op_count > 0 && current->detail->x86.operands[0].type != X86_OP_IMM;
+    if (system_is_far_branch(current)) {
+        return; /* nobody predicts it */
+    }
     switch (current->id) {
     case X86_INS_JMP:
         instruction->flags |= INSTRUCTION_JUMP;
@@ -265,6 +268,14 @@ static void note_branch(struct instruction *instruction, const cs_insn *current)
         break;
     case X86_INS_RET:
         instruction->flags |= INSTRUCTION_JUMP | INSTRUCTION_RETURN;
+        return;
+    case X86_INS_LOOP:
+    case X86_INS_LOOPE:
+    case X86_INS_LOOPNE:
+    case X86_INS_JCXZ:
+    case X86_INS_JECXZ:
+    case X86_INS_JRCXZ:
+        instruction->flags |= INSTRUCTION_CONDITIONAL;
         return;
     default:
         if (idiom_is_conditional(current)) {
@@ -356,6 +367,9 @@ static void build_uops(struct building *building, struct uop_list *list, const c
     }
     shape.stays_fused = idiom_stays_fused(operands, encoding, core);
     micro_ops_build(list, &shape);
+    if ((instruction->flags & (INSTRUCTION_CONDITIONAL | INSTRUCTION_JUMP)) != 0) {
+        list->uops[list->count - 1].flags |= UOP_BRANCH;
+    }
 }
 
 static void count_uops(const struct uop_list *list, struct instruction *instruction,

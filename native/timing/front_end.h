@@ -186,6 +186,9 @@ static inline void front_end_wait_for_room(struct front_end *front,
 static inline void front_end_from_cache(struct front_end *front,
                                         const struct timing_parameters *core, uint32_t uops)
 {
+    if (uops == 0) {
+        return; /* fused with the one before: it came with it, and waits for no room */
+    }
     if (front->decoded_uops + uops > core->uop_cache_uops) {
         front_end_next_decode(front, front->decode_cycle + 1);
     }
@@ -227,7 +230,7 @@ static inline uint64_t front_end_fetch(struct timing_core *core,
     struct front_end *front = &core->state.front;
     uint32_t uops = instruction->decoded_uops;
     uint64_t window = window_of(core, address);
-    if (window != front->window) {
+    if (window != front->window && uops > 0) { /* what is fused came with the one before */
         front_end_enter_window(core, window, address);
     }
     if (front->from_cache != 0) {
@@ -270,6 +273,59 @@ static inline void front_end_redirect(struct timing_core *core, uint64_t address
     front->line = 0;
     front_end_start_block(front, core->parameters, address, cycle);
     front_end_next_decode(front, later(front->decode_cycle + 1, cycle));
+}
+
+/* Into how many rounds of itself the loop buffer unrolls a loop: UICA, measured. */
+static inline uint32_t front_end_unrolled(const struct timing_parameters *core, uint32_t uops)
+{
+    for (uint32_t i = 0; i < LOOP_UNROLLING_LIMIT; i++) {
+        if (uops <= core->loop_unrolling[i].uops) {
+            return core->loop_unrolling[i].rounds;
+        }
+    }
+    return 1;
+}
+
+/*
+ * Whether the loop buffer came to the end of what it has: a loop that fits into the micro-op queue
+ * is replayed from there, and no cycle issues from its end and its beginning. SOM E.2.2.4, UICA.
+ */
+static inline bool front_end_loop_ends(struct front_end *front,
+                                       const struct timing_parameters *core, uint64_t target)
+{
+    uint32_t uops = front->uop_index - front->loop_start;
+    bool again =
+        target == front->loop_target && uops == front->loop_uops && uops <= core->uop_queue_entries;
+    front->loop_target = target;
+    front->loop_start = front->uop_index;
+    front->loop_uops = uops;
+    front->loop_rounds = again ? front->loop_rounds + 1 : 0;
+    return again && front->loop_rounds % front_end_unrolled(core, uops) == 0;
+}
+
+/*
+ * A branch was taken as predicted. What the micro-op cache has of its target may come in the same
+ * cycle, on Skylake not if branch and target lie in one window. UICA 4.1, FACILE 4.4.
+ */
+static inline void front_end_follow(struct timing_core *core, uint64_t branch, uint64_t target)
+{
+    const struct timing_parameters *parameters = core->parameters;
+    struct front_end *front = &core->state.front;
+    bool replays = parameters->has_loop_buffer && target <= branch &&
+                   front_end_loop_ends(front, parameters, target);
+    if (replays) {
+        core->state.scheduler.slots_used = parameters->issue_width;
+    }
+    if (front->from_cache == 0) {
+        front_end_redirect(core, target, 0);
+        return;
+    }
+    if (!parameters->follows_in_cycle ||
+        (!parameters->reenters_in_cycle && window_of(core, target) == front->window)) {
+        front_end_next_decode(front, front->decode_cycle + 1);
+    }
+    front->window = 0;
+    front->line = 0;
 }
 
 #endif

@@ -173,24 +173,37 @@ uint64_t hierarchy_fill_code(struct timing_core *core, uint64_t line, uint64_t c
     return arrives - core->parameters->fast_load_cycles;
 }
 
-/* One or two entries: a cache of the upper levels holds which regions were walked lately. */
+#define PAGE_NUMBERS ((1ull << 36) - 1) /* of 48 bits of address */
+#define REGION_PAGE_BITS 9
+#define ENTRY_BYTES 8u
+/* Beside those of the space before, and in other sets, as tables in frames of their own are. */
+#define SPACE_TABLES ((1ull << 40) + (1ull << PAGE_BITS))
+
+/*
+ * One or two entries, of eight bytes each, so that eight neighbours share a line: a cache of the
+ * upper levels holds which regions were walked lately. SOM volume 3, 4.10.3.
+ */
 static uint64_t walk(struct timing_core *core, uint64_t tag, uint64_t cycle)
 {
     struct memory_state *memory = &core->state.memory;
     uint32_t walkers = core->parameters->page_walkers;
     uint64_t *walker = &memory->walker_free[memory->walker_index++ % walkers];
-    uint64_t page = tag - 1;
-    uint64_t region = (page >> 8 >> 9 << 8 | (page & 0xff)) + 1;
+    uint64_t space = (tag - 1) & 0xff;
+    uint64_t page = (tag - 1) >> 8 & PAGE_NUMBERS;
+    uint64_t region = page >> REGION_PAGE_BITS;
+    uint64_t tables = space * SPACE_TABLES;
+    uint64_t name = (region << 8 | space) + 1;
     cycle = *walker > cycle ? *walker : cycle;
     core_count_event(core, TIMING_EVENT_PAGE_WALK);
     bool exclusive = true;
-    uint64_t *cached = &memory->regions[region % REGION_LIMIT];
-    if (*cached != region) {
-        *cached = region;
-        cycle = fetch_second(core, (WALK_TABLES * 2 + region * 8) >> LINE_BITS, cycle, false,
-                             &exclusive);
+    uint64_t *cached = &memory->regions[(region + space) % REGION_LIMIT];
+    if (*cached != name) {
+        *cached = name;
+        uint64_t upper = WALK_TABLES * 2 + tables + region * ENTRY_BYTES;
+        cycle = fetch_second(core, upper >> LINE_BITS, cycle, false, &exclusive);
     }
-    cycle = fetch_second(core, (WALK_TABLES + page * 8) >> LINE_BITS, cycle, false, &exclusive);
+    uint64_t entry = WALK_TABLES + tables + page * ENTRY_BYTES;
+    cycle = fetch_second(core, entry >> LINE_BITS, cycle, false, &exclusive);
     *walker = cycle;
     return cycle;
 }
@@ -211,36 +224,41 @@ uint64_t hierarchy_translate(struct timing_core *core, struct cache_entry *set, 
     return ready;
 }
 
-/* Drops what `mask` and `value` select of a TLB. */
-static void drop(struct cache_entry *entries, size_t count, uint64_t mask, uint64_t value)
+/* Drops what `mask` and `value` select of a TLB, if there is any. */
+static bool drop(struct cache_entry *entries, size_t count, uint64_t mask, uint64_t value)
 {
+    bool found = false;
     for (size_t i = 0; i < count; i++) {
         if (entries[i].tag != 0 && ((entries[i].tag - 1) & mask) == value) {
             entries[i] = (struct cache_entry){0};
+            found = true;
         }
     }
+    return found;
 }
 
-static void drop_all(struct timing_core *core, uint64_t mask, uint64_t value)
+/* Returns whether there was one for code. */
+static bool drop_all(struct timing_core *core, uint64_t mask, uint64_t value)
 {
     struct memory_state *memory = &core->state.memory;
-    drop(memory->code_tlb, CODE_TLB_LIMIT, mask, value);
-    drop(memory->data_tlb, DATA_TLB_LIMIT, mask, value);
-    drop(memory->second_tlb, SECOND_TLB_LIMIT, mask, value);
+    bool code = drop(memory->code_tlb, CODE_TLB_LIMIT, mask, value);
+    (void)drop(memory->data_tlb, DATA_TLB_LIMIT, mask, value);
+    (void)drop(memory->second_tlb, SECOND_TLB_LIMIT, mask, value);
     memset(memory->regions, 0, sizeof memory->regions);
+    return code;
 }
 
 void hierarchy_flush_space(struct timing_core *core, uint64_t space)
 {
-    drop_all(core, 0xff, space & 0xff);
+    (void)drop_all(core, 0xff, space & 0xff);
 }
 
-void hierarchy_flush_page(struct timing_core *core, uint64_t address)
+bool hierarchy_flush_page(struct timing_core *core, uint64_t address)
 {
-    drop_all(core, ~0ull, page_tag(core, address) - 1);
+    return drop_all(core, ~0ull, page_tag(core, address) - 1);
 }
 
 void hierarchy_flush_all(struct timing_core *core)
 {
-    drop_all(core, 0, 0);
+    (void)drop_all(core, 0, 0);
 }

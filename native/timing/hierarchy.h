@@ -22,7 +22,8 @@ void hierarchy_reset(struct timing_core *core);
 /* Whatever was on its way has arrived. */
 void hierarchy_settle(struct timing_core *core);
 void hierarchy_flush_space(struct timing_core *core, uint64_t space);
-void hierarchy_flush_page(struct timing_core *core, uint64_t address);
+/* True: there was a translation for code. */
+bool hierarchy_flush_page(struct timing_core *core, uint64_t address);
 void hierarchy_flush_all(struct timing_core *core);
 /* No line is in this processor's caches, nor in the one that it shares. */
 void hierarchy_forget_lines(struct timing_core *core);

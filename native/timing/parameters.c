@@ -35,6 +35,7 @@
         .uop_cache_sets = 32, .uop_cache_ways = 8, .uop_cache_line_uops = 6, /* SOM E.2.2.3 */     \
         .uop_cache_window_bytes = 32, .uop_cache_window_lines = 3, /* SOM E.2.2.3 */               \
         .uop_cache_switch_cycles = 2, /* SOM 2.6.2.1: MITE after DSB, [A] on the figure */         \
+        .follows_in_cycle = true,   /* UICA 4.1, FACILE 4.4 */                                     \
         .issue_width = 4,           /* SOM E.2.3.1 */                                              \
         .retire_width = 4,          /* SOM E.2.3 */                                                \
         .issue_to_dispatch_cycles = 5, /* [A]: no throughput depends on it */                      \
@@ -66,7 +67,7 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .instruction_queue_entries = 25, /* UICA 4.1.1 */
         .decode_uops = 5,                /* SOM 2.6.1: five micro-ops a cycle */
         .last_decoder_fuses = true,      /* UICA 4.1.2: not so before Skylake */
-        .uop_queue_entries = 64,         /* SOM 2.6.1 */
+        .uop_queue_entries = 64,         /* SOM 2.6.1; no loop buffer: errata SKX150, SKL150 */
         .uop_cache_uops = 6,             /* SOM 2.6.1 */
         .reorder_entries = 224,          /* SOM table 2-11 */
         .scheduler_entries = 97,         /* SOM table 2-11 */
@@ -81,6 +82,7 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .synchronize = {.port_count = 4, .port_list = {0, 1, 5, 6}}, /* INFO */
         .branch_ports = P(6),
         .fused_branch_ports = P(0) | P(6), /* SOM figure E-1: not taken ones on port 0 too */
+        .taken_branch_ports = P(6), /* SOM figure E-1 */
         .forward_cycles = 4,          /* FOG 11.14: 4 to 5 */
         .blocked_forward_cycles = 11, /* FOG 11.14 */
         .split_cycles = 5,            /* FOG 11.13 [A] */
@@ -101,6 +103,9 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .validated = true,
         .column = 1,
         .uop_queue_entries = 56,        /* SOM E.1.1 */
+        .reenters_in_cycle = true,      /* UICA 4.1: only where six come in a cycle not */
+        .has_loop_buffer = true,        /* SOM E.1.1 */
+        .loop_unrolling = {{4, 8}, {5, 6}, {6, 5}, {8, 4}, {12, 3}, {28, 2}}, /* UICA */
         .reorder_entries = 192,         /* SOM table 2-11 */
         .scheduler_entries = 60,        /* SOM E.1.2 */
         .load_entries = 72,             /* SOM E.1.4 */
@@ -114,6 +119,7 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .synchronize = {.port_count = 4, .port_list = {0, 1, 5, 6}}, /* INFO */
         .branch_ports = P(6),
         .fused_branch_ports = P(0) | P(6), /* SOM figure E-1: not taken ones on port 0 too */
+        .taken_branch_ports = P(6), /* SOM figure E-1 */
         .forward_cycles = 5,          /* FOG 10.12 */
         .blocked_forward_cycles = 12, /* FOG 10.12 */
         .split_cycles = 5,            /* FOG 10.12 [A] */
@@ -134,6 +140,8 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .validated = false,
         .column = 2,
         .uop_queue_entries = 56, /* SOM E.2.2.4; one thread alone */
+        .reenters_in_cycle = true, /* UICA 4.1 */
+        .has_loop_buffer = true, /* SOM E.2.2.4; it does not unroll: UICA */
         .reorder_entries = 168,  /* SOM E.2.3 */
         .scheduler_entries = 54, /* SOM E.2.3 */
         .load_entries = 64,      /* SOM E.2.4 */
@@ -146,6 +154,7 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .synchronize = {.port_count = 3, .port_list = {0, 1, 5}}, /* INFO */
         .branch_ports = P(5),
         .fused_branch_ports = P(5),
+        .taken_branch_ports = P(5), /* SOM figure E-2 */
         .forward_cycles = 5,          /* FOG 9.14 */
         .blocked_forward_cycles = 12, /* FOG 9.14 */
         .split_cycles = 5,            /* FOG 9.14 [A] */

@@ -26,6 +26,13 @@ struct tlb_parameters {
 
 /* Which derived tables a core's column is in; the columns of all families are numbered through. */
 enum core_family { FAMILY_INTEL, FAMILY_ZEN };
+#define LOOP_UNROLLING_LIMIT 6u
+
+/* A loop of at most so many micro-ops is replayed in so many rounds as one. */
+struct loop_unrolling {
+    uint8_t uops;
+    uint8_t rounds;
+};
 
 struct timing_parameters {
     const char *name;
@@ -53,6 +60,10 @@ struct timing_parameters {
     uint8_t uop_cache_window_bytes; /* what one tag stands for: a power of two */
     uint8_t uop_cache_window_lines; /* of one window, at most */
     uint8_t uop_cache_switch_cycles; /* to the decoders */
+    bool follows_in_cycle;  /* micro-ops from the cache before and after a taken branch */
+    bool reenters_in_cycle; /* and that in one window */
+    bool has_loop_buffer;   /* replays the micro-op queue */
+    struct loop_unrolling loop_unrolling[LOOP_UNROLLING_LIMIT];
 
     /* Rename, reorder, schedule. */
     uint8_t issue_width;
@@ -85,6 +96,7 @@ struct timing_parameters {
     struct form_class slow_lea;
     /* An encoding that no table knows: one operation, and whatever its operands ask for. */
     struct form_class unknown_register, unknown_load, unknown_store;
+    uint16_t taken_branch_ports; /* one port, or 0: any that its class names */
 
     /* The first level of data. */
     uint8_t load_cycles; /* any address, general register */

@@ -225,6 +225,14 @@ static inline uint64_t execute_plain(struct timing_core *core, const struct uop 
     return done;
 }
 
+/* A branch that is taken has one port: SOM figures 2-6 and E-1. */
+static inline uint32_t branch_port(const struct timing_core *core, const struct run *run,
+                                   uint32_t chosen)
+{
+    uint32_t ports = core->parameters->taken_branch_ports;
+    return run->outcome->branch_taken != 0 && ports != 0 ? (uint32_t)__builtin_ctz(ports) : chosen;
+}
+
 /* Returns the cycle in which the micro-op is done. */
 STAGE uint64_t execute(struct timing_core *core, struct run *run, const struct uop *uop, bool plain)
 {
@@ -241,6 +249,9 @@ STAGE uint64_t execute(struct timing_core *core, struct run *run, const struct u
     uint64_t ready = waits ? sources_ready(&core->state, uop) : 0;
     uint32_t port = scheduler_choose(scheduler, uop, run->slot);
     uint64_t earliest = later(ready, scheduler->cycle + parameters->issue_to_dispatch_cycles);
+    if ((flags & UOP_BRANCH) != 0) {
+        port = branch_port(core, run, port);
+    }
     if ((flags & UOP_LOAD) != 0) {
         earliest = load_earliest(core, uop, earliest);
     }
@@ -379,11 +390,12 @@ static void run_system(struct timing_core *core, struct run *run,
         start = later(start, state->reorder.retire_cycle + 1);
     }
     if ((row->effects & SYSTEM_DRAINS_STORES) != 0) {
-        start = later(start, state->stores.commit_cycle);
+        start = later(start, later(state->stores.commit_cycle, state->stores.fence_cycle));
     }
     uint64_t done = reach_image(core, run, start) + row->cycles[core->parameters->column];
     if ((row->effects & SYSTEM_ORDERS_LOADS) != 0) {
         state->stores.fence_cycle = later(state->stores.fence_cycle, done);
+        (void)retire(core, done, true); /* and nothing behind it retires before */
     } else {
         state->resume_cycle = later(state->resume_cycle, done);
         state->resume_cause = TIMING_CAUSE_TRANSITION;
@@ -457,7 +469,9 @@ static void run_branch(struct timing_core *core, const struct instruction *instr
     }
     bool taken = outcome->branch_taken != 0;
     state->front.next_address = taken ? outcome->target : next;
-    if (taken || found == PREDICTION_WRONG) {
+    if (taken && found == PREDICTION_RIGHT) {
+        front_end_follow(core, address, outcome->target);
+    } else if (taken || found == PREDICTION_WRONG) {
         front_end_redirect(core, state->front.next_address, restart);
     }
 }

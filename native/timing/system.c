@@ -71,9 +71,26 @@ static bool is_segment(x86_reg value)
            value == X86_REG_FS || value == X86_REG_GS;
 }
 
+#define OPCODE_GROUP_5 0xffu
+#define GROUP_5_FAR_CALL 3u
+#define GROUP_5_FAR_JUMP 5u
+
+/* Through memory: the library gives it the name of a near one. */
+bool system_is_far_branch(const cs_insn *instruction)
+{
+    const cs_x86 *x86 = &instruction->detail->x86;
+    uint32_t reg = x86->modrm >> 3 & 7u;
+    return x86->opcode[0] == OPCODE_GROUP_5 &&
+           ((instruction->id == X86_INS_CALL && reg == GROUP_5_FAR_CALL) ||
+            (instruction->id == X86_INS_JMP && reg == GROUP_5_FAR_JUMP));
+}
+
 static uint32_t particular_instruction(const cs_insn *instruction)
 {
     const cs_x86 *x86 = &instruction->detail->x86;
+    if (system_is_far_branch(instruction)) {
+        return instruction->id == X86_INS_CALL ? X86_INS_LCALL : X86_INS_LJMP;
+    }
     if (instruction->id != X86_INS_MOV && instruction->id != X86_INS_POP) {
         return instruction->id;
     }

@@ -33,6 +33,9 @@ struct system_row {
 extern const struct system_row system_rows[];
 extern const uint32_t system_row_count;
 
+/* A far call or jump through memory. */
+bool system_is_far_branch(const cs_insn *instruction);
+
 /* A row of facts.inc, or NULL. */
 const struct form_class *fact_find(const struct encoding *encoding, uint8_t column);
 /* 1 and up, or 0. */

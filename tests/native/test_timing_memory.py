@@ -14,6 +14,7 @@ from ultravisor.machine.cores import CORES
 from ultravisor.machine.cycle_core import Access, BlockMeter, BlockRun, Core, SharedCache
 from ultravisor.machine.interface import TimingEvent, TimingTransition
 
+INTEL = tuple(name for name in CORES if not name.startswith("zen"))
 LINE = 64
 PAIR = 2 * LINE
 PAGE = 4096
@@ -30,6 +31,10 @@ SECOND_BYTES = {
     "zen4": 1 << 20,
 }
 SECOND_TLB_PAGES = {"skylake": 1536, "haswell": 1024, "ivybridge": 512, "zen4": 3072}
+# SOM tables 2-10, E-11; FOG 10.11.
+SHARED_BYTES = {"skylake": 11 << 20, "haswell": 8 << 20, "ivybridge": 8 << 20}
+FIRST_BYTES = 32 << 10
+FIRST_TLB_PAGES = 64
 FIRST_CYCLES = 4
 STLB_CYCLES = 7
 MEMORY_CYCLES = {"skylake": 230, "haswell": 230, "ivybridge": 230, "zen4": 350}
@@ -96,6 +101,47 @@ def test_the_shared_cache_and_memory(name: str) -> None:
     assert MEMORY_CYCLES[name] <= far <= MEMORY_CYCLES[name] + STLB_CYCLES
 
 
+def level_bounds(name: str, size_bytes: int) -> tuple[float, float]:
+    """Return the least and the most that a dependent load from such a region can take."""
+    pages = size_bytes // PAGE
+    # A page's entry, and that of its region, come from the second cache or the shared one.
+    walk = 2 * SHARED_CYCLES[name] if pages > SECOND_TLB_PAGES[name] else 0
+    late = 0 if pages <= FIRST_TLB_PAGES else STLB_CYCLES + walk
+    for size, cycles in (
+        (FIRST_BYTES, FIRST_CYCLES),
+        (SECOND_BYTES[name], SECOND_CYCLES[name]),
+        (SHARED_BYTES[name], SHARED_CYCLES[name]),
+    ):
+        if size_bytes <= size:
+            return cycles, cycles + late
+    return MEMORY_CYCLES[name], MEMORY_CYCLES[name] + late
+
+
+@pytest.mark.parametrize("name", INTEL)
+def test_a_chase_over_sizes_has_its_steps_where_the_levels_end(name: str) -> None:
+    found = []
+    for power in range(13):
+        # At a level's own size, tables and what is fetched with a line decide: three quarters.
+        full = 4 << 10 << power in (SHARED_BYTES[name], SECOND_BYTES[name])
+        size_bytes = (3 << 10 if full else 4 << 10) << power
+        step_bytes = PAIR if size_bytes > SECOND_BYTES[name] // 2 else LINE
+        cycles, _ = chase(name, size_bytes, step_bytes, SharedCache(name))
+        least, most = level_bounds(name, size_bytes)
+        assert least <= cycles <= most, f"{size_bytes >> 10} KiB"
+        found.append(cycles)
+    assert found == sorted(found)
+
+
+@pytest.mark.parametrize("name", INTEL)
+def test_one_page_too_many_empties_its_set(name: str) -> None:
+    # SOM tables 2-11, E-4: 64 pages in 16 sets of 4; the second TLB in 128 sets.
+    _, events = chase(name, 65 * PAGE, PAGE)
+    assert events[TimingEvent.DATA_TLB_MISS] == 5
+    pages = SECOND_TLB_PAGES[name]
+    _, events = chase(name, (pages + 1) * PAGE, PAGE)
+    assert events[TimingEvent.PAGE_WALK] == pages // 128 + 1
+
+
 @pytest.mark.parametrize("name", CORES)
 def test_the_first_tlb_reaches_64_pages(name: str) -> None:
     _, events = chase(name, 64 * PAGE, PAGE)
@@ -115,16 +161,66 @@ def test_the_second_tlb_ends_and_walks_begin(name: str) -> None:
     assert events[TimingEvent.PAGE_WALK] == 2 * pages
 
 
-def test_a_walk_costs_what_its_table_entries_cost() -> None:
-    core = Core("skylake")
+@pytest.mark.parametrize("name", CORES)
+def test_a_walk_costs_what_its_table_entries_cost(name: str) -> None:
+    core = Core(name)
     code = core.decode(CHASE)
+    second = SECOND_CYCLES[name]
+    # Both pages' entries lie in one line of tables, which comes with the first walk.
     for place in range(16):
         core.execute(code, [load(BASE + place * LINE)])
-    begin = core.cycles
-    core.transition(TimingTransition.FLUSH_PAGE, BASE)
-    core.execute(code, [load(BASE)])
-    # The region's entry is no longer cached above; both entries lie in the second cache.
-    assert core.cycles - begin == FIRST_CYCLES + STLB_CYCLES + 2 * SECOND_CYCLES["skylake"]
+    core.execute(code, [load(BASE + PAGE)])
+    for page, entries in ((0, 2), (1, 1)):
+        begin = core.cycles
+        core.transition(TimingTransition.FLUSH_PAGE, BASE + page * PAGE)
+        if page == 1:
+            # Dropping a page drops the upper tables' too; another walk brings them back.
+            core.transition(TimingTransition.FLUSH_PAGE, BASE)
+            core.execute(code, [load(BASE)])
+            begin = core.cycles
+        core.execute(code, [load(BASE + page * PAGE)])
+        assert core.cycles - begin == FIRST_CYCLES + STLB_CYCLES + entries * second
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_neighbours_share_a_line_of_their_table(name: str) -> None:
+    # SOM volume 3, 4.5: an entry has eight bytes, a table is for 2 MiB. The processor keeps
+    # entries of the tables above (4.10.3), so that a walk reads one line, wherever it goes.
+    core = Core(name)
+    code = core.decode(CHASE)
+    pages = list(range(2 * SECOND_TLB_PAGES[name]))
+    loads = [Access(BASE + page * PAGE, BASE, 8, is_write=False) for page in pages]
+    for access in loads:
+        core.execute(code, [access])
+    misses = core.statistics().events[TimingEvent.SECOND_CACHE_MISS]
+    assert misses <= len(pages) // 8 + 8
+    random.Random(1).shuffle(loads)
+    for access in loads:
+        core.execute(code, [access])
+    begin, walks = core.cycles, core.statistics().events[TimingEvent.PAGE_WALK]
+    for access in loads:
+        core.execute(code, [access])
+    assert core.statistics().events[TimingEvent.PAGE_WALK] == walks + len(pages)
+    expected = FIRST_CYCLES + STLB_CYCLES + SECOND_CYCLES[name]
+    assert (core.cycles - begin) / len(pages) == expected
+
+
+@pytest.mark.parametrize(("name", "walks"), [("skylake", 2), ("haswell", 1), ("ivybridge", 1)])
+def test_as_many_walks_at_once_as_there_are_walkers(name: str, walks: int) -> None:
+    # SOM 2.6.1: two since Skylake. Loads that do not wait for one another, each with a walk.
+    core = Core(name)
+    code = core.decode(bytes.fromhex("488b03"))
+    pages = 2 * SECOND_TLB_PAGES[name]
+    # All are one and the same frame, so that only the walks take time.
+    loads = [Access(BASE + page * PAGE, BASE, 8, is_write=False) for page in range(pages)]
+    begin = 0
+    for _ in range(2):
+        begin = core.cycles
+        for access in loads:
+            core.execute(code, [access])
+    # An entry of the page's table, and every 512 pages one of the tables above.
+    expected = SECOND_CYCLES[name] / walks
+    assert (core.cycles - begin) / pages == pytest.approx(expected, rel=0.1)
 
 
 def test_spaces_do_not_share_translations_and_keep_their_own() -> None:
@@ -141,7 +237,8 @@ def test_spaces_do_not_share_translations_and_keep_their_own() -> None:
     core.transition(TimingTransition.FLUSH_SPACE, 1)
     before = core.statistics().events[TimingEvent.PAGE_WALK]
     core.execute(code, [load(BASE)])
-    assert core.statistics().events[TimingEvent.PAGE_WALK] == before + 1
+    # The code's too: its micro-ops went with its translation.
+    assert core.statistics().events[TimingEvent.PAGE_WALK] == before + 2
 
 
 def repeat(accesses: list[Access], copies: int = 200) -> BlockRun:
@@ -161,6 +258,26 @@ def test_a_store_that_cannot_forward_is_waited_for(name: str, stored: Access) ->
     # Of a part of the load, or under another virtual address: FOG 11.14, 11 to 13 cycles more.
     run = repeat([stored, load(BASE)])
     assert 11 <= BlockMeter(name).measure(STORE_LOAD, run).cycles_per_copy <= 18
+
+
+@pytest.mark.parametrize(("name", "cycles"), [("skylake", 4), ("haswell", 5)])
+@pytest.mark.parametrize(("offset", "size_bytes"), [(0, 4), (4, 4), (7, 1)])
+def test_a_store_forwards_any_part_of_it(
+    name: str, cycles: int, offset: int, size_bytes: int
+) -> None:
+    # FOG 11.14, 10.12: a read that is contained in the write.
+    part = Access(BASE + offset, BASE + offset, size_bytes, is_write=False)
+    assert BlockMeter(name).measure(STORE_LOAD, repeat([store(BASE), part])).cycles_per_copy == (
+        cycles
+    )
+
+
+@pytest.mark.parametrize("name", ["skylake", "haswell"])
+def test_two_stores_do_not_forward_to_one_load(name: str) -> None:
+    # mov [rsp], eax; mov [rsp+4], eax; mov rax, [rsp]: FOG 11.14, a read of two writes waits.
+    code = bytes.fromhex("890424894424048b0424".replace("8b0424", "488b0424"))
+    accesses = [store(BASE, 4), store(BASE + 4, 4), load(BASE)]
+    assert 11 <= BlockMeter(name).measure(code, repeat(accesses)).cycles_per_copy <= 20
 
 
 def test_a_store_elsewhere_is_not_waited_for() -> None:

@@ -86,8 +86,9 @@ TAIL = """
   denormal numbers and x87 assists cost nothing extra.
 * **AVX-512** (EVEX encodings) has no entries: such an instruction is timed by a default and
   counted. Transitions between VEX and legacy encodings are free.
-* **The loop buffer** of Haswell and Ivy Bridge, the jump erratum of Skylake (SKX102) and the
-  limits of move elimination are left out.
+* **The front end**: the jump erratum of Skylake (SKX102), what the loop buffer of Haswell and Ivy
+  Bridge refuses beside loops that are too long, a limit of taken branches other than their port,
+  and the limits of move elimination are left out.
 * **High bytes** (`ah` to `dh`) are parts of their register, not renamed apart.
 * **Unrolled code comes through the decoders.** In the harness a part of short blocks came from
   the micro-op cache, which is why the smallest blocks are predicted up to a third too slow.
