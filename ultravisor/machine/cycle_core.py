@@ -214,11 +214,16 @@ class Core:
         accesses: Sequence[Access] = (),
         *,
         target: int | None = None,
+        first: int = 0,
         executed: int | None = None,
     ) -> int:
-        """Run a block, its branch taken to `target` if given; return the cycles it took."""
+        """Run a block, its branch taken to `target` if given; return the cycles it took.
+
+        `first` instructions have run before, and behind `executed` of them it was left.
+        """
         items, _ = _accesses([accesses])
         outcome = _outcome(code, items, len(accesses), target)
+        outcome.first_instruction = first
         if executed is not None:
             outcome.executed_count = executed
         return lib.timing_execute(self._core, code.handle, outcome)
