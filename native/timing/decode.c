@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "addresses.h"
+#include "aliases.h"
 #include "form.h"
 #include "idioms.h"
 #include "micro_ops.h"
@@ -491,10 +492,25 @@ struct code_cursor {
     uint64_t address;
 };
 
+static bool take_alias(struct code_cursor *cursor, cs_insn *instruction)
+{
+    uint8_t documented[ALIAS_LIMIT_BYTES];
+    const uint8_t *bytes = documented;
+    size_t left = alias_rewrite(documented, cursor->bytes, cursor->left);
+    if (left == 0 ||
+        !cs_disasm_iter(cursor->handle, &bytes, &left, &cursor->address, instruction)) {
+        return false;
+    }
+    cursor->bytes += instruction->size;
+    cursor->left -= instruction->size;
+    return true;
+}
+
 static bool take_instruction(struct code_cursor *cursor, cs_insn *instruction)
 {
-    return cursor->left > 0 && cs_disasm_iter(cursor->handle, &cursor->bytes, &cursor->left,
-                                              &cursor->address, instruction);
+    return cursor->left > 0 && (cs_disasm_iter(cursor->handle, &cursor->bytes, &cursor->left,
+                                               &cursor->address, instruction) ||
+                                take_alias(cursor, instruction));
 }
 
 /* What the library does not know, but whoever opened the decoder does; false: it is neither. */

@@ -188,8 +188,8 @@ void encoding_parse(struct encoding *encoding, const uint8_t *bytes, uint32_t si
 {
     *encoding = (struct encoding){0};
     uint32_t at = parse_legacy_prefixes(encoding, bytes, size_bytes);
-    if (!code32 && (bytes[at] & 0xf0) == 0x40 && at + 1 < size_bytes) {
-        encoding->wide = bytes[at] >> 3 & 1;
+    while (!code32 && (bytes[at] & 0xf0) == 0x40 && at + 1 < size_bytes) {
+        encoding->wide = bytes[at] >> 3 & 1; /* of several the last counts */
         at++;
     }
     bool is_vex = (bytes[at] == 0xc4 || bytes[at] == 0xc5) && at + 2 < size_bytes &&
