@@ -33,7 +33,8 @@ enum timing_model {
     TIMING_UNIT = 1,
     TIMING_SKYLAKE = 2,
     TIMING_HASWELL = 3,
-    TIMING_IVYBRIDGE = 4
+    TIMING_IVYBRIDGE = 4,
+    TIMING_ZEN4 = 5
 };
 enum clock_source { CLOCK_GUEST = 0, CLOCK_MACHINE = 1 };
 
@@ -390,7 +391,7 @@ enum timing_event {
     TIMING_EVENT_BRANCH = 14,
     TIMING_EVENT_MISPREDICT = 15,
     TIMING_EVENT_RESTEER = 16,
-    TIMING_EVENT_UOP_CACHE_HIT = 17, /* windows of 32 bytes of code */
+    TIMING_EVENT_UOP_CACHE_HIT = 17, /* windows of 32 or 64 bytes of code */
     TIMING_EVENT_UOP_CACHE_MISS = 18,
     TIMING_EVENT_TRANSITION = 19,
     TIMING_EVENT_COHERENCE = 20, /* a line that another processor had */

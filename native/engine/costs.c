@@ -9,13 +9,19 @@
 #include <string.h>
 
 #include "machine.h"
+#include "timing/parameters.h"
 
 static const struct path_costs costs_by_timing[] = {
     [TIMING_OFF] = {456, 2300, 3157, 1881},      /* bytes of code */
     [TIMING_UNIT] = {123, 650, 674, 456},        /* instructions */
-    [TIMING_SKYLAKE] = {187, 844, 1505, 1316},   /* cycles, from here on */
-    [TIMING_HASWELL] = {184, 813, 1550, 1326}, [TIMING_IVYBRIDGE] = {185, 827, 1561, 1343},
+    [TIMING_SKYLAKE] = {178, 958, 1620, 1316}, /* cycles, from here on */
+    [TIMING_HASWELL] = {184, 927, 1664, 1326}, [TIMING_IVYBRIDGE] = {185, 941, 1676, 1343},
+    [TIMING_ZEN4] = {176, 901, 1541, 1271},
 };
+
+_Static_assert(sizeof costs_by_timing / sizeof *costs_by_timing ==
+                   TIMING_SKYLAKE + TIMING_CORE_COUNT,
+               "every timing model has its costs");
 
 const struct path_costs *costs_of(const struct machine_options *options)
 {

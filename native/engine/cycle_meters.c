@@ -7,6 +7,7 @@
 
 #include "cycle_meter.h"
 #include "cycle_window.h"
+#include "instruction.h"
 #include "machine.h"
 #include "platform.h"
 
@@ -19,6 +20,9 @@ int cycle_meters_open(struct machine *machine)
     machine->timing_decoder = timing_decoder_open(parameters);
     machine->timing_shared = timing_shared_open(parameters);
     bool whole = machine->timing_decoder != NULL && machine->timing_shared != NULL;
+    if (whole) {
+        timing_decoder_unlisted(machine->timing_decoder, harmless_instruction_size);
+    }
     for (uint32_t id = 0; whole && id < machine->options.processor_count; id++) {
         struct cycle_meter *meter = meter_open(parameters);
         machine->processors[id].meter = meter;

@@ -28,6 +28,7 @@ enum uop_flag {
     UOP_BRANCH = 1 << 7,
     UOP_PLAIN = 1 << 10,       /* reads registers, takes a port, writes registers: nothing else */
     UOP_ALTERNATES = 1 << 9,   /* takes the loads' ports in turn */
+    UOP_BALANCED = 1 << 11,    /* takes the emptiest of its ports */
     UOP_LOCKED = 1 << 8,       /* waits for all stores before it; all loads after wait for it */
 };
 

@@ -136,11 +136,11 @@ static void flush_uop_cache(struct timing_core *core)
 }
 
 /*
- * What the processor does by itself to enter a handler. [A] for both: the nearest published
- * figure is that of a software interrupt or an IRET, 110 ns (Linux commit c198b121b1a1).
+ * What the processor does by itself to enter a handler. [A] for both: as a software interrupt,
+ * whose gate is the same; see INT in tables/system.inc.
  */
-#define EXCEPTION_CYCLES 250u
-#define INTERRUPT_CYCLES 250u
+#define EXCEPTION_CYCLES 342u
+#define INTERRUPT_CYCLES 342u
 
 uint64_t timing_transition(struct timing_core *core, uint32_t transition, uint64_t value)
 {

@@ -15,23 +15,25 @@
 #include "slots.h"
 #include "timing.h"
 
-#define PORT_LIMIT 8u
+#define PORT_LIMIT 16u
+#define PORT_BANKS 2u     /* of eight ports: a word of counts each */
+#define FIRST_DATA_PORT 14u /* from here on nothing waits in a scheduler of its own */
 #define WINDOW_CYCLES 2048u /* how far ahead of issue an execution is booked */
 #define WINDOW_WORDS (WINDOW_CYCLES / 64u)
-#define REORDER_LIMIT 256u
+#define REORDER_LIMIT 512u
 #define QUEUE_LIMIT 64u
-#define LOAD_LIMIT 128u
+#define LOAD_LIMIT 256u
 #define STORE_LIMIT 64u
 #define FORWARD_WORDS 256u
-#define UOP_CACHE_LIMIT 256u
+#define UOP_CACHE_LIMIT 768u
 #define CODE_CACHE_LIMIT 512u
 #define DATA_CACHE_LIMIT 512u
 #define SECOND_CACHE_LIMIT 16384u
 #define CODE_TLB_LIMIT 128u
-#define DATA_TLB_LIMIT 64u
-#define SECOND_TLB_LIMIT 1536u
-#define FILL_LIMIT 16u
-#define WALKER_LIMIT 2u
+#define DATA_TLB_LIMIT 72u
+#define SECOND_TLB_LIMIT 3072u
+#define FILL_LIMIT 32u
+#define WALKER_LIMIT 8u
 #define REGION_LIMIT 32u
 #define STREAM_LIMIT 16u
 #define BIMODAL_LIMIT 8192u
@@ -43,12 +45,12 @@
 
 struct front_end {
     uint64_t next_address; /* where the instruction after the last one would be */
-    uint64_t block;        /* of 16 bytes, being predecoded */
+    uint64_t block;        /* of code, being predecoded: its address */
     uint64_t predecode_cycle;
     uint64_t block_first_cycle;
     uint64_t hidden_cycles; /* of the block before, in which a stall of this one can hide */
     uint64_t decode_cycle;
-    uint64_t window; /* of 32 bytes of code, plus one */
+    uint64_t window; /* of code, as a tag of the micro-op cache */
     uint32_t window_uops;
     uint32_t from_cache; /* the window comes from the micro-op cache */
     uint64_t line;       /* of code, fetched last, plus one */
@@ -68,15 +70,14 @@ struct front_end {
 
 struct scheduler {
     uint64_t cycle;       /* of issue */
-    uint64_t pending;     /* a byte a port: issued, not yet executed */
-    uint64_t at_start;    /* the same when this cycle began: what the choice of a port sees */
-    uint32_t waiting;     /* over all ports */
+    uint64_t pending[PORT_BANKS];  /* a byte a port: issued, not yet executed */
+    uint64_t at_start; /* of the first bank, when this cycle began: what the choice sees */
+    uint32_t waiting[PORT_BANKS];  /* over a bank's ports */
     uint32_t slots_used;  /* of this cycle */
     uint32_t next_load_port;
-    uint32_t reserved;
-    uint64_t divider_free;
-    uint64_t lanes[WINDOW_CYCLES]; /* a byte a port: executes in that cycle */
-    uint64_t busy[PORT_LIMIT][WINDOW_WORDS];
+    uint64_t divider_free[PORT_BANKS];
+    uint64_t lanes[PORT_BANKS][WINDOW_CYCLES]; /* a byte a port: executes in that cycle */
+    uint64_t busy[WINDOW_WORDS][PORT_LIMIT];
 };
 
 struct reorder {

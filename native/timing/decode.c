@@ -12,15 +12,6 @@
 #include "operands.h"
 #include "system.h"
 
-#define MICROCODE_THRESHOLD 4u /* more than the first decoder makes by itself: FOG 9.3 */
-
-/* An encoding that no table knows: one operation, and whatever its operands ask for. */
-static const struct form_class default_register = {1, 1, 0, {{0x63, 1}}};
-static const struct form_class default_load = {6, 1, 0, {{0x63, 1}, {0x0c, 1}}};
-static const struct form_class default_store = {2, 2, 0, {{0x63, 1}, {0x8c, 1}, {0x10, 1}}};
-/* A store of a register, and a slow address calculation: SOM 3.5.1.2. */
-static const struct form_class slow_lea = {3, 3, 0, {{0x02, 1}}};
-
 struct building {
     struct timing_decoder *decoder;
     struct timing_code *code;
@@ -51,6 +42,11 @@ struct timing_decoder *timing_decoder_open(const struct timing_parameters *core)
     decoder->current = cs_malloc(decoder->handles[0]);
     decoder->next = cs_malloc(decoder->handles[0]);
     return decoder;
+}
+
+void timing_decoder_unlisted(struct timing_decoder *decoder, timing_unlisted_size *size_of)
+{
+    decoder->unlisted_size = size_of;
 }
 
 void timing_decoder_close(struct timing_decoder *decoder)
@@ -173,11 +169,11 @@ static const struct form_class *find_class(const struct building *building,
 {
     const struct timing_parameters *core = building->decoder->core;
     if (idiom_is_slow_lea(current)) {
-        return &slow_lea;
+        return &core->slow_lea;
     }
     const struct form_class *class = fact_find(encoding, core->column);
     if (class == NULL) {
-        class = form_find(encoding, (uint8_t)core->column);
+        class = form_find(encoding, core);
         class = class != NULL && is_placeholder(class) ? NULL : class;
     }
     if (class != NULL) {
@@ -186,9 +182,9 @@ static const struct form_class *find_class(const struct building *building,
     instruction->flags |= INSTRUCTION_UNKNOWN;
     building->code->unknown_count++;
     if (operands->is_store) {
-        return &default_store;
+        return &core->unknown_store;
     }
-    return operands->is_load ? &default_load : &default_register;
+    return operands->is_load ? &core->unknown_load : &core->unknown_register;
 }
 
 /* push, pop, call, ret: the front end tracks the stack pointer (SOM E.2.2.1, FOG 9.8). */
@@ -303,7 +299,8 @@ static uint16_t load_cycles_of(const struct timing_parameters *core,
     bool vector = false;
     for (uint8_t i = 0; i < operands->destinations.count; i++) {
         uint8_t slot = operands->destinations.slots[i];
-        vector = vector || (slot >= SLOT_VECTOR && slot < SLOT_MMX);
+        vector = vector || (slot >= SLOT_VECTOR && slot < SLOT_MMX) ||
+                 (core->complex_address_cycles != 0 && slot >= SLOT_MMX && slot < SLOT_X87_STATUS);
     }
     if (!vector) {
         return core->load_cycles;
@@ -331,7 +328,7 @@ static void build_uops(struct building *building, struct uop_list *list, const c
         micro_ops_rename_only(list, operands, false);
         return;
     }
-    if (core->eliminates_moves && idiom_is_eliminated_move(current, operands)) {
+    if (core->eliminates_moves && idiom_is_eliminated_move(current, operands, core)) {
         note_stack_pointer(instruction, operands);
         micro_ops_rename_only(list, operands, true);
         return;
@@ -345,7 +342,8 @@ static void build_uops(struct building *building, struct uop_list *list, const c
     struct shape shape = {
         .core = core,
         .operands = operands,
-        .fast_address = idiom_is_fast_address(operands),
+        .fast_address = core->complex_address_cycles == 0 && idiom_is_fast_address(operands),
+        .complex_address = idiom_is_complex_address(current, operands),
         .late_destination = idiom_merges_late(current),
         .locked = idiom_is_locked(current, encoding),
         .load_cycles = load_cycles_of(core, operands),
@@ -370,7 +368,8 @@ static void build_uops(struct building *building, struct uop_list *list, const c
     }
 }
 
-static void count_uops(const struct uop_list *list, struct instruction *instruction)
+static void count_uops(const struct uop_list *list, struct instruction *instruction,
+                       const struct timing_parameters *core)
 {
     uint32_t slots = 0;
     for (uint32_t i = 0; i < list->count; i++) {
@@ -382,10 +381,10 @@ static void count_uops(const struct uop_list *list, struct instruction *instruct
     }
     instruction->slot_count = (uint16_t)slots;
     instruction->decoded_uops = (uint16_t)(list->count - list->fused_pairs);
-    if (instruction->decoded_uops > 1) {
+    if (instruction->decoded_uops > core->simple_uops) {
         instruction->flags |= INSTRUCTION_COMPLEX;
     }
-    if (instruction->decoded_uops > MICROCODE_THRESHOLD) {
+    if (instruction->decoded_uops > core->complex_uops) {
         instruction->flags |= INSTRUCTION_MICROCODED;
     }
 }
@@ -415,16 +414,17 @@ static bool append_instruction(struct building *building, const cs_insn *current
         instruction->flags |= INSTRUCTION_REPEATED;
     }
     build_uops(building, &list, current, &encoding, &operands, instruction);
-    if (idiom_may_fuse(current, &operands)) {
+    const struct timing_parameters *core = building->decoder->core;
+    if (idiom_may_fuse(current, &operands, core)) {
         instruction->flags |= INSTRUCTION_MAY_FUSE;
     }
-    bool fuses = next != NULL && idiom_fuses(current, &operands, next);
+    bool fuses = next != NULL && idiom_fuses(current, &operands, next, core);
     if (fuses) {
         instruction->flags |= INSTRUCTION_FUSES;
-        list.uops[list.count - 1].ports = system_branch_ports(building->decoder->core);
+        list.uops[list.count - 1].ports = core->fused_branch_ports;
         list.uops[list.count - 1].flags |= UOP_BRANCH;
     }
-    count_uops(&list, instruction);
+    count_uops(&list, instruction, core);
     if (building->after_fused) {
         list.count = 0;
         instruction->slot_count = 0;
@@ -434,7 +434,7 @@ static bool append_instruction(struct building *building, const cs_insn *current
     append_forms(building, instruction, current);
     code->flushes_translations |= system_flushes_translations(instruction->system);
     code->repeats = (instruction->flags & INSTRUCTION_REPEATED) != 0 && code->form_count > 0;
-    micro_ops_finish(&list, building->decoder->core);
+    micro_ops_finish(&list, core);
     code->load_count += instruction->load_count;
     code->store_count += instruction->store_count;
     memcpy(code->uops + code->uop_count, list.uops, list.count * sizeof *list.uops);
@@ -444,7 +444,7 @@ static bool append_instruction(struct building *building, const cs_insn *current
     return true;
 }
 
-/* Bytes that are no instruction: the block ends there, and what is left counts as one. */
+/* Bytes that the library does not know: one instruction, timed by the default. */
 static bool append_undecodable(struct building *building, size_t size_bytes)
 {
     if (!grow(building)) {
@@ -466,18 +466,50 @@ static bool append_undecodable(struct building *building, size_t size_bytes)
     code->uop_count++;
     code->instruction_count++;
     code->unknown_count++;
+    building->offset += size_bytes;
+    building->after_fused = false;
     return true;
 }
 
+struct code_cursor {
+    csh handle;
+    const uint8_t *bytes;
+    size_t left;
+    uint64_t address;
+};
+
+static bool take_instruction(struct code_cursor *cursor, cs_insn *instruction)
+{
+    return cursor->left > 0 && cs_disasm_iter(cursor->handle, &cursor->bytes, &cursor->left,
+                                              &cursor->address, instruction);
+}
+
+/* What the library does not know, but whoever opened the decoder does; false: it is neither. */
+static bool take_unlisted(struct building *building, struct code_cursor *cursor)
+{
+    timing_unlisted_size *size_of = building->decoder->unlisted_size;
+    uint32_t size_bytes = size_of == NULL || cursor->left == 0
+                              ? 0
+                              : size_of(cursor->bytes, (uint32_t)cursor->left, !building->code32);
+    cursor->bytes += size_bytes;
+    cursor->left -= size_bytes;
+    cursor->address += size_bytes;
+    return size_bytes != 0 && append_undecodable(building, size_bytes);
+}
+
+/* What is left where even the length is not known counts as one instruction. */
 static bool decode_all(struct building *building, const uint8_t *bytes, uint32_t size_bytes,
                        uint64_t address)
 {
     struct timing_decoder *decoder = building->decoder;
-    csh handle = decoder->handles[building->code32];
-    size_t left = size_bytes;
-    bool have = cs_disasm_iter(handle, &bytes, &left, &address, decoder->current);
-    while (have) {
-        bool more = left > 0 && cs_disasm_iter(handle, &bytes, &left, &address, decoder->next);
+    struct code_cursor cursor = {decoder->handles[building->code32], bytes, size_bytes, address};
+    bool have = take_instruction(&cursor, decoder->current);
+    while (have || take_unlisted(building, &cursor)) {
+        if (!have) {
+            have = take_instruction(&cursor, decoder->current);
+            continue;
+        }
+        bool more = take_instruction(&cursor, decoder->next);
         if (!append_instruction(building, decoder->current, more ? decoder->next : NULL)) {
             return false;
         }
@@ -486,7 +518,7 @@ static bool decode_all(struct building *building, const uint8_t *bytes, uint32_t
         decoder->next = swap;
         have = more;
     }
-    return left == 0 || append_undecodable(building, left);
+    return cursor.left == 0 || append_undecodable(building, cursor.left);
 }
 
 struct timing_code *timing_decode(struct timing_decoder *decoder, const uint8_t *bytes,

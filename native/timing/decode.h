@@ -17,6 +17,7 @@ struct timing_decoder {
     csh handles[2]; /* 64-bit code, 32-bit code */
     cs_insn *current;
     cs_insn *next;
+    timing_unlisted_size *unlisted_size; /* NULL: nobody knows more than the library */
 };
 
 #endif

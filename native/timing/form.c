@@ -8,48 +8,70 @@
 
 #define ANY 15
 #define FORM_FIELDS 10
+#define INTEL_COLUMNS 3u
 
+/* The families' class names differ: those of Zen have macro-operations in them. */
 enum class_name {
 #define G(ports, count)
 #define CLASS(name, ...) CLASS_##name,
 #include "tables/classes.inc"
+#include "tables/zen_classes.inc"
 #undef CLASS
 #undef G
     CLASS_COUNT
 };
 
-#define G(ports, count) {ports, count},
-#define CLASS(name, latency, past, divider, groups) {latency, past, divider, {groups}},
 static const struct form_class classes[CLASS_COUNT] = {
+#define G(ports, count) {ports, count},
+#define CLASS(name, latency, past, divider, groups) {latency, past, divider, 0, {groups}},
 #include "tables/classes.inc"
-};
+#undef CLASS
+#define CLASS(name, latency, past, divider, macro_ops, groups)                                     \
+    {latency, past, divider, macro_ops, {groups}},
+#include "tables/zen_classes.inc"
 #undef CLASS
 #undef G
+};
 
 struct form {
     uint8_t field[FORM_FIELDS]; /* in the order of struct encoding */
-    uint16_t class[TIMING_CORE_COUNT];
+    uint16_t class[INTEL_COLUMNS];
 };
 
 #define FORM(a, b, c, d, e, f, g, h, i, j, first, second, third)                                   \
     {{a, b, c, d, e, f, g, h, i, j}, {CLASS_##first, CLASS_##second, CLASS_##third}},
-static const struct form forms[] = {
+static const struct form intel_forms[] = {
 #include "tables/forms.inc"
 };
 #undef FORM
 
-#define FORM_COUNT (sizeof forms / sizeof *forms)
+#define FORM(a, b, c, d, e, f, g, h, i, j, only) {{a, b, c, d, e, f, g, h, i, j}, {CLASS_##only}},
+static const struct form zen_forms[] = {
+#include "tables/zen_forms.inc"
+};
+#undef FORM
+
+struct form_table {
+    const struct form *rows;
+    size_t count;
+    uint8_t first_column;
+};
+
+static const struct form_table tables[] = {
+    [FAMILY_INTEL] = {intel_forms, sizeof intel_forms / sizeof *intel_forms, 0},
+    [FAMILY_ZEN] = {zen_forms, sizeof zen_forms / sizeof *zen_forms, INTEL_COLUMNS},
+};
 
 /* Rows are sorted by their fields, the most particular of an opcode first. */
-static size_t first_form(const uint8_t *field)
+static size_t first_form(const struct form_table *table, const uint8_t *field)
 {
     size_t low = 0;
-    size_t high = FORM_COUNT;
+    size_t high = table->count;
     while (low < high) {
         size_t middle = (low + high) / 2;
         int order = 0;
         for (uint32_t i = 0; i < 5 && order == 0; i++) {
-            order = (int)forms[middle].field[i] - (int)field[i];
+            order = (int)table->rows[middle].field[i] - (int)field[i];
         }
         if (order < 0) {
             low = middle + 1;
@@ -60,20 +82,22 @@ static size_t first_form(const uint8_t *field)
     return low;
 }
 
-const struct form_class *form_find(const struct encoding *encoding, uint8_t column)
+const struct form_class *form_find(const struct encoding *encoding,
+                                   const struct timing_parameters *core)
 {
+    const struct form_table *table = &tables[core->family];
     const uint8_t *field = &encoding->code32;
-    for (size_t row = first_form(field); row < FORM_COUNT; row++) {
+    for (size_t row = first_form(table, field); row < table->count; row++) {
         bool matches = true;
         for (uint32_t i = 0; i < FORM_FIELDS && matches; i++) {
-            uint8_t value = forms[row].field[i];
+            uint8_t value = table->rows[row].field[i];
             if (i < 5 && value != field[i]) {
                 return NULL;
             }
             matches = value == ANY || value == field[i];
         }
         if (matches) {
-            return &classes[forms[row].class[column]];
+            return &classes[table->rows[row].class[core->column - table->first_column]];
         }
     }
     return NULL;

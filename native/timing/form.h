@@ -21,6 +21,8 @@ struct encoding {
     bool address_size_prefix;
 };
 
+struct timing_parameters;
+
 struct port_group {
     uint16_t ports;
     uint8_t count;
@@ -30,6 +32,7 @@ struct form_class {
     uint16_t latency_cycles;
     uint16_t register_latency_cycles; /* from a register operand, past the load */
     uint16_t divider_cycles;
+    uint16_t macro_ops; /* issue slots; 0: as its operations fuse */
     struct port_group groups[FORM_GROUP_LIMIT];
 };
 
@@ -37,6 +40,7 @@ void encoding_parse(struct encoding *encoding, const uint8_t *bytes, uint32_t si
                     bool code32);
 
 /* What LLVM's model says on one core; NULL when it knows no such form. */
-const struct form_class *form_find(const struct encoding *encoding, uint8_t column);
+const struct form_class *form_find(const struct encoding *encoding,
+                                   const struct timing_parameters *core);
 
 #endif

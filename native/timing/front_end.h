@@ -11,8 +11,7 @@
 #include "core.h"
 #include "hierarchy.h"
 
-#define WINDOW_BITS 5
-#define WINDOW_LINES_LIMIT 3u /* SOM E.2.2.3: of one window in the micro-op cache */
+#define WINDOW_LINES 16u /* more than a window of any core has in the micro-op cache */
 
 static inline void front_end_next_decode(struct front_end *front, uint64_t cycle)
 {
@@ -24,13 +23,14 @@ static inline void front_end_next_decode(struct front_end *front, uint64_t cycle
 /* Not 0, and different in every address space. */
 static inline uint64_t window_of(const struct timing_core *core, uint64_t address)
 {
-    return (address >> WINDOW_BITS << 8 | core->state.space) + 1;
+    uint64_t first = address & -(uint64_t)core->parameters->uop_cache_window_bytes;
+    return (first << 3 | core->state.space) + 1;
 }
 
 static inline struct cache_entry *window_set(struct front_end *front,
                                              const struct timing_parameters *core, uint64_t window)
 {
-    uint64_t set = (window - 1) >> 8 & (core->uop_cache_sets - 1u);
+    uint64_t set = (window >> 3) / core->uop_cache_window_bytes & (core->uop_cache_sets - 1u);
     return &front->uop_cache[set * core->uop_cache_ways];
 }
 
@@ -40,12 +40,12 @@ static inline void front_end_keep_window(struct front_end *front,
 {
     uint32_t per_line = core->uop_cache_line_uops;
     uint32_t lines = (front->window_uops + per_line - 1) / per_line;
-    if (front->window == 0 || lines == 0 || lines > WINDOW_LINES_LIMIT) {
+    if (front->window == 0 || lines == 0 || lines > core->uop_cache_window_lines) {
         return;
     }
     struct cache_entry *set = window_set(front, core, front->window);
     for (uint32_t line = 0; line < lines; line++) {
-        uint64_t tag = front->window * 4 + line;
+        uint64_t tag = front->window * WINDOW_LINES + line;
         if (cache_find(set, core->uop_cache_ways, tag) == NULL) {
             (void)cache_insert(set, core->uop_cache_ways, tag, lines);
         }
@@ -57,13 +57,13 @@ static inline bool front_end_has_window(struct front_end *front,
                                         const struct timing_parameters *core, uint64_t window)
 {
     struct cache_entry *set = window_set(front, core, window);
-    const struct cache_entry *first = cache_find(set, core->uop_cache_ways, window * 4);
+    const struct cache_entry *first = cache_find(set, core->uop_cache_ways, window * WINDOW_LINES);
     if (first == NULL) {
         return false;
     }
     uint64_t lines = first->ready_cycle;
     for (uint64_t line = 1; line < lines; line++) {
-        if (cache_find(set, core->uop_cache_ways, window * 4 + line) == NULL) {
+        if (cache_find(set, core->uop_cache_ways, window * WINDOW_LINES + line) == NULL) {
             return false;
         }
     }
@@ -71,9 +71,11 @@ static inline bool front_end_has_window(struct front_end *front,
 }
 
 /* Predecoding starts anew at an address. */
-static inline void front_end_start_block(struct front_end *front, uint64_t address, uint64_t cycle)
+static inline void front_end_start_block(struct front_end *front,
+                                         const struct timing_parameters *core, uint64_t address,
+                                         uint64_t cycle)
 {
-    front->block = address >> 4;
+    front->block = address & -(uint64_t)core->predecode_bytes;
     front->predecode_cycle = later(front->predecode_cycle + 1, cycle);
     front->block_first_cycle = front->predecode_cycle;
     front->hidden_cycles = 0;
@@ -93,7 +95,7 @@ static inline void front_end_enter_window(struct timing_core *core, uint64_t win
     if (hit && front->from_cache == 0) {
         front_end_next_decode(front, front->decode_cycle + 1);
     } else if (!hit && front->from_cache != 0) {
-        front_end_start_block(front, address,
+        front_end_start_block(front, parameters, address,
                               front->decode_cycle + parameters->uop_cache_switch_cycles);
     }
     front->from_cache = hit;
@@ -123,7 +125,7 @@ static inline void front_end_fetch_line(struct timing_core *core, uint64_t addre
     front->line = (address >> LINE_BITS) + 1;
 }
 
-/* To the 16-byte block in which an instruction ends; the one it begins in counts it too. */
+/* To the block in which an instruction ends; the one it begins in counts it too. */
 static inline void front_end_next_block(struct front_end *front,
                                         const struct timing_parameters *core, uint64_t block,
                                         uint64_t opcode_block)
@@ -131,7 +133,7 @@ static inline void front_end_next_block(struct front_end *front,
     if (opcode_block == front->block && front->predecoded == core->predecode_width) {
         front->predecode_cycle++;
     }
-    uint64_t blocks = block - front->block;
+    uint64_t blocks = (block - front->block) / core->predecode_bytes;
     front->hidden_cycles = front->predecode_cycle - front->block_first_cycle;
     front->predecode_cycle += blocks;
     front->block_first_cycle = front->predecode_cycle;
@@ -143,9 +145,10 @@ static inline void front_end_predecode(struct front_end *front,
                                        const struct timing_parameters *core,
                                        const struct instruction *instruction, uint64_t address)
 {
-    uint64_t block = (address + instruction->size_bytes - 1) >> 4;
+    uint64_t mask = -(uint64_t)core->predecode_bytes;
+    uint64_t block = (address + instruction->size_bytes - 1) & mask;
     if (block != front->block) {
-        front_end_next_block(front, core, block, (address + instruction->prefix_bytes) >> 4);
+        front_end_next_block(front, core, block, (address + instruction->prefix_bytes) & mask);
     } else if (front->predecoded == core->predecode_width) {
         front->predecode_cycle++;
         front->predecoded = 0;
@@ -268,7 +271,7 @@ static inline void front_end_redirect(struct timing_core *core, uint64_t address
     }
     front->window = 0;
     front->line = 0;
-    front_end_start_block(front, address, cycle);
+    front_end_start_block(front, core->parameters, address, cycle);
     front_end_next_decode(front, later(front->decode_cycle + 1, cycle));
 }
 

@@ -90,7 +90,8 @@ static bool is_high_byte(x86_reg number)
 }
 
 /* SOM 3.5.1.13, UICA 4.1.4: 32 and 64 bits, zero extension of a low byte, vectors. */
-bool idiom_is_eliminated_move(const cs_insn *instruction, const struct operands *operands)
+bool idiom_is_eliminated_move(const cs_insn *instruction, const struct operands *operands,
+                              const struct timing_parameters *core)
 {
     const cs_x86 *x86 = &instruction->detail->x86;
     if (operands->has_memory || x86->op_count != 2 || operands->register_operands != 2 ||
@@ -103,8 +104,8 @@ bool idiom_is_eliminated_move(const cs_insn *instruction, const struct operands 
         return x86->operands[0].size >= 4 && operands->sources.slots[0] < SLOT_CARRY &&
                operands->destinations.slots[0] < SLOT_CARRY;
     case X86_INS_MOVZX:
-        return x86->operands[0].size >= 4 && x86->operands[1].size == 1 &&
-               !is_high_byte(x86->operands[1].reg);
+        return core->eliminates_zero_extension && x86->operands[0].size >= 4 &&
+               x86->operands[1].size == 1 && !is_high_byte(x86->operands[1].reg);
     case X86_INS_MOVAPS:
     case X86_INS_MOVAPD:
     case X86_INS_MOVUPS:
@@ -133,6 +134,19 @@ bool idiom_is_slow_lea(const cs_insn *instruction)
     const x86_op_mem *memory = &x86->operands[1].mem;
     return memory->base != X86_REG_INVALID && memory->index != X86_REG_INVALID &&
            (memory->disp != 0 || x86->encoding.disp_offset != 0);
+}
+
+/* SOG 2.12: a scaled index, or an index beside a base and a displacement. */
+bool idiom_is_complex_address(const cs_insn *instruction, const struct operands *operands)
+{
+    const cs_x86 *x86 = &instruction->detail->x86;
+    for (uint8_t i = 0; i < x86->op_count && operands->has_index; i++) {
+        const x86_op_mem *memory = &x86->operands[i].mem;
+        if (x86->operands[i].type == X86_OP_MEM && memory->index != X86_REG_INVALID) {
+            return memory->scale != 1 || (memory->base != X86_REG_INVALID && memory->disp != 0);
+        }
+    }
+    return false;
 }
 
 /* SOM table 2-12: base, or base + displacement below 2048. */
@@ -236,7 +250,7 @@ bool idiom_waits_for_destination(const cs_insn *instruction, const struct timing
 bool idiom_stays_fused(const struct operands *operands, const struct encoding *encoding,
                        const struct timing_parameters *core)
 {
-    if (!operands->has_index) {
+    if (!operands->has_index || core->all_stays_fused) {
         return true;
     }
     if (!core->indexed_stays_fused) {
@@ -306,7 +320,8 @@ static enum condition_class condition_class_of(const cs_insn *jump)
     }
 }
 
-bool idiom_may_fuse(const cs_insn *instruction, const struct operands *operands)
+bool idiom_may_fuse(const cs_insn *instruction, const struct operands *operands,
+                    const struct timing_parameters *core)
 {
     if (operands->is_store ||
         (operands->has_memory && (operands->has_immediate || operands->relative))) {
@@ -321,15 +336,22 @@ bool idiom_may_fuse(const cs_insn *instruction, const struct operands *operands)
     case X86_INS_INC:
     case X86_INS_DEC:
         return true;
+    case X86_INS_OR:
+    case X86_INS_XOR:
+        return core->fuses_all_arithmetic;
     default:
         return false;
     }
 }
 
-bool idiom_fuses(const cs_insn *first, const struct operands *operands, const cs_insn *second)
+bool idiom_fuses(const cs_insn *first, const struct operands *operands, const cs_insn *second,
+                 const struct timing_parameters *core)
 {
-    if (!idiom_is_conditional(second) || !idiom_may_fuse(first, operands)) {
+    if (!idiom_is_conditional(second) || !idiom_may_fuse(first, operands, core)) {
         return false;
+    }
+    if (core->fuses_all_arithmetic) {
+        return true; /* CORSIX: from Zen 3 on, with every condition */
     }
     enum condition_class class = condition_class_of(second);
     switch (first->id) {

@@ -19,9 +19,12 @@ bool idiom_is_zero(const cs_insn *instruction, const struct operands *operands);
 /* All ones whatever it held: executed, but no wait. */
 bool idiom_is_ones(const cs_insn *instruction, const struct operands *operands);
 /* A register copy that rename does by itself. */
-bool idiom_is_eliminated_move(const cs_insn *instruction, const struct operands *operands);
-/* base + index + displacement: another unit, three cycles. */
+bool idiom_is_eliminated_move(const cs_insn *instruction, const struct operands *operands,
+                              const struct timing_parameters *core);
+/* base + index + displacement: another unit, or longer. */
 bool idiom_is_slow_lea(const cs_insn *instruction);
+/* An address that takes AMD's cores one cycle more. */
+bool idiom_is_complex_address(const cs_insn *instruction, const struct operands *operands);
 /* A read-modify-write that nothing may come between. */
 bool idiom_is_locked(const cs_insn *instruction, const struct encoding *encoding);
 bool idiom_is_fast_address(const struct operands *operands);
@@ -35,9 +38,11 @@ bool idiom_waits_for_destination(const cs_insn *instruction, const struct timing
 bool idiom_stays_fused(const struct operands *operands, const struct encoding *encoding,
                        const struct timing_parameters *core);
 /* There are branches with which it is decoded as one. */
-bool idiom_may_fuse(const cs_insn *instruction, const struct operands *operands);
+bool idiom_may_fuse(const cs_insn *instruction, const struct operands *operands,
+                    const struct timing_parameters *core);
 /* The two are decoded as one. */
-bool idiom_fuses(const cs_insn *first, const struct operands *operands, const cs_insn *second);
+bool idiom_fuses(const cs_insn *first, const struct operands *operands, const cs_insn *second,
+                 const struct timing_parameters *core);
 bool idiom_is_conditional(const cs_insn *instruction);
 
 #endif

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define STORE_DATA_PORT 0x10u /* port 4 */
-#define ADDRESS_PORTS 0x8cu   /* ports 2, 3 and 7: LLVM's group of store addresses */
 #define LOADED SLOT_TEMPORARY
 #define STEP (SLOT_TEMPORARY + 1)
 #define STORED (SLOT_TEMPORARY + 2)
@@ -14,44 +12,63 @@ struct split {
     uint32_t loads;
     uint32_t stores;
     uint32_t operations;
+    uint16_t load_ports;
+    uint16_t data_ports; /* of stores */
     uint16_t ports[UOPS_PER_INSTRUCTION_LIMIT];
 };
 
-static uint32_t group_count(const struct form_class *class, uint16_t ports)
+static bool is_load_group(const struct timing_parameters *core, uint16_t ports)
 {
+    return ports != 0 && (ports == core->load_ports || ports == core->vector_load_ports);
+}
+
+static bool is_data_group(const struct timing_parameters *core, uint16_t ports)
+{
+    return ports != 0 && (ports & ~core->store_data_ports) == 0;
+}
+
+/* Counts what touches memory. */
+static void split_accesses(struct split *split, const struct form_class *class,
+                           const struct timing_parameters *core)
+{
+    uint32_t addresses = 0;
+    *split = (struct split){.load_ports = core->load_ports, .data_ports = core->store_data_ports};
     for (uint32_t i = 0; i < FORM_GROUP_LIMIT; i++) {
-        if (class->groups[i].ports == ports) {
-            return class->groups[i].count;
+        const struct port_group *group = &class->groups[i];
+        if (is_load_group(core, group->ports)) {
+            split->loads += group->count;
+            split->load_ports = group->ports;
+        } else if (is_data_group(core, group->ports)) {
+            split->stores += group->count;
+            split->data_ports = group->ports;
+        } else if (group->ports == core->address_ports) {
+            addresses += group->count;
         }
     }
-    return 0;
+    /* A store address takes a load's port where the core has no port of its own for it. */
+    if (addresses == 0) {
+        split->loads -= split->loads < split->stores ? split->loads : split->stores;
+    }
 }
 
 void micro_ops_accesses(const struct form_class *class, const struct timing_parameters *core,
                         bool *loads, bool *stores)
 {
-    uint32_t store_count = group_count(class, STORE_DATA_PORT);
-    uint32_t load_count = group_count(class, (uint16_t)core->load_ports);
-    bool own_ports = group_count(class, ADDRESS_PORTS) != 0;
-    *stores = store_count != 0;
-    *loads = own_ports ? load_count != 0 : load_count > store_count;
+    struct split split;
+    split_accesses(&split, class, core);
+    *loads = split.loads != 0;
+    *stores = split.stores != 0;
 }
 
-/* A store address takes a load's port where the core has no port of its own for it. */
 static void split_class(struct split *split, const struct shape *shape)
 {
     const struct form_class *class = shape->class;
-    uint32_t addresses = group_count(class, ADDRESS_PORTS);
-    split->stores = group_count(class, STORE_DATA_PORT);
-    split->loads = group_count(class, shape->core->load_ports);
-    if (addresses == 0) {
-        split->loads -= split->loads < split->stores ? split->loads : split->stores;
-    }
-    split->operations = 0;
+    const struct timing_parameters *core = shape->core;
+    split_accesses(split, class, core);
     for (uint32_t i = 0; i < FORM_GROUP_LIMIT; i++) {
         const struct port_group *group = &class->groups[i];
-        if (group->ports == STORE_DATA_PORT || group->ports == ADDRESS_PORTS ||
-            group->ports == shape->core->load_ports) {
+        if (is_data_group(core, group->ports) || is_load_group(core, group->ports) ||
+            group->ports == core->address_ports) {
             continue;
         }
         for (uint32_t k = 0; k < group->count; k++) {
@@ -106,7 +123,7 @@ static void append_loads(struct uop_list *list, const struct shape *shape,
     for (uint32_t i = 0; i < split->loads && i < 16; i++) {
         uint32_t flags = UOP_LOAD | (shape->fast_address ? UOP_FAST_ADDRESS : 0u) |
                          (shape->locked ? UOP_LOCKED : 0u);
-        struct uop *uop = append(list, shape->core->load_ports, flags, latency_cycles);
+        struct uop *uop = append(list, split->load_ports, flags, latency_cycles);
         add_sources(uop, &operands->address);
         uop->base = operands->address.count > 0 ? operands->address.slots[0] : SLOT_NONE;
         if (feeds) {
@@ -176,7 +193,7 @@ static void append_stores(struct uop_list *list, const struct shape *shape,
         struct uop *address = append(list, ports, UOP_STORE_ADDRESS, 1);
         add_sources(address, &operands->address);
         uint32_t fused = shape->stays_fused ? UOP_FUSED : 0;
-        struct uop *data = append(list, STORE_DATA_PORT, UOP_STORE_DATA | fused, 1);
+        struct uop *data = append(list, split->data_ports, UOP_STORE_DATA | fused, 1);
         list->fused_pairs++;
         if (split->operations > 0) {
             add_source(data, STORED);
@@ -186,6 +203,20 @@ static void append_stores(struct uop_list *list, const struct shape *shape,
             add_sources(data, &operands->sources);
         }
     }
+}
+
+/* Makes the list issue in so many slots: what is too much joins the first, what lacks is idle. */
+static void group_macro_ops(struct uop_list *list, uint32_t macro_ops)
+{
+    uint32_t joined = list->count > macro_ops ? list->count - macro_ops : 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        uint32_t fused = i > 0 && i <= joined ? UOP_FUSED : 0u;
+        list->uops[i].flags = (uint16_t)((list->uops[i].flags & ~(uint32_t)UOP_FUSED) | fused);
+    }
+    while (list->count < macro_ops && list->count < UOPS_PER_INSTRUCTION_LIMIT) {
+        (void)append(list, 0, UOP_NOT_EXECUTED, 0);
+    }
+    list->fused_pairs = joined;
 }
 
 void micro_ops_build(struct uop_list *list, const struct shape *shape)
@@ -203,6 +234,10 @@ void micro_ops_build(struct uop_list *list, const struct shape *shape)
     } else if (split.loads > 0 && split.stores > 0) {
         load = shape->load_cycles;
     }
+    if (shape->core->complex_address_cycles != 0 && split.loads > 0) {
+        load = (uint16_t)(shape->load_cycles +
+                          (shape->complex_address ? shape->core->complex_address_cycles : 0));
+    }
     if (split.stores > 0 && operation > 1) {
         operation--; /* LLVM counts the store as one cycle of the latency. */
     }
@@ -212,7 +247,10 @@ void micro_ops_build(struct uop_list *list, const struct shape *shape)
     }
     append_stores(list, shape, &split);
     if (list->count == 0) {
-        micro_ops_rename_only(list, shape->operands, false);
+        micro_ops_rename_only(list, shape->operands, shape->class->macro_ops != 0);
+    }
+    if (shape->class->macro_ops != 0) {
+        group_macro_ops(list, shape->class->macro_ops);
     }
 }
 
@@ -220,7 +258,7 @@ static void append_push(struct uop_list *list, const struct shape *shape)
 {
     const struct timing_parameters *core = shape->core;
     (void)append(list, core->simple_store_ports, UOP_STORE_ADDRESS, 1);
-    struct uop *data = append(list, STORE_DATA_PORT, UOP_STORE_DATA | UOP_FUSED, 1);
+    struct uop *data = append(list, core->store_data_ports, UOP_STORE_DATA | UOP_FUSED, 1);
     list->fused_pairs++;
     if (shape->operands->is_load) {
         add_source(data, LOADED);
@@ -234,7 +272,10 @@ void micro_ops_stack(struct uop_list *list, const struct shape *shape, enum stac
 {
     const struct operands *operands = shape->operands;
     const struct timing_parameters *core = shape->core;
-    const struct split one = {.loads = 1, .stores = 1};
+    const struct split one = {.loads = 1,
+                              .stores = 1,
+                              .load_ports = core->load_ports,
+                              .data_ports = core->store_data_ports};
     list->count = 0;
     list->fused_pairs = 0;
     if (operands->is_load) {
@@ -266,6 +307,11 @@ void micro_ops_stack(struct uop_list *list, const struct shape *shape, enum stac
         }
         list->fused_pairs += use == STACK_POP ? 1 : 0;
     }
+    if (core->family == FAMILY_ZEN) {
+        /* FOG tables, Zen 4: push and pop of a register, ret are one, the others two. */
+        bool is_call = jumps && use == STACK_PUSH;
+        group_macro_ops(list, is_call || operands->is_load || operands->is_store ? 2 : 1);
+    }
 }
 
 void micro_ops_rename_only(struct uop_list *list, const struct operands *operands, bool copies)
@@ -287,7 +333,9 @@ static void finish_ports(struct uop *uop, const struct timing_parameters *core)
             uop->port_list[uop->port_count++] = port;
         }
     }
-    if (uop->ports == core->load_ports) {
+    if (core->balances_ports) {
+        uop->flags |= UOP_BALANCED;
+    } else if (uop->ports == core->load_ports) {
         uop->flags |= UOP_ALTERNATES;
     }
 }

@@ -31,6 +31,7 @@ struct shape {
     bool fast_address;
     bool locked;
     bool late_destination; /* what is merged into enters with the last operation */
+    bool complex_address;
     uint16_t load_cycles; /* of a load whose result an operation takes */
 };
 

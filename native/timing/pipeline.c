@@ -33,7 +33,7 @@ struct run {
 };
 
 /* The cycle and the slot in which the next micro-op issues. */
-static inline uint32_t claim_slot(struct timing_core *core, uint64_t available)
+STAGE uint32_t claim_slot(struct timing_core *core, uint64_t available)
 {
     const struct timing_parameters *parameters = core->parameters;
     struct scheduler *scheduler = &core->state.scheduler;
@@ -47,8 +47,7 @@ static inline uint32_t claim_slot(struct timing_core *core, uint64_t available)
         scheduler_advance(scheduler, scheduler->cycle + 1);
     }
     /* All of a cycle's micro-ops or none: room for a whole group. */
-    while (scheduler->slots_used == 0 &&
-           scheduler->waiting + parameters->issue_width > parameters->scheduler_entries) {
+    while (scheduler->slots_used == 0 && scheduler_is_full(scheduler, parameters)) {
         scheduler_advance(scheduler, scheduler->cycle + 1);
     }
     return scheduler->slots_used++;
@@ -257,12 +256,12 @@ STAGE uint64_t execute(struct timing_core *core, struct run *run, const struct u
         earliest = load_earliest(core, uop, earliest);
     }
     if (uop->divider_cycles != 0) {
-        earliest = later(earliest, scheduler->divider_free);
+        earliest = later(earliest, scheduler->divider_free[port_bank(port)]);
     }
     bool competes = plain || (core->ideals & TIMING_IDEAL_PORTS) == 0;
     uint64_t dispatch = competes ? scheduler_execute(scheduler, port, earliest) : earliest;
     if (uop->divider_cycles != 0) {
-        scheduler->divider_free = dispatch + uop->divider_cycles;
+        scheduler->divider_free[port_bank(port)] = dispatch + uop->divider_cycles;
     }
     bool is_load = (flags & UOP_LOAD) != 0;
     uint64_t done =

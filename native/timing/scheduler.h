@@ -11,14 +11,41 @@
 #include "core.h"
 
 #define BYTE_SUM 0x0101010101010101ull
+#define SCHEDULED_LANES (~0ull >> 8 * (PORT_LIMIT - FIRST_DATA_PORT)) /* of the second bank */
+/* What the cores of eight ports never call: kept out of the way of what they do. */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define APART static __attribute__((noinline, unused))
 #define PORT_BALANCE 3u /* UICA 4.2: from this difference on, the emptier port in every slot */
 
 static inline void scheduler_forget(struct scheduler *scheduler)
 {
     memset(scheduler->lanes, 0, sizeof scheduler->lanes);
     memset(scheduler->busy, 0, sizeof scheduler->busy);
-    scheduler->pending = 0;
-    scheduler->waiting = 0;
+    memset(scheduler->pending, 0, sizeof scheduler->pending);
+    memset(scheduler->waiting, 0, sizeof scheduler->waiting);
+}
+
+/* Cores of eight ports have the first bank alone. */
+static inline uint32_t port_bank(uint32_t port)
+{
+    return port >> 3;
+}
+
+APART void scheduler_enter_second(struct scheduler *scheduler, uint32_t port, uint64_t cycle)
+{
+    uint64_t one = 1ull << 8 * (port & 7);
+    scheduler->lanes[1][cycle % WINDOW_CYCLES] += one;
+    scheduler->pending[1] += one;
+    scheduler->waiting[1] += port < FIRST_DATA_PORT;
+}
+
+/* What executes in a cycle leaves the second bank. */
+APART void scheduler_leave_second(struct scheduler *scheduler, uint64_t place)
+{
+    uint64_t *lane = &scheduler->lanes[1][place];
+    scheduler->pending[1] -= *lane;
+    scheduler->waiting[1] -= (uint32_t)((*lane & SCHEDULED_LANES) * BYTE_SUM >> 56);
+    *lane = 0;
 }
 
 /* Begins the cycles up to one: what executed before it has left the scheduler. */
@@ -29,23 +56,35 @@ static inline void scheduler_advance(struct scheduler *scheduler, uint64_t cycle
         scheduler->cycle = cycle;
     }
     while (scheduler->cycle < cycle) {
-        uint64_t *lane = &scheduler->lanes[scheduler->cycle % WINDOW_CYCLES];
-        scheduler->pending -= *lane;
-        scheduler->waiting -= (uint32_t)(*lane * BYTE_SUM >> 56);
+        uint64_t place = scheduler->cycle % WINDOW_CYCLES;
+        uint64_t *lane = &scheduler->lanes[0][place];
+        scheduler->pending[0] -= *lane;
+        scheduler->waiting[0] -= (uint32_t)(*lane * BYTE_SUM >> 56);
         *lane = 0;
+        if (scheduler->pending[1] != 0) {
+            scheduler_leave_second(scheduler, place);
+        }
         scheduler->cycle++;
         if (scheduler->cycle % 64 == 0) {
             uint64_t word = (scheduler->cycle / 64 - 1) % WINDOW_WORDS;
-            for (uint32_t port = 0; port < PORT_LIMIT; port++) {
-                scheduler->busy[port][word] = 0;
-            }
+            memset(scheduler->busy[word], 0, sizeof scheduler->busy[word]);
         }
     }
     scheduler->slots_used = 0;
-    scheduler->at_start = scheduler->pending;
+    scheduler->at_start = scheduler->pending[0];
 }
 
-/* Orders ports: fewer micro-ops first, of equals the higher number. */
+/* Room for a whole group: which of its micro-ops wait where is not known yet. */
+static inline bool scheduler_is_full(const struct scheduler *scheduler,
+                                     const struct timing_parameters *parameters)
+{
+    uint32_t width = parameters->issue_width;
+    return scheduler->waiting[0] + width > parameters->scheduler_entries ||
+           (scheduler->waiting[1] != 0 &&
+            scheduler->waiting[1] + width > parameters->vector_scheduler_entries);
+}
+
+/* Orders a bank's ports: fewer micro-ops first, of equals the higher number. */
 static inline uint32_t port_key(uint64_t lanes, uint32_t port)
 {
     return (uint32_t)(lanes >> 8 * port & 0xff) << 3 | (7 - port);
@@ -61,13 +100,37 @@ static inline uint32_t greater(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
+/*
+ * The emptiest, those counted that issued in this cycle too. [A]: AMD says that its dispatch
+ * balances between schedulers, not how.
+ */
+APART uint32_t scheduler_balance(const struct scheduler *scheduler, const struct uop *uop)
+{
+    uint32_t bank = port_bank(uop->port_list[0]);
+    uint32_t best = port_key(scheduler->pending[bank], uop->port_list[0] & 7u);
+    for (uint32_t i = 1; i < uop->port_count; i++) {
+        best = smaller(best, port_key(scheduler->pending[bank], uop->port_list[i] & 7u));
+    }
+    return bank << 3 | (7 - (best & 7));
+}
+
+/* The cores that do not choose by slots. */
+static inline uint32_t scheduler_choose_otherwise(struct scheduler *scheduler,
+                                                  const struct uop *uop)
+{
+    if ((uop->flags & UOP_BALANCED) != 0) {
+        return scheduler_balance(scheduler, uop);
+    }
+    scheduler->next_load_port ^= 1;
+    return uop->port_list[scheduler->next_load_port];
+}
+
 /* The emptiest port in even slots, the next in odd ones. */
-static inline uint32_t scheduler_choose(struct scheduler *scheduler, const struct uop *uop,
+ALWAYS_INLINE uint32_t scheduler_choose(struct scheduler *scheduler, const struct uop *uop,
                                         uint32_t slot)
 {
-    if ((uop->flags & UOP_ALTERNATES) != 0) {
-        scheduler->next_load_port ^= 1;
-        return uop->port_list[scheduler->next_load_port];
+    if ((uop->flags & (UOP_ALTERNATES | UOP_BALANCED)) != 0) {
+        return scheduler_choose_otherwise(scheduler, uop);
     }
     if (uop->port_count < 2) {
         return uop->port_list[0];
@@ -92,21 +155,24 @@ static inline uint64_t scheduler_execute(struct scheduler *scheduler, uint32_t p
     if (earliest >= scheduler->cycle + WINDOW_CYCLES - 128) {
         return earliest; /* too far ahead to compete with anything that is known */
     }
-    uint64_t *busy = scheduler->busy[port];
     uint64_t word = earliest / 64;
-    uint64_t open = ~busy[word % WINDOW_WORDS] & ~0ull << earliest % 64;
+    uint64_t open = ~scheduler->busy[word % WINDOW_WORDS][port] & ~0ull << earliest % 64;
     while (open == 0) {
         word++;
-        open = ~busy[word % WINDOW_WORDS];
+        open = ~scheduler->busy[word % WINDOW_WORDS][port];
     }
     uint64_t cycle = word * 64 + (uint64_t)__builtin_ctzll(open);
     if (cycle >= scheduler->cycle + WINDOW_CYCLES - 64) {
         return cycle;
     }
-    busy[word % WINDOW_WORDS] |= open & (~open + 1);
-    scheduler->lanes[cycle % WINDOW_CYCLES] += 1ull << 8 * port;
-    scheduler->pending += 1ull << 8 * port;
-    scheduler->waiting++;
+    scheduler->busy[word % WINDOW_WORDS][port] |= open & (~open + 1);
+    if (port_bank(port) != 0) {
+        scheduler_enter_second(scheduler, port, cycle);
+        return cycle;
+    }
+    scheduler->lanes[0][cycle % WINDOW_CYCLES] += 1ull << 8 * port;
+    scheduler->pending[0] += 1ull << 8 * port;
+    scheduler->waiting[0]++;
     return cycle;
 }
 

@@ -15,28 +15,28 @@
 
 #define PROCESSOR_LIMIT 8u
 #define NO_WRITER 255u
-#define SHARED_SETS 16384u
-#define SHARED_WAYS 16u
 
 struct shared_line {
     uint8_t processors; /* a bit each */
     uint8_t writer;
 };
 
-struct shared_state {
-    struct cache_entry entries[SHARED_SETS][SHARED_WAYS]; /* ready_cycle holds a shared_line */
-};
-
 struct timing_shared {
     const struct timing_parameters *parameters;
     struct timing_core *cores[PROCESSOR_LIMIT];
     uint32_t core_count;
-    struct shared_state state;
+    struct cache_entry entries[]; /* set by set; ready_cycle holds a shared_line */
 };
+
+static size_t entries_size_bytes(const struct timing_parameters *parameters)
+{
+    const struct cache_parameters *cache = &parameters->shared_cache;
+    return (size_t)cache->sets * cache->ways * sizeof(struct cache_entry);
+}
 
 struct timing_shared *timing_shared_open(const struct timing_parameters *parameters)
 {
-    struct timing_shared *shared = calloc(1, sizeof *shared);
+    struct timing_shared *shared = calloc(1, sizeof *shared + entries_size_bytes(parameters));
     if (shared != NULL) {
         shared->parameters = parameters;
     }
@@ -61,14 +61,14 @@ int timing_shared_attach(struct timing_shared *shared, struct timing_core *core)
 
 void *timing_shared_state(struct timing_shared *shared, uint64_t *size_bytes)
 {
-    *size_bytes = sizeof shared->state;
-    return &shared->state;
+    *size_bytes = entries_size_bytes(shared->parameters);
+    return shared->entries;
 }
 
 void shared_forget(struct timing_core *core)
 {
     if (core->shared != NULL) {
-        memset(&core->shared->state, 0, sizeof core->shared->state);
+        memset(core->shared->entries, 0, entries_size_bytes(core->shared->parameters));
     }
 }
 
@@ -91,12 +91,15 @@ static void take_away(struct timing_shared *shared, uint64_t line, uint32_t proc
     }
 }
 
-static struct cache_entry *line_entry(struct timing_shared *shared, uint64_t line)
+static struct cache_entry *line_set(struct timing_shared *shared, uint64_t line)
 {
     const struct cache_parameters *cache = &shared->parameters->shared_cache;
-    struct cache_entry *set = shared->state.entries[line % cache->sets];
-    struct cache_entry *entry = cache_find(set, cache->ways, line + 1);
-    return entry;
+    return &shared->entries[line % cache->sets * cache->ways];
+}
+
+static struct cache_entry *line_entry(struct timing_shared *shared, uint64_t line)
+{
+    return cache_find(line_set(shared, line), shared->parameters->shared_cache.ways, line + 1);
 }
 
 uint64_t shared_fetch(struct timing_core *core, uint64_t line, uint64_t cycle, bool is_write,
@@ -114,8 +117,8 @@ uint64_t shared_fetch(struct timing_core *core, uint64_t line, uint64_t cycle, b
     if (entry == NULL) {
         struct shared_line fresh = {.processors = self,
                                     .writer = is_write ? (uint8_t)core->number : NO_WRITER};
-        struct cache_entry *set = shared->state.entries[line % parameters->shared_cache.sets];
-        (void)cache_insert(set, parameters->shared_cache.ways, line + 1, pack(fresh));
+        (void)cache_insert(line_set(shared, line), parameters->shared_cache.ways, line + 1,
+                           pack(fresh));
         core_count_event(core, TIMING_EVENT_SHARED_CACHE_MISS);
         return cycle + parameters->memory_cycles;
     }

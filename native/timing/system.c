@@ -14,6 +14,9 @@
 #define SKL (1u << 0)
 #define HSW (1u << 1)
 #define IVB (1u << 2)
+#define ZN4 (1u << 3)
+#define ALL (SKL | HSW | IVB | ZN4)
+#define NONE 0u
 #define ANY 15
 
 struct fact {
@@ -24,15 +27,19 @@ struct fact {
 
 #define G(ports, count) {ports, count},
 #define FACT(columns, map, opcode, memory, wide, reg, latency, past, divider, groups, source)      \
-    {columns, map, opcode, memory, wide, reg, {latency, past, divider, {groups}}},
+    {columns, map, opcode, memory, wide, reg, {latency, past, divider, 0, {groups}}},
+#define ZEN_FACT(map, opcode, memory, wide, reg, latency, past, divider, slots, groups, source)    \
+    {ZN4, map, opcode, memory, wide, reg, {latency, past, divider, slots, {groups}}},
 static const struct fact facts[] = {
 #include "tables/facts.inc"
+#include "tables/zen_facts.inc"
 };
 #undef FACT
+#undef ZEN_FACT
 #undef G
 
-#define SYSTEM(id, effects, skylake, haswell, ivybridge, assumed, source)                          \
-    {X86_INS_##id, effects, {skylake, haswell, ivybridge}, assumed, #id, source},
+#define SYSTEM(id, effects, skylake, haswell, ivybridge, zen4, assumed, source)                    \
+    {X86_INS_##id, effects, {skylake, haswell, ivybridge, zen4}, assumed, #id, source},
 const struct system_row system_rows[] = {
 #include "tables/system.inc"
 };
@@ -121,11 +128,6 @@ bool system_flushes_translations(uint8_t row)
     return row != 0 && (system_rows[row - 1].effects & SYSTEM_FLUSHES_TLB) != 0;
 }
 
-uint16_t system_branch_ports(const struct timing_parameters *core)
-{
-    return (uint16_t)(core->branch_ports | (core->port_count > 6 ? 1u : 0u));
-}
-
 int timing_cost_row(const struct timing_parameters *parameters, uint32_t row,
                     struct timing_cost *cost)
 {
@@ -136,6 +138,6 @@ int timing_cost_row(const struct timing_parameters *parameters, uint32_t row,
     *cost = (struct timing_cost){.name = found->name,
                                  .source = found->source,
                                  .cycles = found->cycles[parameters->column],
-                                 .assumed = found->assumed};
+                                 .assumed = found->assumed >> parameters->column & 1};
     return 1;
 }

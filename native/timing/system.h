@@ -25,7 +25,7 @@ struct system_row {
     uint32_t instruction; /* the decoder's number */
     uint32_t effects;
     uint16_t cycles[TIMING_CORE_COUNT];
-    bool assumed;
+    uint8_t assumed; /* a bit a core: no measurement of it is known */
     const char *name;
     const char *source;
 };
@@ -42,7 +42,5 @@ const struct form_class *fact_find(const struct encoding *encoding, uint8_t colu
 uint32_t system_row_of(const cs_insn *instruction);
 /* Of a row, from 1; 0: none. */
 bool system_flushes_translations(uint8_t row);
-/* A compare decoded with its branch runs where branches run. */
-uint16_t system_branch_ports(const struct timing_parameters *core);
 
 #endif

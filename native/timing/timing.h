@@ -30,6 +30,10 @@ struct timing_operations {
                                uint32_t executed_instructions);
 };
 
+/* How long an instruction is that the decoder's library does not know; 0: it is none. */
+typedef uint32_t timing_unlisted_size(const uint8_t *bytes, uint32_t size_bytes, bool long_mode);
+void timing_decoder_unlisted(struct timing_decoder *decoder, timing_unlisted_size *size_of);
+
 extern const struct timing_operations timing_off;
 extern const struct timing_operations timing_unit;
 /* A cycle-level core: what a block costs is known when it has run, so neither is called. */

@@ -12,7 +12,8 @@ import unicorn as published_unicorn
 from elftools.elf.elffile import ELFFile
 from unicorn import x86_const as ux
 
-from ultravisor.machine.cycle_core import CORES, Core
+from ultravisor.machine.cores import CORES
+from ultravisor.machine.cycle_core import Core
 from ultravisor.timing.accuracy import read_measurements
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Loops: a round takes what the narrowest part of the machine takes, on every core.
+"""Loops: a round takes what the narrowest part of the machine takes, on the Intel cores.
 
 The rules, with their sources: SOM and FOG as in native/timing/parameters.c; UICA and FACILE for
 the front end (Abel and Reineke, ICS 2022; Abel, Sharma and Reineke, IISWC 2023).
@@ -15,7 +15,7 @@ import pytest
 from ultravisor.machine.cycle_core import Access, Core
 from ultravisor.machine.interface import TimingEvent
 
-CORES = ("skylake", "haswell", "ivybridge")
+INTEL = ("skylake", "haswell", "ivybridge")
 TEXT = 1 << 22
 WINDOW = 32
 DATA = 1 << 30
@@ -78,14 +78,14 @@ def issue_cycles(name: str, uops: int, one_window: bool) -> float:
     return max(1, math.ceil(uops * unrolled / 4) / unrolled)
 
 
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("name", INTEL)
 @pytest.mark.parametrize("between", ["", NOP])
 def test_the_shortest_loop_takes_a_cycle(name: str, between: str) -> None:
     # Fused or not: one taken branch a cycle (FOG tables: Jcc taken, 1 to 2).
     assert loop(name, COUNT_DOWN + between + AGAIN) == 1
 
 
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("name", INTEL)
 @pytest.mark.parametrize("place", [0, WINDOW - 8])
 @pytest.mark.parametrize("uops", [2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 17, 28, 29, 56, 57, 64, 100])
 def test_a_loop_of_few_or_many_micro_ops(name: str, uops: int, place: int) -> None:
@@ -95,7 +95,7 @@ def test_a_loop_of_few_or_many_micro_ops(name: str, uops: int, place: int) -> No
     assert found == pytest.approx(expected, rel=0.005)
 
 
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("name", INTEL)
 def test_a_window_of_too_many_micro_ops_is_decoded_every_round(name: str) -> None:
     # SOM E.2.2.3: three lines of six for 32 bytes of code.
     fits, events = rounds(name, [(NOP * 17 + LOOP, TEXT, TEXT, [])])
@@ -107,7 +107,7 @@ def test_a_window_of_too_many_micro_ops_is_decoded_every_round(name: str) -> Non
     assert beyond >= math.ceil(16 / 5) + math.ceil(4 / 5)
 
 
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("name", INTEL)
 def test_a_fused_pair_over_the_edge_of_a_window_is_one(name: str) -> None:
     # The branch has no micro-op of its own, so that its window has none; the microcode that
     # keeps such branches out of Skylake's cache (SKX102) is not modelled.
@@ -116,7 +116,7 @@ def test_a_fused_pair_over_the_edge_of_a_window_is_one(name: str) -> None:
     assert over == issue_cycles(name, 7, one_window=True)
 
 
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("name", INTEL)
 def test_taken_branches_share_a_port(name: str) -> None:
     # SOM figures 2-6, E-1, E-2: port 6, or 5 of six.
     four = [
@@ -129,7 +129,7 @@ def test_taken_branches_share_a_port(name: str) -> None:
     assert found == (3 if name == "ivybridge" else 1.5)
 
 
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("name", INTEL)
 def test_blocks_that_take_turns(name: str) -> None:
     # Three independent additions and a jump, twice: eight micro-ops, on three or four ports.
     first = ("4801d84801d94801daeb1e", TEXT, TEXT + 2 * WINDOW, list[Access]())
@@ -138,7 +138,7 @@ def test_blocks_that_take_turns(name: str) -> None:
     assert rounds(name, [first, second])[0] == pytest.approx(expected, rel=0.01)
 
 
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("name", INTEL)
 def test_a_loop_in_a_loop(name: str) -> None:
     inner: Step = (LOOP, TEXT + 5, TEXT + 5, [])
     # mov ecx, 4; four rounds of dec ecx, jnz; dec edx, jnz: five taken branches but one, and
@@ -154,7 +154,7 @@ def test_a_loop_in_a_loop(name: str) -> None:
     assert found == (5 if name == "ivybridge" else 4)
 
 
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("name", INTEL)
 def test_a_call_and_its_return(name: str) -> None:
     # Three taken branches a round; the return's address comes from the call's store.
     function = TEXT + PAGE_STEP
@@ -168,7 +168,7 @@ def test_a_call_and_its_return(name: str) -> None:
     assert found == 3
 
 
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("name", INTEL)
 @pytest.mark.parametrize(
     ("code", "accesses", "cycles"),
     [
@@ -191,7 +191,7 @@ def test_a_sum_in_memory_is_carried_round(name: str, cycles: int) -> None:
     assert loop(name, "480103" + LOOP, accesses=[load(DATA), store(DATA)]) == cycles
 
 
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("name", INTEL)
 @pytest.mark.parametrize(
     ("code", "accesses"),
     [
@@ -221,7 +221,7 @@ def test_a_wrong_prediction_counts_from_its_own_branch(
     assert 15 <= (core.cycles - begin - right * ROUNDS) / wrong <= 20
 
 
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("name", INTEL)
 @pytest.mark.parametrize(
     ("code", "latency"),
     [("ffe0", 0), ("ff23", 5)],  # jmp rax; jmp [rbx], which waits for its load

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
-CoreName = Literal["skylake", "haswell", "ivybridge"]
+CoreName = Literal["skylake", "haswell", "ivybridge", "zen4"]
 CORES: Final[tuple[CoreName, ...]] = get_args(CoreName)
 VALIDATED: Final = frozenset[str]({"skylake", "haswell"})
 TimingName = Literal["off", "unit", CoreName]

@@ -43,6 +43,7 @@ class TimingModel(IntEnum):
     SKYLAKE = 2
     HASWELL = 3
     IVYBRIDGE = 4
+    ZEN4 = 5
 
 
 class ClockSource(IntEnum):
@@ -164,7 +165,7 @@ class TimingEvent(IntEnum):
     MISPREDICT = 15
     RESTEER = 16
     UOP_CACHE_HIT = 17
-    """Windows of 32 bytes of code."""
+    """Windows of 32 or 64 bytes of code."""
     UOP_CACHE_MISS = 18
     TRANSITION = 19
     COHERENCE = 20

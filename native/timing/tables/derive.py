@@ -2,9 +2,10 @@
 """Derives the instruction tables from LLVM's scheduling models.
 
 Owns how every encoding is enumerated, timed and written down as rows of forms.inc and
-classes.inc. Run by developers only, with Debian's newest llvm package installed:
-`python native/timing/tables/derive.py [--llvm 22]`. Neither the build nor any test needs
-LLVM. It must not know blocks, measurements or the core that reads the tables.
+classes.inc, for AMD's cores of zen_forms.inc and zen_classes.inc. Run by developers only, with
+Debian's newest llvm package installed: `python native/timing/tables/derive.py [--llvm 22]`.
+Neither the build nor any test needs LLVM. It must not know blocks, measurements or the core that
+reads the tables.
 
 Encodings are enumerated byte by byte (map, opcode, prefix, width, length, register or
 memory, ModRM extensions), so no instruction is found by its name and none is forgotten.
@@ -22,13 +23,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import capstone
+import zen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TABLES = Path(__file__).resolve().parent
-# Our name of a core, LLVM's name of its model; the columns of forms.inc in this order.
-MODELS = {"skylake": "skylake-avx512", "haswell": "haswell", "ivybridge": "ivybridge"}
+# Our name of a core, LLVM's name of its model; the columns of a family's table in this order.
+# Rows are merged where no core of a family tells them apart, so families have tables apart.
+FAMILIES = {
+    "": {"skylake": "skylake-avx512", "haswell": "haswell", "ivybridge": "ivybridge"},
+    "zen_": {"zen4": "znver4"},
+}
 PREFIX_BYTES = {0: b"", 1: b"\x66", 2: b"\xf3", 3: b"\xf2"}
 MAP_BYTES = {0: b"", 1: b"\x0f", 2: b"\x0f\x38", 3: b"\x0f\x3a"}
 NOT_OPCODES = frozenset(
@@ -202,12 +208,14 @@ class Timing:
     bypass: int
     divider: int
     ports: tuple[tuple[str, int], ...]
+    macro_ops: int = 0
 
     @property
     def label(self) -> str:
         """Return the class's name, which says all that is in it."""
         parts = [f"t{self.latency}", f"b{self.bypass}"]
         parts += [f"d{self.divider}"] if self.divider else []
+        parts += [f"m{self.macro_ops}"] if self.macro_ops else []
         parts += [f"p{ports}" + (f"x{count}" if count > 1 else "") for ports, count in self.ports]
         return "_".join(parts)
 
@@ -231,8 +239,21 @@ def own_counts(resources: str) -> tuple[int, tuple[tuple[str, int], ...]]:
 
 ROW = re.compile(
     r"^ *(\d+) +(\d+) +([\d.]+|-) +(?:\* +)?(?:\* +)?(?:U +)?(\d+) +"
-    r"((?:[A-Za-z]+(?:Port|Divider)\w*(?:\[[\d,]+\])?,?)*) *(\w+) "
+    r"((?:(?:[A-Za-z]+(?:Port|Divider)|Zn\d)\w*(?:\[[\d,]+\])?,?)*) *(\w+) "
 )
+
+
+def timing_of(row: str, units: dict[str, frozenset[int]]) -> Timing:
+    """Return what a row says; `units` has the ports of a Zen core's resources."""
+    match = ROW.match(row)
+    if match is None:
+        raise SystemExit(f"a row of another form: {row!r}")
+    macro_ops, latency = int(match[1]), int(match[2])
+    if zen.is_zen(units):
+        divider, ports = zen.read_row(row, macro_ops, latency, match[5], units)
+        return Timing(match[6], latency, int(match[4]), divider, ports, macro_ops)
+    divider, ports = own_counts(match[5])
+    return Timing(match[6], latency, int(match[4]), divider, ports)
 
 
 def table_rows(command: list[str], texts: list[str]) -> list[str | None]:
@@ -256,25 +277,21 @@ def timings(llvm: str, triple: str, model: str, texts: dict[int, str]) -> dict[i
     for first in range(0, len(unique), CHUNK):
         piece = unique[first : first + CHUNK]
         rows |= dict(zip(piece, table_rows(command, piece), strict=True))
-    found = {}
-    for index, text in texts.items():
-        row = rows[text]
-        if row is None:
-            continue
-        match = ROW.match(row)
-        if match is None:
-            raise SystemExit(f"{model}: a row of another form: {row!r}")
-        divider, ports = own_counts(match[5])
-        found[index] = Timing(match[6], int(match[2]), int(match[4]), divider, ports)
-    return found
+    units = zen.units_of(run(command, "nop\n")[0])
+    timed = {text: timing_of(row, units) for text, row in rows.items() if row is not None}
+    return {index: timed[text] for index, text in texts.items() if text in timed}
 
 
 Row = tuple[str, tuple[str, ...]]
 
 
-def collapse(forms: dict[Encoding, Row]) -> dict[Encoding, Row]:
+OPTIONAL_FIELDS = ("rm", "reg", "wide", "long", "prefix")
+
+
+def collapse(
+    forms: dict[Encoding, Row], fields: tuple[str, ...] = OPTIONAL_FIELDS
+) -> dict[Encoding, Row]:
     """Replace a field by `ANY` wherever it makes no difference to the timing."""
-    fields = ("rm", "reg", "wide", "long", "prefix")
     for field in fields:
         groups: dict[tuple[int, ...], list[Encoding]] = {}
         for encoding in forms:
@@ -292,8 +309,41 @@ def collapse(forms: dict[Encoding, Row]) -> dict[Encoding, Row]:
     return forms
 
 
-def gather(llvm: str) -> dict[Encoding, Row]:
-    """Return every form with its class on every core."""
+def values_of(encoding: Encoding) -> tuple[int, ...]:
+    """Return the fields in the order in which rows are sorted and searched."""
+    return tuple(getattr(encoding, name) for name in Encoding.__slots__)
+
+
+def found_wrongly(forms: dict[Encoding, Row], merged: dict[Encoding, Row]) -> dict[Encoding, Row]:
+    """Return the forms for which a search meets another row first."""
+    kept = len(Encoding.__slots__) - len(OPTIONAL_FIELDS)
+    rows: dict[tuple[int, ...], list[Encoding]] = {}
+    for row in sorted(merged, key=values_of):
+        rows.setdefault(values_of(row)[:kept], []).append(row)
+    wrong = {}
+    for encoding, row in forms.items():
+        wanted = values_of(encoding)
+        first = next(
+            candidate
+            for candidate in rows[wanted[:kept]]
+            if all(a in (ANY, b) for a, b in zip(values_of(candidate), wanted, strict=True))
+        )
+        if merged[first][1] != row[1]:
+            wrong[encoding] = row
+    return wrong
+
+
+def with_exceptions(forms: dict[Encoding, Row]) -> dict[Encoding, Row]:
+    """Merge, and put back what two merged rows disagree on."""
+    merged = collapse(forms)
+    # One register stands for all that rm can name, where rm is no part of the opcode.
+    wrong = collapse(found_wrongly(forms, merged), ("rm",))
+    print(f"{len(wrong)} forms that are rows of their own")
+    return merged | wrong
+
+
+def gather(llvm: str, models: dict[str, str]) -> dict[Encoding, Row]:
+    """Return every form with its class on every core of a family."""
     forms: dict[Encoding, Row] = {}
     passes = (
         ("x86_64", capstone.CS_MODE_64, [*legacy_encodings(), *vex_encodings()]),
@@ -303,7 +353,7 @@ def gather(llvm: str) -> dict[Encoding, Row]:
         encodings = valid(iter(candidates), mode)
         texts = disassemble(llvm, triple, [code for _, code in encodings])
         texts = assemblable(llvm, triple, texts)
-        columns = [timings(llvm, triple, model, texts) for model in MODELS.values()]
+        columns = [timings(llvm, triple, model, texts) for model in models.values()]
         for index in sorted(texts):
             if all(index in column for column in columns):
                 row = tuple(column[index].label for column in columns)
@@ -316,14 +366,17 @@ def class_row(label: str) -> str:
     """Return a row of classes.inc; the label holds all of it."""
     latency, bypass, *rest = label.split("_")
     divider = rest.pop(0)[1:] if rest and rest[0].startswith("d") else "0"
+    head = f"{label}, {latency[1:]}, {bypass[1:]}, {divider}"
+    if rest and rest[0].startswith("m"):
+        head += f", {rest.pop(0)[1:]}"
     groups = [group[1:].partition("x") for group in rest]
     ports = "".join(f" G(0x{mask(ports):03x}, {count or 1})" for ports, _, count in groups)
-    return f"CLASS({label}, {latency[1:]}, {bypass[1:]}, {divider},{ports or ' G(0, 0)'})"
+    return f"CLASS({head},{ports or ' G(0, 0)'})"
 
 
 def mask(ports: str) -> int:
     """Return a port group as bits."""
-    return sum(1 << int(port) for port in ports)
+    return sum(1 << int(port, 16) for port in ports)
 
 
 HEADING = """/* SPDX-License-Identifier: GPL-2.0-or-later */
@@ -332,27 +385,28 @@ HEADING = """/* SPDX-License-Identifier: GPL-2.0-or-later */
 """
 
 
-def write(forms: dict[Encoding, Row], version: str) -> None:
-    """Write both tables."""
-    models = ", ".join(MODELS.values())
+def write(family: str, forms: dict[Encoding, Row], version: str) -> None:
+    """Write both tables of a family."""
+    models = ", ".join(FAMILIES[family].values())
     what = "FORM(code32, vex, map, opcode, memory, prefix, wide, long, reg, rm, class a core)"
     lines = [HEADING.format(version=version, models=models, what=what)]
     names = Encoding.__slots__
-    order = sorted(forms, key=lambda form: tuple(getattr(form, name) for name in names))
+    order = sorted(forms, key=values_of)
     for form in order:
         name, row = forms[form]
-        values = [getattr(form, field) for field in names]
+        values = values_of(form)
         cells = [
             f"0x{value:02x}" if field == "opcode" else str(value)
             for field, value in zip(names, values, strict=True)
         ]
         lines.append(f"FORM({', '.join(cells)}, {', '.join(row)}) /* {name} */\n")
-    (TABLES / "forms.inc").write_text("".join(lines), encoding="utf-8")
+    (TABLES / f"{family}forms.inc").write_text("".join(lines), encoding="utf-8")
     labels = sorted({label for _, row in forms.values() for label in row})
-    what = "CLASS(name, latency, latency past a load, divider cycles, groups of ports)"
+    fields = "divider cycles, macro-ops" if family else "divider cycles"
+    what = f"CLASS(name, latency, latency past a load, {fields}, groups of ports)"
     text = HEADING.format(version=version, models=models, what=what)
     text += "".join(class_row(label) + "\n" for label in labels)
-    (TABLES / "classes.inc").write_text(text, encoding="utf-8")
+    (TABLES / f"{family}classes.inc").write_text(text, encoding="utf-8")
     print(f"{len(forms)} rows, {len(labels)} classes")
 
 
@@ -361,9 +415,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--llvm", default="22", help="which llvm package of Debian to use")
     llvm = parser.parse_args().llvm
-    forms = gather(llvm)
-    # A field is dropped only where it makes no difference among what exists.
-    write(collapse(forms), llvm)
+    for family, models in FAMILIES.items():
+        # A field is dropped only where it makes no difference among what exists. Two merged
+        # rows may still overlap: the Intel cores were validated with that, and keep it.
+        forms = gather(llvm, models)
+        write(family, with_exceptions(forms) if family else collapse(forms), llvm)
 
 
 if __name__ == "__main__":
