@@ -88,7 +88,8 @@ TAIL = """
   counted. Transitions between VEX and legacy encodings are free.
 * **The front end**: the jump erratum of Skylake (SKX102), what the loop buffer of Haswell and Ivy
   Bridge refuses beside loops that are too long, a limit of taken branches other than their port,
-  and the limits of move elimination are left out.
+  and the limits of move elimination are left out. Code that another evicts from the first cache or
+  TLB keeps its micro-ops; a root that is loaded takes them all away.
 * **High bytes** (`ah` to `dh`) are parts of their register, not renamed apart.
 * **Unrolled code comes through the decoders.** In the harness a part of short blocks came from
   the micro-op cache, which is why the smallest blocks are predicted up to a third too slow.
