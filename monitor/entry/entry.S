@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Ring-0 entry, exit and switch: what every hypercall, trap and world switch of the
- * simulated build executes, and so what it costs. Phases are sections (.text.entry,
- * .text.exit, .text.switch), by which benchmarks attribute cycles.
+ * simulated build executes, and so what it costs. Benchmarks attribute its cycles to phases
+ * by the labels here: ultravisor/bench/switch_phases.py says which label begins which.
  *
  * The stack on entry is the current record itself: TSS.rsp0 and processor_area.frame_end
  * are the end of its struct registers, so saving registers is pushing them, C sees them as
@@ -202,6 +202,7 @@ switch_to:
         rdmsr
         mov %eax, RECORD_gs_base(%rdi)
         mov %edx, RECORD_gs_base + 4(%rdi)
+switch_restore:
         mov RECORD_selectors(%rsi), %rax
         or RECORD_selectors(%rdi), %rax
         jnz load_selectors
@@ -220,8 +221,10 @@ selectors_loaded:
         mov %rax, %gs:AREA_frame_end
         mov %gs:AREA_task_stack, %rcx
         mov %rax, (%rcx)
+switch_space:
         mov RECORD_root_address(%rsi), %rax
         mov %rax, %cr3
+switch_done:
         mov %rsi, %rax
         jmp resume
 

@@ -44,26 +44,6 @@ void timing_core_reset(struct timing_core *core)
     memset(&core->state, 0, sizeof core->state);
 }
 
-void timing_core_forget(struct timing_core *core, uint32_t what)
-{
-    struct core_state *state = &core->state;
-    if ((what & TIMING_FORGET_CACHES) != 0) {
-        hierarchy_forget_lines(core);
-        state->front.line = 0;
-    }
-    if ((what & TIMING_FORGET_TRANSLATIONS) != 0) {
-        hierarchy_flush_all(core);
-        state->front.line = 0; /* the code's page is looked up with its line */
-    }
-    if ((what & TIMING_FORGET_PREDICTORS) != 0) {
-        memset(&state->predictor, 0, sizeof state->predictor);
-    }
-    if ((what & TIMING_FORGET_UOPS) != 0) {
-        memset(state->front.uop_cache, 0, sizeof state->front.uop_cache);
-        state->front.window = 0;
-    }
-}
-
 void timing_core_idealize(struct timing_core *core, uint32_t ideals)
 {
     core->ideals = ideals;
@@ -133,6 +113,25 @@ static void flush_uop_cache(struct timing_core *core)
     front->window = 0;
     front->window_uops = 0;
     front->line = 0;
+}
+
+void timing_core_forget(struct timing_core *core, uint32_t what)
+{
+    struct core_state *state = &core->state;
+    if ((what & TIMING_FORGET_CACHES) != 0) {
+        hierarchy_forget_lines(core);
+        state->front.line = 0;
+    }
+    if ((what & TIMING_FORGET_TRANSLATIONS) != 0) {
+        hierarchy_flush_all(core);
+        state->front.line = 0; /* the code's page is looked up with its line */
+    }
+    if ((what & TIMING_FORGET_PREDICTORS) != 0) {
+        memset(&state->predictor, 0, sizeof state->predictor);
+    }
+    if ((what & TIMING_FORGET_UOPS) != 0) {
+        flush_uop_cache(core);
+    }
 }
 
 /*

@@ -62,7 +62,7 @@ static const struct form_table tables[] = {
     [FAMILY_ZEN] = {zen_forms, sizeof zen_forms / sizeof *zen_forms, INTEL_COLUMNS},
 };
 
-/* Rows are sorted by their fields, the most particular of an opcode first. */
+/* Rows are sorted by their fields, and no encoding matches two of them. */
 static size_t first_form(const struct form_table *table, const uint8_t *field)
 {
     size_t low = 0;

@@ -19,7 +19,7 @@ from ultravisor.machine.interface import (
     TimingTransition,
 )
 
-INTEL = ("skylake", "haswell", "ivybridge")
+INTEL = tuple(name for name in CORES if not name.startswith("zen"))
 TEXT = 1 << 22
 JNE = bytes.fromhex("7510")  # jne over what follows
 COMPARE_AND_JUMP = bytes.fromhex("4839d87510")  # cmp rax, rbx; jne

@@ -75,7 +75,7 @@ def test_verbs_and_options_are_completed() -> None:
     assert answers("ultravisor bo", word=1) == ["plain,boot"]
     assert answers("ultravisor completion b", word=2) == ["plain,bash"]
     assert "plain,--monitor" in answers("ultravisor boot --mo", word=2)
-    assert answers("ultravisor bench s", word=2) == ["plain,speed", "plain,start"]
+    assert answers("ultravisor bench s", word=2) == ["plain,speed", "plain,switch", "plain,start"]
 
 
 def test_bundled_names_and_files_are_completed() -> None:

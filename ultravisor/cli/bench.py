@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`ultravisor bench`: measurements.
 
-Owns the group only: each measurement is a module of ultravisor.bench with a `command`.
+Owns the group only: each measurement is a module with a `command`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from ultravisor.cli.lazy import LazyGroup, Verb
 VERBS = {
     "speed": Verb(
         "ultravisor.bench.speed", "Speed, hypercalls and switches, each beside its reference."
+    ),
+    "switch": Verb(
+        "ultravisor.cli.bench_switch", "Hypercalls and world switches by phase, modelled cycles."
     ),
     "start": Verb("ultravisor.bench.start", "What a start, a partition and a boot cost the host."),
 }
@@ -27,7 +30,7 @@ VERBS = {
 \b
 Examples:
   ultravisor bench speed
-  ultravisor bench start --json
+  ultravisor bench switch null yield --core skylake
 """,
 )
 def command() -> None:

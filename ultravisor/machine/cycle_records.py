@@ -7,8 +7,9 @@ machine, and by whoever shows or compares them; it does not load the extension.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ultravisor.machine.interface import (
     TimingCause,
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from ultravisor.machine._native import CData
 
 NO_PORT = 255
+# A struct window_instruction, for readers of so many that a record each takes too long: address,
+# partition, path, width, size, transition, events, cycles by cause, bytes.
+WINDOW_ROW: Final = struct.Struct("@Q5I21I6Q16s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from weakref import WeakSet
 from ultravisor.errors import MachineError
 from ultravisor.machine.abi import StopReason
 from ultravisor.machine.cycle_records import (
+    WINDOW_ROW,
     Step,
     TimingStatistics,
     WindowInstruction,
@@ -316,6 +317,12 @@ class Machine:
         place = ffi.new("const struct window_instruction **")
         count = lib.machine_window_instructions(self.handle, place)
         return (place[0][i] for i in range(count))
+
+    def window_data(self) -> bytes:
+        """Return the same rows as they lie in memory: WINDOW_ROW of cycle_records."""
+        place = ffi.new("const struct window_instruction **")
+        count = lib.machine_window_instructions(self.handle, place)
+        return bytes(ffi.buffer(place[0], count * WINDOW_ROW.size)) if count else b""
 
     def window_steps(self) -> tuple[Step, ...]:
         """Return the micro-ops of the window's instructions."""

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import capstone
 import zen
+from rows import ANY, Encoding, Row, found_wrongly, merge, overlapping, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,26 +48,9 @@ ONLY_32 = (
     *range(0x40, 0x50),
     *(0x60, 0x61, 0x62, 0x82, 0x9A, 0xC4, 0xC5, 0xCE, 0xD4, 0xD5, 0xEA),
 )
-ANY = 15
 CHUNK = 256
 IMMEDIATE = bytes([5, 0, 0, 0, 0, 0, 0, 0])
 MARKER = 0xB8  # mov eax, index: tells in the disassembly which encoding comes next
-
-
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """What tells one form from another; `ANY` where a field does not matter."""
-
-    code32: int
-    vex: int
-    map: int
-    opcode: int
-    memory: int
-    prefix: int
-    wide: int
-    long: int
-    reg: int
-    rm: int
 
 
 def modrm_tail(memory: int, reg: int, rm: int) -> bytes:
@@ -90,15 +74,24 @@ def has_modrm(code_map: int, opcode: int) -> bool:
     return opcode not in without
 
 
+def rm_extends(code_map: int, opcode: int) -> bool:
+    """Say whether rm is part of a legacy opcode: of x87's and of group 7's."""
+    return (code_map == 0 and 0xD8 <= opcode <= 0xDF) or (code_map == 1 and opcode == 1)
+
+
+def other_register(reg: int) -> int:
+    """Return one that stands for all that rm can name beside a register."""
+    return (reg + 3) & 7
+
+
 def modrm_fields(code_map: int, opcode: int, modrm: bool) -> Iterator[tuple[int, int, int]]:
-    """Yield (memory, reg, rm) to try; rm matters for x87 and for group 7 only."""
+    """Yield (memory, reg, rm) to try."""
     if not modrm:
         yield 0, 0, 0
         return
-    extended = (code_map == 0 and 0xD8 <= opcode <= 0xDF) or (code_map == 1 and opcode == 1)
     for reg in range(8):
         yield 1, reg, 0
-        for rm in range(8) if extended else [(reg + 3) & 7]:
+        for rm in range(8) if rm_extends(code_map, opcode) else [other_register(reg)]:
             yield 0, reg, rm
 
 
@@ -109,17 +102,17 @@ def legacy_encodings() -> Iterator[tuple[Encoding, bytes]]:
             if opcode in ESCAPES.get(code_map, ()):
                 continue
             modrm = has_modrm(code_map, opcode)
+            extends = rm_extends(code_map, opcode)
             for memory, reg, rm in modrm_fields(code_map, opcode, modrm):
+                kept = rm if extends else ANY
                 for prefix, prefix_byte in PREFIX_BYTES.items():
                     for wide in (0, 1):
                         # A REX without effect is printed as an instruction of its own.
                         rex = bytes([0x40 | wide << 3]) if wide or modrm else b""
                         code = prefix_byte + rex + escape + bytes([opcode])
                         code += modrm_tail(memory, reg, rm) if modrm else b""
-                        yield (
-                            Encoding(0, 0, code_map, opcode, memory, prefix, wide, 0, reg, rm),
-                            code + IMMEDIATE,
-                        )
+                        form = Encoding(0, 0, code_map, opcode, memory, prefix, wide, 0, reg, kept)
+                        yield form, code + IMMEDIATE
 
 
 def vex_encodings() -> Iterator[tuple[Encoding, bytes]]:
@@ -130,13 +123,12 @@ def vex_encodings() -> Iterator[tuple[Encoding, bytes]]:
                 for prefix, wide, long in [
                     (p, w, x) for p in range(4) for w in (0, 1) for x in (0, 1)
                 ]:
-                    rm = (reg + 3) & 7
                     code = bytes([0xC4, 0xE0 | code_map, wide << 7 | 0x78 | long << 2 | prefix])
                     code += bytes([opcode])
                     if (code_map, opcode) != (1, 0x77):
-                        code += modrm_tail(memory, reg, rm)
+                        code += modrm_tail(memory, reg, other_register(reg))
                     yield (
-                        Encoding(0, 1, code_map, opcode, memory, prefix, wide, long, reg, rm),
+                        Encoding(0, 1, code_map, opcode, memory, prefix, wide, long, reg, ANY),
                         code + IMMEDIATE,
                     )
 
@@ -149,7 +141,7 @@ def encodings_32() -> Iterator[tuple[Encoding, bytes]]:
             for prefix in (0, 1):
                 code = PREFIX_BYTES[prefix] + bytes([opcode])
                 code += modrm_tail(memory, reg, rm) if modrm else b""
-                yield Encoding(1, 0, 0, opcode, memory, prefix, 0, 0, reg, rm), code + IMMEDIATE
+                yield Encoding(1, 0, 0, opcode, memory, prefix, 0, 0, reg, ANY), code + IMMEDIATE
 
 
 def valid(encodings: Iterator[tuple[Encoding, bytes]], mode: int) -> list[tuple[Encoding, bytes]]:
@@ -282,66 +274,6 @@ def timings(llvm: str, triple: str, model: str, texts: dict[int, str]) -> dict[i
     return {index: timed[text] for index, text in texts.items() if text in timed}
 
 
-Row = tuple[str, tuple[str, ...]]
-
-
-OPTIONAL_FIELDS = ("rm", "reg", "wide", "long", "prefix")
-
-
-def collapse(
-    forms: dict[Encoding, Row], fields: tuple[str, ...] = OPTIONAL_FIELDS
-) -> dict[Encoding, Row]:
-    """Replace a field by `ANY` wherever it makes no difference to the timing."""
-    for field in fields:
-        groups: dict[tuple[int, ...], list[Encoding]] = {}
-        for encoding in forms:
-            rest = tuple(getattr(encoding, name) for name in Encoding.__slots__ if name != field)
-            groups.setdefault(rest, []).append(encoding)
-        merged: dict[Encoding, Row] = {}
-        for members in groups.values():
-            rows = {forms[encoding][1] for encoding in members}
-            if len(rows) == 1:
-                values = {name: getattr(members[0], name) for name in Encoding.__slots__}
-                merged[Encoding(**(values | {field: ANY}))] = forms[members[0]]
-            else:
-                merged |= {encoding: forms[encoding] for encoding in members}
-        forms = merged
-    return forms
-
-
-def values_of(encoding: Encoding) -> tuple[int, ...]:
-    """Return the fields in the order in which rows are sorted and searched."""
-    return tuple(getattr(encoding, name) for name in Encoding.__slots__)
-
-
-def found_wrongly(forms: dict[Encoding, Row], merged: dict[Encoding, Row]) -> dict[Encoding, Row]:
-    """Return the forms for which a search meets another row first."""
-    kept = len(Encoding.__slots__) - len(OPTIONAL_FIELDS)
-    rows: dict[tuple[int, ...], list[Encoding]] = {}
-    for row in sorted(merged, key=values_of):
-        rows.setdefault(values_of(row)[:kept], []).append(row)
-    wrong = {}
-    for encoding, row in forms.items():
-        wanted = values_of(encoding)
-        first = next(
-            candidate
-            for candidate in rows[wanted[:kept]]
-            if all(a in (ANY, b) for a, b in zip(values_of(candidate), wanted, strict=True))
-        )
-        if merged[first][1] != row[1]:
-            wrong[encoding] = row
-    return wrong
-
-
-def with_exceptions(forms: dict[Encoding, Row]) -> dict[Encoding, Row]:
-    """Merge, and put back what two merged rows disagree on."""
-    merged = collapse(forms)
-    # One register stands for all that rm can name, where rm is no part of the opcode.
-    wrong = collapse(found_wrongly(forms, merged), ("rm",))
-    print(f"{len(wrong)} forms that are rows of their own")
-    return merged | wrong
-
-
 def gather(llvm: str, models: dict[str, str]) -> dict[Encoding, Row]:
     """Return every form with its class on every core of a family."""
     forms: dict[Encoding, Row] = {}
@@ -416,10 +348,12 @@ def main() -> None:
     parser.add_argument("--llvm", default="22", help="which llvm package of Debian to use")
     llvm = parser.parse_args().llvm
     for family, models in FAMILIES.items():
-        # A field is dropped only where it makes no difference among what exists. Two merged
-        # rows may still overlap: the Intel cores were validated with that, and keep it.
         forms = gather(llvm, models)
-        write(family, with_exceptions(forms) if family else collapse(forms), llvm)
+        rows = merge(forms)
+        wrong = [*overlapping(rows), *found_wrongly(forms, rows)]
+        if wrong:
+            raise SystemExit(f"not found by their own encoding: {wrong[:5]}")
+        write(family, rows, llvm)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`ultravisor bench switch`: what paths through the monitor cost, in modelled cycles.
+
+Owns the options and their errors. ultravisor.bench.switch_measure measures, and
+bench_switch_table shows.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+import msgspec
+
+from ultravisor.bench.switch_paths import (
+    PATHS,
+    PATHS_BY_NAME,
+    TRANSPORTS,
+    WIDTHS,
+    StateName,
+    TransportName,
+)
+from ultravisor.errors import UsageError
+from ultravisor.machine.cores import CORES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ultravisor.bench.switch_measure import Request
+
+Name = TypeVar("Name", bound=str)
+
+STATES: tuple[StateName, ...] = ("warm", "cold-cache", "cold-tlb", "cold-predictor", "all-cold")
+TRANSPORT_NAMES: tuple[TransportName, ...] = ("syscall", "int", "vmcall")
+PAGE_LIMIT = 1024
+
+_LIST = "\n".join(f"  {path.name:<12} {path.sentence}" for path in PATHS)
+
+
+@click.command(
+    "switch",
+    help=f"""Measure hypercalls and world switches by phase, in modelled cycles.
+
+\b
+Examples:
+  ultravisor bench switch
+  ultravisor bench switch null yield --core haswell --state warm --width 64
+
+Every instruction of the simulated monitor goes through the core: a path's phases add up to
+its cycles exactly. With at most four rows there is a waterfall of each.
+
+\b
+Paths; all of them when none is named:
+{_LIST}
+
+\b
+Exit codes: 0 done, 2 wrong use, 3 not a monitor, 6 not found.
+""",
+)
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option(
+    "--core",
+    type=click.Choice(CORES),
+    default="skylake",
+    show_default=True,
+    help="Which core to model.",
+)
+@click.option(
+    "--state",
+    "states",
+    default="warm,all-cold",
+    show_default=True,
+    metavar="LIST",
+    help=f"What the core has forgotten when a path begins: {', '.join(STATES)}.",
+)
+@click.option(
+    "--width", "widths", default="64,32", show_default=True, metavar="LIST", help="Of the guests."
+)
+@click.option(
+    "--transport",
+    "transports",
+    metavar="LIST",
+    help=f"How guests call: {', '.join(TRANSPORT_NAMES)}.  [default: as the page of calls does]",
+)
+@click.option(
+    "--pages",
+    type=click.IntRange(1, PAGE_LIMIT),
+    default=16,
+    show_default=True,
+    help="How many pages a guest's own work touches, before and after a path.",
+)
+@click.option(
+    "--repeat",
+    "repeats",
+    type=click.IntRange(1, 1000),
+    default=8,
+    show_default=True,
+    help="How often each path is gone in each state.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
+def command(paths: tuple[str, ...], **given: Any) -> int:
+    """Measure and show."""
+    request = make_request(paths, given["states"], given["widths"], given["transports"])
+    from ultravisor.bench.switch_measure import measure
+    from ultravisor.bench.switch_run import Setting
+    from ultravisor.resolution import monitor_image
+
+    setting = Setting(given["core"], given["pages"], given["repeats"], monitor_image())
+    result = measure(setting, request, on_progress=_report)
+    if given["as_json"]:
+        print(msgspec.json.encode(result).decode())
+    else:
+        from ultravisor.cli.bench_switch_table import show
+
+        show(result)
+    return 0
+
+
+def _report(what: str) -> None:
+    if sys.stderr.isatty():
+        print(f"measuring: {what} ...", file=sys.stderr)
+
+
+def make_request(paths: Sequence[str], states: str, widths: str, transports: str | None) -> Request:
+    """Return what is asked for, each thing once; raise UsageError for what there is not."""
+    from ultravisor.bench.switch_measure import Request
+
+    names = _choose(",".join(paths), tuple(PATHS_BY_NAME), "path") if paths else PATHS_BY_NAME
+    chosen_widths = [int(width) for width in _choose(widths, [str(w) for w in WIDTHS], "width")]
+    chosen = _choose(transports, TRANSPORT_NAMES, "transport") if transports is not None else ()
+    request = Request(
+        paths=[PATHS_BY_NAME[name] for name in names],
+        widths=chosen_widths,
+        states=_choose(states, STATES, "state"),
+        transports=chosen,
+    )
+    _require_transport(request)
+    return request
+
+
+def _require_transport(request: Request) -> None:
+    """Refuse a choice of which nothing would be left."""
+    if not request.transports or any(not path.is_call for path in request.paths):
+        return
+    for width in request.widths:
+        if set(request.transports) & set(TRANSPORTS[width]):
+            return
+    has = "; ".join(f"{width} bits: {', '.join(TRANSPORTS[width])}" for width in request.widths)
+    raise UsageError(
+        f"guests of {' and '.join(map(str, request.widths))} bits do not call by "
+        f"{' or '.join(request.transports)}",
+        f"choose others: {has}",
+    )
+
+
+def _choose(given: str, allowed: Sequence[Name], what: str) -> tuple[Name, ...]:
+    """Split a list at its commas; the order stays, and each is taken once."""
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    for name in names:
+        if name not in allowed:
+            close = difflib.get_close_matches(name, allowed, 1)
+            hint = f"did you mean `{close[0]}`? " if close else ""
+            raise UsageError(f"there is no {what} `{name}`", f"{hint}{what}s: {', '.join(allowed)}")
+    if not names:
+        raise UsageError(f"no {what} is named", f"{what}s: {', '.join(allowed)}")
+    return tuple(cast("Name", name) for name in dict.fromkeys(names))
