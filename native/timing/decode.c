@@ -361,6 +361,10 @@ static void build_uops(struct building *building, struct uop_list *list, const c
     if (operands->has_memory) {
         micro_ops_accesses(shape.class, core, &operands->is_load, &operands->is_store);
     }
+    if (idiom_is_string(encoding)) {
+        micro_ops_string(list, &shape);
+        return;
+    }
     shape.stays_fused = idiom_stays_fused(operands, encoding, core);
     micro_ops_build(list, &shape);
     if ((instruction->flags & (INSTRUCTION_CONDITIONAL | INSTRUCTION_JUMP)) != 0) {

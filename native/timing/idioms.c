@@ -156,11 +156,16 @@ bool idiom_is_fast_address(const struct operands *operands)
            operands->displacement < 2048;
 }
 
-bool idiom_is_repeated(const struct encoding *encoding)
+bool idiom_is_string(const struct encoding *encoding)
 {
     uint8_t opcode = encoding->opcode;
-    bool string = (opcode >= 0xa4 && opcode <= 0xa7) || (opcode >= 0xaa && opcode <= 0xaf);
-    return encoding->repeat_prefix && encoding->map == 0 && !encoding->vex && string;
+    return encoding->map == 0 && !encoding->vex &&
+           ((opcode >= 0xa4 && opcode <= 0xa7) || (opcode >= 0xaa && opcode <= 0xaf));
+}
+
+bool idiom_is_repeated(const struct encoding *encoding)
+{
+    return encoding->repeat_prefix && idiom_is_string(encoding);
 }
 
 /* INFO: one cycle from the destination's old value, for CMOVcc and SETcc on every core. */

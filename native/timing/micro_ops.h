@@ -39,6 +39,8 @@ struct shape {
 void micro_ops_accesses(const struct form_class *class, const struct timing_parameters *core,
                         bool *loads, bool *stores);
 void micro_ops_build(struct uop_list *list, const struct shape *shape);
+/* LODS, STOS, MOVS, SCAS, CMPS: the pointers move whatever is loaded. */
+void micro_ops_string(struct uop_list *list, const struct shape *shape);
 /* push, pop, call and return, whose addresses come from the stack engine. */
 void micro_ops_stack(struct uop_list *list, const struct shape *shape, enum stack_use use,
                      bool jumps);

@@ -19,7 +19,7 @@ from ultravisor.machine.interface import (
     TimingTransition,
 )
 
-INTEL = tuple(name for name in CORES if not name.startswith("zen"))
+INTEL = ("skylake", "haswell", "ivybridge")
 TEXT = 1 << 22
 JNE = bytes.fromhex("7510")  # jne over what follows
 COMPARE_AND_JUMP = bytes.fromhex("4839d87510")  # cmp rax, rbx; jne

@@ -118,8 +118,7 @@ TAIL = """
   the loop buffer; memory renaming; limits of an op cache line other than its macro-ops; a second
   level of the TLB for code apart from that for data; one taken branch a cycle; two stores a cycle
   to the same line (here one); the third cache as a victim cache; zero idioms beyond those of Intel
-  (PANDN, saturating subtraction, MMX); LEA of one register as a copy; string instructions, whose
-  pointers wait for their data.
+  (PANDN, saturating subtraction, MMX); LEA of one register as a copy.
 * The published data say nothing about branches, the micro-op cache, caches beyond the first and
   transitions: those rest on microbenchmarks against published figures
   (`tests/native/test_timing_*.py`) and on the table below.
