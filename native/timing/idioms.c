@@ -12,6 +12,12 @@ bool idiom_is_nop(const cs_insn *instruction, const struct encoding *encoding)
            instruction->id == X86_INS_ENDBR32;
 }
 
+bool idiom_is_exchange(const struct encoding *encoding)
+{
+    return encoding->map == 0 && !encoding->vex && encoding->opcode == 0xd9 &&
+           encoding->memory == 0 && encoding->reg == 1;
+}
+
 /* SOM 3.5.1.7, INFO: the same register twice. */
 bool idiom_is_zero(const cs_insn *instruction, const struct operands *operands)
 {

@@ -14,6 +14,8 @@
 #include "parameters.h"
 
 bool idiom_is_nop(const cs_insn *instruction, const struct encoding *encoding);
+/* FXCH. */
+bool idiom_is_exchange(const struct encoding *encoding);
 /* Zero whatever the register held: no execution, no wait. */
 bool idiom_is_zero(const cs_insn *instruction, const struct operands *operands);
 /* All ones whatever it held: executed, but no wait. */

@@ -423,6 +423,30 @@ void micro_ops_rename_only(struct uop_list *list, const struct operands *operand
     add_destinations(uop, &operands->destinations);
 }
 
+static void append_copy(struct uop_list *list, uint8_t from, uint8_t to, uint32_t flags)
+{
+    struct uop *uop = append(list, 0, UOP_NOT_EXECUTED | UOP_MOVE | flags, 0);
+    add_source(uop, from);
+    add_destination(uop, to);
+}
+
+/*
+ * INSTLAT: two a cycle on Intel's cores of four slots, four on Zen 4, and no latency, since an
+ * addition and an exchange are as long as the addition.
+ */
+void micro_ops_exchange(struct uop_list *list, const struct timing_parameters *core,
+                        const struct operands *operands)
+{
+    uint8_t top = operands->destinations.slots[0];
+    uint8_t other = operands->destinations.slots[operands->destinations.count - 1];
+    uint32_t joined = core->family == FAMILY_ZEN ? UOP_FUSED : 0;
+    list->count = 0;
+    append_copy(list, top, STEP, 0);
+    append_copy(list, other, top, joined);
+    append_copy(list, STEP, other, UOP_FUSED);
+    list->fused_pairs = joined != 0 ? 2 : 1;
+}
+
 static void finish_ports(struct uop *uop, const struct timing_parameters *core)
 {
     for (uint8_t port = 0; port < 16 && uop->port_count < UOP_PORT_LIMIT; port++) {

@@ -46,6 +46,9 @@ void micro_ops_stack(struct uop_list *list, const struct shape *shape, enum stac
                      bool jumps);
 /* Fills in what execution reads instead of counting and searching. */
 void micro_ops_finish(struct uop_list *list, const struct timing_parameters *core);
+/* FXCH: done at rename too, in as many slots as the core takes. */
+void micro_ops_exchange(struct uop_list *list, const struct timing_parameters *core,
+                        const struct operands *operands);
 /* Done at rename: sources and destinations say what it copies, if anything. */
 void micro_ops_rename_only(struct uop_list *list, const struct operands *operands, bool copies);
 

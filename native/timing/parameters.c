@@ -9,7 +9,8 @@
  *   SOG   AMD: Software Optimization Guide for the AMD Zen4 Microarchitecture, 57647
  *   LLVM  X86ScheduleZnver4.td, which quotes SOG by section; read
  *   CHIPS Chips and Cheese: AMD's Zen 4, parts 1 and 2; the beginnings read
- *   INSTLAT InstLatX64's measurements: EPYC 9654, Threadripper 7000, Ryzen 7950X; read
+ *   INSTLAT InstLatX64's measurements: EPYC 9654, Threadripper 7000, Ryzen 7950X; Xeon 8160, a
+ *         Haswell Xeon (00306C3), i7-3770K; read
  *   CORSIX corsix.org: x86 macro-op fusion notes; read
  * Those not said to be read were quoted from memory: check a figure in its source before
  * relying on it elsewhere.

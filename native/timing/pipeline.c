@@ -16,6 +16,7 @@
 #include "scheduler.h"
 #include "store_queue.h"
 #include "system.h"
+#include "x87_stack.h"
 
 /* A copy of the pipeline for runs that leave nothing out and record nothing: half the checks. */
 #define STAGE static inline __attribute__((always_inline))
@@ -569,9 +570,15 @@ uint64_t timing_execute(struct timing_core *core, const struct timing_code *code
     if (outcome->address + begin != state->front.next_address) {
         front_end_redirect(core, outcome->address + begin, state->resume_cycle);
     }
+    if (code->turns_x87) {
+        x87_turn(state, 0 - x87_turned(code, outcome->first_instruction));
+    }
     bool plain = core->ideals == 0 && core->recording.steps == NULL;
     uint64_t size_bytes = plain ? run_instructions(core, &run, code, begin, true)
                                 : run_instructions(core, &run, code, begin, false);
+    if (code->turns_x87) {
+        x87_turn(state, x87_turned(code, executed));
+    }
     const struct instruction *last = code->instructions + executed - 1;
     state->front.next_address = outcome->address + size_bytes;
     if (executed == code->instruction_count && executed > 0 &&

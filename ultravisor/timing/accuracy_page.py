@@ -60,8 +60,8 @@ CLASSES: dict[str, Callable[[str], bool]] = {
 
 HEAD = """# Accuracy of the cycle-level cores
 
-Written by `python -m ultravisor.timing.accuracy_page`; not edited by hand. All predictions are
-modelled; all reference figures are
+Written by `python -m ultravisor.timing.accuracy_page skylake=FILE haswell=FILE`; not edited by
+hand. All predictions are modelled; all reference figures are
 measurements published with the BHive suite (MIT licence), unrolled blocks in the state of its
 harness. The mean of the absolute relative error counts
 every row; a row with an instruction that no table knows counts as 100 %.
@@ -211,8 +211,10 @@ def render(measurements: dict[str, Path]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Write the page."""
+    """Write the page; without measurements its figures would be lost."""
     measurements = {}
+    if not arguments:
+        raise UsageError("no measurements", "name them: skylake=FILE.csv haswell=FILE.csv")
     for argument in arguments:
         core, separator, path = argument.partition("=")
         if not separator:
