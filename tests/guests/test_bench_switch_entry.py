@@ -71,11 +71,10 @@ def test_a_path_that_does_not_come_back_is_stopped(tmp_path: Path) -> None:
 
 def test_the_commands_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["bench", "switch", "yield", "--width", "64", "--repeat", "1", "--json"]
-    files = []
-    for name, more in (("a", []), ("b", ["--entry", str(EXAMPLE)])):
-        assert run([*arguments, *more]) == 0
-        files.append(tmp_path / f"{name}.json")
-        files[-1].write_text(capsys.readouterr().out)
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    for file, more in zip(files, ([], ["--entry", str(EXAMPLE)]), strict=True):
+        assert run([*arguments, *more, "--save", str(file)]) == 0
+        assert capsys.readouterr().out == file.read_text()
     assert run(["bench", "compare", *map(str, files)]) == 0
     output = capsys.readouterr().out
     assert "yield 64 warm: instructions that differ most" in output

@@ -31,7 +31,7 @@ Examples:
   ultravisor bench compare before.json after.json
   ultravisor bench compare skylake.json haswell.json --instructions 0 --json
 
-A and B are what `ultravisor bench switch --json` printed. Differences are B's less A's: those
+A and B are what `ultravisor bench switch --save` wrote. Differences are B's less A's: those
 of the phases add up to the path's, and so do those of all instructions.
 
 \b

@@ -24,6 +24,7 @@ from ultravisor.bench.switch_paths import (
     StateName,
     TransportName,
 )
+from ultravisor.cli.output_file import OutputFile
 from ultravisor.errors import UsageError
 from ultravisor.machine.cores import CORES
 from ultravisor.resolution import monitor_image
@@ -109,13 +110,26 @@ Exit codes: 0 done, 2 wrong use, 3 an entry path that cannot be
     metavar="FILE.S",
     help="Build the monitor with this entry, exit and switch path; see docs/bench-switch.md.",
 )
+@click.option(
+    "--save",
+    metavar="FILE",
+    help="Write the JSON object to a file too: what `bench compare` reads.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 def command(paths: tuple[str, ...], **given: Any) -> int:
     """Measure and show."""
     request = make_request(paths, given["states"], given["widths"], given["transports"])
-    result = _measure(request, given)
+    file = OutputFile(Path(given["save"])) if given["save"] is not None else None
+    try:
+        result = _measure(request, given)
+        data = msgspec.json.encode(result)
+        if file is not None:
+            file.write(data + b"\n")
+    finally:
+        if file is not None:
+            file.close()
     if given["as_json"]:
-        print(msgspec.json.encode(result).decode())
+        print(data.decode())
     else:
         from ultravisor.cli.bench_switch_table import show
 
