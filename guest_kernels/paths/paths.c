@@ -136,6 +136,7 @@ static void run_fault(void)
 
 static void run_preempt(void)
 {
+    path_control->rounds++;
     for (;;) {
         path_work(data, pages);
     }

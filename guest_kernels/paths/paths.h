@@ -24,7 +24,7 @@
 
 /* Shared with the host, and mapped into the user program. */
 struct control {
-    uint64_t rounds; /* begun so far */
+    uint64_t rounds; /* begun so far; of the guests that are preempted: 1, once they work */
     uint64_t pages;  /* that the work touches */
 };
 

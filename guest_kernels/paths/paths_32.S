@@ -19,6 +19,7 @@ path_work:
     jnz 1b
     ret
 path_work_end:
+    int3 /* no two symbols at one address */
 
     .globl path_call, path_call_begin, path_call_end
     .type path_call, @function

@@ -117,6 +117,13 @@ struct timing_code {
     struct address_form *forms; /* of all accesses, in order */
 };
 
+/* What a decoded block holds, without the unused rest of its arrays. */
+static inline uint64_t timing_code_size_bytes(const struct timing_code *code)
+{
+    return sizeof *code + code->instruction_count * sizeof *code->instructions +
+           code->uop_count * sizeof *code->uops + code->form_count * sizeof *code->forms;
+}
+
 /* Where an instruction begins in its block. */
 static inline uint64_t timing_code_offset(const struct timing_code *code, uint32_t instruction)
 {

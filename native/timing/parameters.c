@@ -82,8 +82,8 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .simple_store_ports = P(2) | P(3) | P(7), /* SOM figure 2-6 */
         .synchronize = {.port_count = 4, .port_list = {0, 1, 5, 6}}, /* INFO */
         .branch_ports = P(6),
-        .fused_branch_ports = P(0) | P(6), /* SOM figure E-1: not taken ones on port 0 too */
         .taken_branch_ports = P(6), /* SOM figure E-1 */
+        .fused_branch_ports = P(0) | P(6), /* SOM figure E-1: not taken ones on port 0 too */
         .forward_cycles = 4,          /* FOG 11.14: 4 to 5 */
         .blocked_forward_cycles = 11, /* FOG 11.14 */
         .split_cycles = 5,            /* FOG 11.13 [A] */
@@ -119,8 +119,8 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .simple_store_ports = P(2) | P(3) | P(7), /* SOM figure E-1 */
         .synchronize = {.port_count = 4, .port_list = {0, 1, 5, 6}}, /* INFO */
         .branch_ports = P(6),
-        .fused_branch_ports = P(0) | P(6), /* SOM figure E-1: not taken ones on port 0 too */
         .taken_branch_ports = P(6), /* SOM figure E-1 */
+        .fused_branch_ports = P(0) | P(6), /* SOM figure E-1: not taken ones on port 0 too */
         .forward_cycles = 5,          /* FOG 10.12 */
         .blocked_forward_cycles = 12, /* FOG 10.12 */
         .split_cycles = 5,            /* FOG 10.12 [A] */
@@ -154,8 +154,8 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .simple_store_ports = P(2) | P(3), /* SOM figure E-2 */
         .synchronize = {.port_count = 3, .port_list = {0, 1, 5}}, /* INFO */
         .branch_ports = P(5),
-        .fused_branch_ports = P(5),
         .taken_branch_ports = P(5), /* SOM figure E-2 */
+        .fused_branch_ports = P(5),
         .forward_cycles = 5,          /* FOG 9.14 */
         .blocked_forward_cycles = 12, /* FOG 9.14 */
         .split_cycles = 5,            /* FOG 9.14 [A] */

@@ -157,6 +157,15 @@ def test_refill_is_what_follows(whole: SwitchResult) -> None:
     assert many.paths[0].refill[0].refill_cycles > switched.refill_cycles
 
 
+@pytest.mark.parametrize("pages", [1, 300])
+def test_works_of_any_size_are_found(pages: int) -> None:
+    paths = [PATHS_BY_NAME[name] for name in ("timer", "event", "system-call")]
+    setting = Setting("haswell", pages, REPEATS, monitor_image())
+    for row in measure(setting, Request(paths, (32,), ("warm", "all-cold"))).paths:
+        # At least one cycle a load of each page, but for what was under way before.
+        assert all(found.cycles.minimum > 0.8 * pages for found in row.refill)
+
+
 def test_transports_differ_where_a_path_begins_with_a_call() -> None:
     result = measured(
         paths=[PATHS_BY_NAME["null"], PATHS_BY_NAME["page-fault"]],

@@ -124,20 +124,20 @@ def distribution(values: Iterable[int]) -> Distribution:
 
 
 def read_result(path: Path) -> SwitchResult:
-    """Read what `bench switch --json` printed."""
+    """Read what `bench switch --save` wrote, or `--json` printed."""
     try:
         data = path.read_bytes()
     except OSError as failure:
         raise NotFoundError(
             f"{path}: cannot be read: {failure.strerror}",
-            "name a file with what `ultravisor bench switch --json` printed",
+            "write one with `ultravisor bench switch --save FILE`",
         ) from None
     try:
         found = msgspec.json.decode(data, type=SwitchResult)
     except msgspec.DecodeError as failure:
         raise ConfigurationError(
             f"{path}: not a result of `bench switch`: {failure}",
-            "write one with `ultravisor bench switch --json > FILE`",
+            "write one with `ultravisor bench switch --save FILE`",
         ) from None
     if found.schema != SCHEMA:
         raise ConfigurationError(

@@ -43,14 +43,16 @@ PAGE_LIMIT: Final = 1024
 WARM_ROUNDS: Final = 4
 # Far shorter than the guest's delay, so that the host comes by while it lasts.
 SLICE_CYCLES: Final = 1000
-ROUND_LIMIT_CYCLES: Final = 20_000_000
+ROUND_LIMIT_CYCLES: Final = 100_000_000
 WINDOW_INSTRUCTIONS: Final = 40_000
 QUANTUM_ENDLESS_CYCLES: Final = 1 << 40
+# Of the guests that are preempted; for each page that their work touches so much more.
 QUANTUM_CYCLES: Final = 60_000
+QUANTUM_PAGE_CYCLES: Final = 1000
 # How long before the end of a slot the host makes cold what shall be cold.
 BEFORE_SLOT_END_CYCLES: Final = 600
-AFTER_SLOT_END_CYCLES: Final = 40_000
 WINDOW_PREEMPTED_INSTRUCTIONS: Final = 10_000
+WINDOW_PAGE_INSTRUCTIONS: Final = 10
 LINK_PORT: Final = 8
 
 FORGET: Final[dict[StateName, int]] = {
@@ -86,14 +88,17 @@ class Guests:
         data = plan.partitions[0].image.data
         self.symbols = symbol_addresses(data)
         self._scenario = scenario
+        self._pages = setting.pages
+        self._quantum_cycles = QUANTUM_CYCLES + QUANTUM_PAGE_CYCLES * setting.pages
         self._host = Host(plan)
         self._machine = self._host.machine
         self._position_cycles = 0
         try:
-            for _ in range(0 if scenario.is_preempted else WARM_ROUNDS):
-                self._go_to_delay()
             if scenario.is_preempted:
-                self._run_to(WARM_ROUNDS * 2 * QUANTUM_CYCLES)
+                self._wait_for_work()
+            else:
+                for _ in range(WARM_ROUNDS):
+                    self._go_to_delay()
             self._begin = (self._machine.snapshot(), self._position_cycles)
         except BaseException:
             self._host.close()
@@ -141,8 +146,8 @@ class Guests:
         before.free()
         self._position_cycles = position_cycles
         self._run_to(end_cycles - 2 * BEFORE_SLOT_END_CYCLES)
-        self._open(state, WINDOW_PREEMPTED_INSTRUCTIONS)
-        self._run_to(end_cycles + AFTER_SLOT_END_CYCLES)
+        self._open(state, WINDOW_PREEMPTED_INSTRUCTIONS + WINDOW_PAGE_INSTRUCTIONS * self._pages)
+        self._run_to(end_cycles + self._quantum_cycles * 2 // 3)
 
     def _open(self, state: StateName, instruction_count: int) -> None:
         if FORGET[state]:
@@ -152,18 +157,28 @@ class Guests:
     def _switches(self) -> int:
         return self._machine.processor_statistics(0).switches
 
-    def _rounds(self) -> int:
-        """Return how many rounds the client has begun."""
-        client = self._scenario.client
-        pointer = self._machine.guest_read(client, self.symbols["path_control"], 8)
+    def _rounds(self, partition: int) -> int:
+        """Return how many rounds a guest has begun."""
+        pointer = self._machine.guest_read(partition, self.symbols["path_control"], 8)
         address = int.from_bytes(pointer, "little")
-        return int.from_bytes(self._machine.guest_read(client, address, 8), "little")
+        return int.from_bytes(self._machine.guest_read(partition, address, 8), "little")
 
     def _go_to_delay(self) -> None:
-        rounds = self._rounds()
+        """Run until the client has begun a round; it delays then."""
+        self._run_until_more(self._scenario.client, SLICE_CYCLES)
+
+    def _wait_for_work(self) -> None:
+        """Run until all have begun to work, and some slots more."""
+        for partition in range(1, len(self._scenario.words) + 1):
+            if self._rounds(partition) == 0:
+                self._run_until_more(partition, self._quantum_cycles)
+        self._run_to(self._position_cycles + WARM_ROUNDS * 2 * self._quantum_cycles)
+
+    def _run_until_more(self, partition: int, slice_cycles: int) -> None:
+        rounds = self._rounds(partition)
         limit = self._position_cycles + ROUND_LIMIT_CYCLES
-        while self._rounds() == rounds:
-            self._run_to(self._position_cycles + SLICE_CYCLES)
+        while self._rounds(partition) == rounds:
+            self._run_to(self._position_cycles + slice_cycles)
             if self._position_cycles > limit:
                 raise self._failed(f"no round was done in {ROUND_LIMIT_CYCLES:,} cycles")
 
@@ -185,7 +200,9 @@ def _plan(setting: Setting, scenario: Scenario, width: int, *, vmcall: bool) -> 
     names = [f"guest{number}" for number in range(1, len(scenario.words) + 1)]
     options = f"pages={setting.pages}{' vmcall' if vmcall else ''}"
     memory_mib = 4 + setting.pages * WORK_STEP_BYTES // MIB
-    quantum_cycles = QUANTUM_CYCLES if scenario.is_preempted else QUANTUM_ENDLESS_CYCLES
+    quantum_cycles = QUANTUM_ENDLESS_CYCLES
+    if scenario.is_preempted:
+        quantum_cycles = QUANTUM_CYCLES + QUANTUM_PAGE_CYCLES * setting.pages
     ends = [f"{name}:{LINK_PORT}" for name in names]
     plan = make_plan(
         Configuration(

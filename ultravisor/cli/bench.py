@@ -17,6 +17,7 @@ VERBS = {
     "switch": Verb(
         "ultravisor.cli.bench_switch", "Hypercalls and world switches by phase, modelled cycles."
     ),
+    "compare": Verb("ultravisor.cli.bench_compare", "What differs between two of those."),
     "start": Verb("ultravisor.bench.start", "What a start, a partition and a boot cost the host."),
 }
 

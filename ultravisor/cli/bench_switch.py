@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import difflib
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -22,13 +24,16 @@ from ultravisor.bench.switch_paths import (
     StateName,
     TransportName,
 )
+from ultravisor.cli.output_file import OutputFile
 from ultravisor.errors import UsageError
 from ultravisor.machine.cores import CORES
+from ultravisor.resolution import monitor_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ultravisor.bench.switch_measure import Request
+    from ultravisor.bench.switch_results import SwitchResult
 
 Name = TypeVar("Name", bound=str)
 
@@ -56,7 +61,8 @@ Paths; all of them when none is named:
 {_LIST}
 
 \b
-Exit codes: 0 done, 2 wrong use, 3 not a monitor, 6 not found.
+Exit codes: 0 done, 2 wrong use, 3 an entry path that cannot be
+    built, 6 not found, 69 no compiler, 70 an entry path that does not come back.
 """,
 )
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
@@ -99,23 +105,54 @@ Exit codes: 0 done, 2 wrong use, 3 not a monitor, 6 not found.
     show_default=True,
     help="How often each path is gone in each state.",
 )
+@click.option(
+    "--entry",
+    metavar="FILE.S",
+    help="Build the monitor with this entry, exit and switch path; see docs/bench-switch.md.",
+)
+@click.option(
+    "--save",
+    metavar="FILE",
+    help="Write the JSON object to a file too: what `bench compare` reads.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 def command(paths: tuple[str, ...], **given: Any) -> int:
     """Measure and show."""
     request = make_request(paths, given["states"], given["widths"], given["transports"])
-    from ultravisor.bench.switch_measure import measure
-    from ultravisor.bench.switch_run import Setting
-    from ultravisor.resolution import monitor_image
-
-    setting = Setting(given["core"], given["pages"], given["repeats"], monitor_image())
-    result = measure(setting, request, on_progress=_report)
+    file = OutputFile(Path(given["save"])) if given["save"] is not None else None
+    try:
+        result = _measure(request, given)
+        data = msgspec.json.encode(result)
+        if file is not None:
+            file.write(data + b"\n")
+    finally:
+        if file is not None:
+            file.close()
     if given["as_json"]:
-        print(msgspec.json.encode(result).decode())
+        print(data.decode())
     else:
         from ultravisor.cli.bench_switch_table import show
 
         show(result)
     return 0
+
+
+def _measure(request: Request, given: dict[str, Any]) -> SwitchResult:
+    """Measure with the bundled monitor, or apart with one that is built for this."""
+    from ultravisor.bench.switch_run import Setting
+
+    setting = Setting(given["core"], given["pages"], given["repeats"], monitor_image())
+    if given["entry"] is None:
+        from ultravisor.bench.switch_measure import measure
+
+        return measure(setting, request, on_progress=_report)
+    from ultravisor.bench.switch_apart import measure_apart
+    from ultravisor.bench.switch_entry import build_monitor
+
+    entry: str = given["entry"]
+    with TemporaryDirectory() as folder:
+        setting = setting._replace(monitor=build_monitor(Path(entry), Path(folder)))
+        return measure_apart(setting, request, entry=entry, on_progress=_report)
 
 
 def _report(what: str) -> None:

@@ -74,7 +74,8 @@ def title(row: PathResult) -> str:
     return f"{row.path}, vmcall" if row.transport == "vmcall" else row.path
 
 
-def _table(*columns: str) -> Table:
+def narrow_table(*columns: str) -> Table:
+    """Return an empty table whose columns stand close; all but the first hold numbers."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column(columns[0], overflow="fold")
     for column in columns[1:]:
@@ -84,7 +85,7 @@ def _table(*columns: str) -> Table:
 
 def counts_table(rows: Iterable[PathResult]) -> Table:
     """Return cycles, instructions and events: those of the representative repeat."""
-    table = _table("path", "cycles", "instr", "IPC", *(name for name, _ in EVENT_COLUMNS))
+    table = narrow_table("path", "cycles", "instr", "IPC", *(name for name, _ in EVENT_COLUMNS))
     for row in rows:
         instructions = row.events["instructions"]
         table.add_row(
@@ -101,7 +102,7 @@ def phases_table(rows: Sequence[PathResult]) -> Table:
     """Return the cycles of each phase: they add up to the path's."""
     used = {phase.phase for row in rows for phase in row.phases}
     columns = {name: PHASE_COLUMNS.get(name, name) for name in Phase if name in used}
-    table = _table("cycles by phase", *columns.values())
+    table = narrow_table("cycles by phase", *columns.values())
     for row in rows:
         cycles = {phase.phase: phase.cycles.values[row.representative] for phase in row.phases}
         table.add_row(title(row), *(str(cycles.get(name, "")) for name in columns))
@@ -110,7 +111,9 @@ def phases_table(rows: Sequence[PathResult]) -> Table:
 
 def spread_table(rows: Sequence[PathResult]) -> Table:
     """Return the distribution over the repeats, and what is paid afterwards."""
-    table = _table("over the repeats", "min", "median", "max", "refill: interrupted", "resumed")
+    table = narrow_table(
+        "over the repeats", "min", "median", "max", "refill: interrupted", "resumed"
+    )
     for row in rows:
         refill = {found.who: f"{found.refill_cycles:+d}" for found in row.refill}
         spread = (row.cycles.minimum, row.cycles.median, row.cycles.maximum)

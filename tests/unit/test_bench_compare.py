@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`bench compare`: which instruction is which, what differs, and what cannot be compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.test_bench_switch import cells, result
+from ultravisor.bench.switch_compare import compare
+from ultravisor.bench.switch_results import InstructionResult, PathResult, SwitchResult
+from ultravisor.cli.bench_compare import instructions_table, phases_table, totals_table
+from ultravisor.errors import UsageError
+
+
+def instruction(text: str, cycles: int, symbol: str = "leave", phase: str = "exit") -> Any:
+    return InstructionResult(phase, "0x0", symbol, text, 1, cycles, 1)
+
+
+def switch_result(*paths: PathResult, **changes: Any) -> SwitchResult:
+    fields: dict[str, Any] = {
+        "core": "skylake",
+        "validated": True,
+        "unit": "cycles",
+        "pages": 16,
+        "repeats": 3,
+        "monitor_sha256": "",
+        "entry": None,
+    }
+    return SwitchResult(paths=paths, **fields | changes)
+
+
+def test_instructions_are_matched_where_code_moved() -> None:
+    before = result(
+        instructions=(
+            instruction("push rax", 1),
+            instruction("fxsave64 ptr [rdx]", 66),
+            instruction("jmp 0xffff800000200100", 5),
+            instruction("ret", 2, "walk.isra.0+0x10"),
+        )
+    )
+    after = result(
+        instructions=(
+            instruction("push rax", 1),
+            instruction("jmp 0xffff8000002000f0", 4, "leave+0x9"),
+            instruction("nop", 1),
+            instruction("ret", 2, "walk+0x8"),
+        )
+    )
+    (found,) = compare(switch_result(before), switch_result(after)).paths
+    assert [(row.text[:3], row.cycles_a, row.cycles_b) for row in found.instructions] == [
+        ("fxs", 66, None),
+        ("jmp", 5, 4),
+        ("nop", None, 1),
+    ]
+    table = cells(instructions_table(found, 2))
+    assert table[1:4] == [["66", "5"], ["-", "4"], ["-66", "-1"]]
+
+
+def test_differences_are_b_less_a() -> None:
+    found = compare(switch_result(result()), switch_result(result(cycles=result().cycles)))
+    assert found.warnings == ()
+    assert cells(totals_table(found)) == [["null 64 warm"], ["100"], ["100"], ["+0"], ["+0.0%"]]
+    assert cells(phases_table(found))[1:] == [[""], [""], [""]], "nothing differs"
+
+
+def test_sides_that_are_not_alike_are_told() -> None:
+    first = switch_result(result(), result(path="yield"))
+    second = switch_result(result(), result(width=32), unit="other cycles", pages=8)
+    assert compare(first, second).warnings == (
+        "the cores differ: cycles, and other cycles",
+        "the guests' own work differs: 16 pages, and 8",
+        "1 rows are in A only",
+        "1 rows are in B only",
+    )
+    with pytest.raises(UsageError, match="no path in common"):
+        compare(switch_result(result()), switch_result(result(state="all-cold")))
