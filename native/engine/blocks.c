@@ -10,9 +10,12 @@
 #include "core/machine_map.h"
 #include "instruction.h"
 #include "machine_memory.h"
+#include "timing/code.h"
 
 #define CACHE_ENTRY_COUNT 8192u
 #define PAGE_ENTRY_COUNT 64u
+/* Of micro-ops: a guest may make as many long blocks as it likes, and jump into each anywhere. */
+#define CODE_LIMIT_BYTES (32u << 20)
 
 /* Where a page of code lies, as long as nobody changed the tables. */
 struct code_page {
@@ -28,6 +31,7 @@ struct block_cache {
     cs_insn *instruction; /* scratch, allocated once */
     uint64_t generation;
     uint64_t page_epoch;
+    uint64_t code_bytes; /* of all blocks' micro-ops */
     bool mixes_flags;
     uint8_t code[BLOCK_SIZE_LIMIT_BYTES + INSTRUCTION_LIMIT_BYTES];
     struct code_page pages[PAGE_ENTRY_COUNT];
@@ -154,19 +158,38 @@ static uint32_t count_instructions(struct block_cache *cache, struct code_space 
     return left > 0 ? count + 1 : count;
 }
 
+static void free_code(struct block_cache *cache, struct block *block)
+{
+    if (block->code != NULL) {
+        cache->code_bytes -= timing_code_size_bytes(block->code);
+        timing_code_free(block->code);
+        block->code = NULL;
+        block->generation = 0;
+    }
+}
+
+/* Makes room for one more; no block is running. */
+static void limit_code(struct block_cache *cache)
+{
+    for (uint32_t i = 0; i < CACHE_ENTRY_COUNT && cache->code_bytes > CODE_LIMIT_BYTES; i++) {
+        free_code(cache, &cache->blocks[i]);
+    }
+}
+
 static bool block_fill(struct block_cache *cache, struct code_space space, struct block *block)
 {
     const struct timing_block *timing = &block->timing;
     if (!read_code(cache, space, timing->address, timing->size_bytes)) {
         return false;
     }
-    timing_code_free(block->code);
-    block->code = NULL;
+    free_code(cache, block);
+    limit_code(cache);
     block->timing.instruction_count =
         count_instructions(cache, space, timing->address, timing->size_bytes);
     if (cache->timing_decoder != NULL) {
         block->code = timing_decode(cache->timing_decoder, cache->code, timing->size_bytes,
                                     timing->address, space.narrow ? 32 : 64);
+        cache->code_bytes += block->code == NULL ? 0 : timing_code_size_bytes(block->code);
     }
     block->generation = cache->generation;
     return true;

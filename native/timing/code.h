@@ -76,6 +76,7 @@ struct instruction {
     uint8_t prefix_bytes;
     uint8_t load_count; /* architectural accesses, in this order */
     uint8_t store_count;
+    int8_t x87_turn; /* registers that it pops, less those that it pushes */
     uint8_t system; /* 1 and up: a row of tables/system.inc; 0: none */
 };
 
@@ -107,7 +108,7 @@ struct timing_code {
     uint32_t unknown_count;
     uint32_t load_count;
     uint32_t store_count;
-    int8_t x87_delta; /* how far the block turns the x87 stack */
+    bool turns_x87; /* some instruction pushes or pops */
     bool flushes_translations; /* it loads a root, or drops what was translated */
     bool repeats;              /* its last instruction is a repeated one, with accesses */
     uint32_t form_count;
@@ -115,6 +116,13 @@ struct timing_code {
     struct uop *uops;
     struct address_form *forms; /* of all accesses, in order */
 };
+
+/* What a decoded block holds, without the unused rest of its arrays. */
+static inline uint64_t timing_code_size_bytes(const struct timing_code *code)
+{
+    return sizeof *code + code->instruction_count * sizeof *code->instructions +
+           code->uop_count * sizeof *code->uops + code->form_count * sizeof *code->forms;
+}
 
 /* Where an instruction begins in its block. */
 static inline uint64_t timing_code_offset(const struct timing_code *code, uint32_t instruction)

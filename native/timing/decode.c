@@ -11,6 +11,7 @@
 #include "micro_ops.h"
 #include "operands.h"
 #include "system.h"
+#include "x87.h"
 
 struct building {
     struct timing_decoder *decoder;
@@ -313,6 +314,10 @@ static void build_uops(struct building *building, struct uop_list *list, const c
                        struct instruction *instruction)
 {
     const struct timing_parameters *core = building->decoder->core;
+    if (idiom_is_exchange(encoding)) {
+        micro_ops_exchange(list, core, operands);
+        return;
+    }
     if (idiom_is_nop(current, encoding)) {
         operands->sources.count = operands->destinations.count = 0;
         micro_ops_rename_only(list, operands, false);
@@ -361,6 +366,10 @@ static void build_uops(struct building *building, struct uop_list *list, const c
     if (operands->has_memory) {
         micro_ops_accesses(shape.class, core, &operands->is_load, &operands->is_store);
     }
+    if (idiom_is_string(encoding)) {
+        micro_ops_string(list, &shape);
+        return;
+    }
     shape.stays_fused = idiom_stays_fused(operands, encoding, core);
     micro_ops_build(list, &shape);
     if ((instruction->flags & (INSTRUCTION_CONDITIONAL | INSTRUCTION_JUMP)) != 0) {
@@ -393,7 +402,6 @@ static bool append_instruction(struct building *building, const cs_insn *current
                                const cs_insn *next)
 {
     struct timing_code *code = building->code;
-    csh handle = building->decoder->handles[building->code32];
     if (!grow(building)) {
         return false;
     }
@@ -403,7 +411,12 @@ static bool append_instruction(struct building *building, const cs_insn *current
     struct operands operands;
     struct uop_list list;
     encoding_parse(&encoding, current->bytes, current->size, building->code32);
-    operands_read(&operands, handle, current, building->x87_top);
+    operands_read(&operands, current, x87_is(&encoding));
+    struct x87_effect x87 = x87_effect_of(&encoding);
+    x87_add_operands(&x87, building->x87_top, &operands);
+    instruction->x87_turn = x87.turn;
+    building->x87_top = (uint8_t)(building->x87_top + x87.turn) % 8;
+    code->turns_x87 = code->turns_x87 || x87.turn != 0;
     instruction->prefix_bytes = encoding.prefix_bytes;
     instruction->first_uop = (uint16_t)code->uop_count;
     note_branch(instruction, current);

@@ -12,6 +12,12 @@ bool idiom_is_nop(const cs_insn *instruction, const struct encoding *encoding)
            instruction->id == X86_INS_ENDBR32;
 }
 
+bool idiom_is_exchange(const struct encoding *encoding)
+{
+    return encoding->map == 0 && !encoding->vex && encoding->opcode == 0xd9 &&
+           encoding->memory == 0 && encoding->reg == 1;
+}
+
 /* SOM 3.5.1.7, INFO: the same register twice. */
 bool idiom_is_zero(const cs_insn *instruction, const struct operands *operands)
 {
@@ -156,11 +162,16 @@ bool idiom_is_fast_address(const struct operands *operands)
            operands->displacement < 2048;
 }
 
-bool idiom_is_repeated(const struct encoding *encoding)
+bool idiom_is_string(const struct encoding *encoding)
 {
     uint8_t opcode = encoding->opcode;
-    bool string = (opcode >= 0xa4 && opcode <= 0xa7) || (opcode >= 0xaa && opcode <= 0xaf);
-    return encoding->repeat_prefix && encoding->map == 0 && !encoding->vex && string;
+    return encoding->map == 0 && !encoding->vex &&
+           ((opcode >= 0xa4 && opcode <= 0xa7) || (opcode >= 0xaa && opcode <= 0xaf));
+}
+
+bool idiom_is_repeated(const struct encoding *encoding)
+{
+    return encoding->repeat_prefix && idiom_is_string(encoding);
 }
 
 /* INFO: one cycle from the destination's old value, for CMOVcc and SETcc on every core. */

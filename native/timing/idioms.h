@@ -14,6 +14,8 @@
 #include "parameters.h"
 
 bool idiom_is_nop(const cs_insn *instruction, const struct encoding *encoding);
+/* FXCH. */
+bool idiom_is_exchange(const struct encoding *encoding);
 /* Zero whatever the register held: no execution, no wait. */
 bool idiom_is_zero(const cs_insn *instruction, const struct operands *operands);
 /* All ones whatever it held: executed, but no wait. */
@@ -28,6 +30,8 @@ bool idiom_is_complex_address(const cs_insn *instruction, const struct operands 
 /* A read-modify-write that nothing may come between. */
 bool idiom_is_locked(const cs_insn *instruction, const struct encoding *encoding);
 bool idiom_is_fast_address(const struct operands *operands);
+/* LODS, STOS, MOVS, SCAS, CMPS. */
+bool idiom_is_string(const struct encoding *encoding);
 /* A string instruction with a count: as many accesses as there happen to be. */
 bool idiom_is_repeated(const struct encoding *encoding);
 /* Two operations, of which the first is about the flags alone. */

@@ -7,6 +7,7 @@
 #define LOADED SLOT_TEMPORARY
 #define STEP (SLOT_TEMPORARY + 1)
 #define STORED (SLOT_TEMPORARY + 2)
+#define LOADED_TOO (SLOT_TEMPORARY + 3) /* the other operand of CMPS */
 
 struct split {
     uint32_t loads;
@@ -219,6 +220,102 @@ static void group_macro_ops(struct uop_list *list, uint32_t macro_ops)
     list->fused_pairs = joined;
 }
 
+/* What a string instruction moves without waiting for any data. */
+static bool is_pointer(uint8_t slot)
+{
+    return slot == SLOT_COUNTER || slot == SLOT_SOURCE_INDEX || slot == SLOT_DESTINATION_INDEX;
+}
+
+static struct slot_set without_pointers(const struct slot_set *set)
+{
+    struct slot_set data = {0};
+    for (uint8_t i = 0; i < set->count; i++) {
+        if (!is_pointer(set->slots[i])) {
+            data.slots[data.count++] = set->slots[i];
+        }
+    }
+    return data;
+}
+
+static void append_string_loads(struct uop_list *list, const struct shape *shape,
+                                const struct split *split, const struct slot_set *results)
+{
+    bool has_source = slot_contains(&shape->operands->destinations, SLOT_SOURCE_INDEX);
+    for (uint32_t i = 0; i < split->loads && i < 2; i++) {
+        uint32_t flags = UOP_LOAD | (shape->fast_address ? UOP_FAST_ADDRESS : 0u);
+        struct uop *uop = append(list, split->load_ports, flags, shape->load_cycles);
+        uop->base = has_source && i == 0 ? SLOT_SOURCE_INDEX : SLOT_DESTINATION_INDEX;
+        add_source(uop, uop->base);
+        if (results != NULL) {
+            add_destinations(uop, results);
+        } else {
+            add_destination(uop, i == 0 ? LOADED : LOADED_TOO);
+        }
+    }
+}
+
+/* An operation a pointer; those for which there is none share the last. */
+static uint32_t append_pointers(struct uop_list *list, const struct operands *operands,
+                                const struct split *split)
+{
+    struct uop *uop = NULL;
+    uint32_t used = 0;
+    for (uint8_t i = 0; i < operands->destinations.count && split->operations > 0; i++) {
+        uint8_t slot = operands->destinations.slots[i];
+        if (is_pointer(slot)) {
+            uop = used < split->operations ? append(list, split->ports[used++], 0, 1) : uop;
+            add_source(uop, slot);
+            add_destination(uop, slot);
+        }
+    }
+    return used;
+}
+
+/*
+ * FOG tables: an operation for each pointer, one that merges a byte or a word into rax, one that
+ * compares; nothing fuses. Loads and addresses come first: they are made of the old pointers.
+ */
+void micro_ops_string(struct uop_list *list, const struct shape *shape)
+{
+    const struct operands *operands = shape->operands;
+    struct slot_set sources = without_pointers(&operands->sources);
+    struct slot_set results = without_pointers(&operands->destinations);
+    struct split split;
+    split_class(&split, shape);
+    uint32_t pointers = operands->destinations.count - results.count;
+    bool merges = split.loads > 0 && results.count > 0 && sources.count > 0;
+    if (merges && split.operations == pointers) {
+        split.ports[split.operations++] = split.ports[0]; /* LODSW where only LODSD is known */
+    }
+    bool computes = split.operations > pointers;
+    list->count = 0;
+    list->fused_pairs = 0;
+    append_string_loads(list, shape, &split, computes || split.stores > 0 ? NULL : &results);
+    if (split.stores > 0) {
+        uint16_t ports = shape->core->simple_store_ports;
+        add_source(append(list, ports, UOP_STORE_ADDRESS, 1), SLOT_DESTINATION_INDEX);
+    }
+    uint32_t used = append_pointers(list, operands, &split);
+    for (uint32_t i = used; i < split.operations; i++) {
+        struct uop *uop = append(list, split.ports[i], 0, 1);
+        add_source(uop, LOADED);
+        add_source(uop, split.loads > 1 ? LOADED_TOO : LOADED);
+        add_sources(uop, &sources);
+        add_destinations(uop, &results);
+    }
+    if (split.stores > 0) {
+        struct uop *data = append(list, split.data_ports, UOP_STORE_DATA, 1);
+        if (split.loads > 0) {
+            add_source(data, LOADED);
+        } else {
+            add_sources(data, &sources);
+        }
+    }
+    if (shape->class->macro_ops != 0) {
+        group_macro_ops(list, shape->class->macro_ops);
+    }
+}
+
 void micro_ops_build(struct uop_list *list, const struct shape *shape)
 {
     struct split split;
@@ -324,6 +421,30 @@ void micro_ops_rename_only(struct uop_list *list, const struct operands *operand
         add_sources(uop, &operands->sources);
     }
     add_destinations(uop, &operands->destinations);
+}
+
+static void append_copy(struct uop_list *list, uint8_t from, uint8_t to, uint32_t flags)
+{
+    struct uop *uop = append(list, 0, UOP_NOT_EXECUTED | UOP_MOVE | flags, 0);
+    add_source(uop, from);
+    add_destination(uop, to);
+}
+
+/*
+ * INSTLAT: two a cycle on Intel's cores of four slots, four on Zen 4, and no latency, since an
+ * addition and an exchange are as long as the addition.
+ */
+void micro_ops_exchange(struct uop_list *list, const struct timing_parameters *core,
+                        const struct operands *operands)
+{
+    uint8_t top = operands->destinations.slots[0];
+    uint8_t other = operands->destinations.slots[operands->destinations.count - 1];
+    uint32_t joined = core->family == FAMILY_ZEN ? UOP_FUSED : 0;
+    list->count = 0;
+    append_copy(list, top, STEP, 0);
+    append_copy(list, other, top, joined);
+    append_copy(list, STEP, other, UOP_FUSED);
+    list->fused_pairs = joined != 0 ? 2 : 1;
 }
 
 static void finish_ports(struct uop *uop, const struct timing_parameters *core)

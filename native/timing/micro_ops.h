@@ -39,11 +39,16 @@ struct shape {
 void micro_ops_accesses(const struct form_class *class, const struct timing_parameters *core,
                         bool *loads, bool *stores);
 void micro_ops_build(struct uop_list *list, const struct shape *shape);
+/* LODS, STOS, MOVS, SCAS, CMPS: the pointers move whatever is loaded. */
+void micro_ops_string(struct uop_list *list, const struct shape *shape);
 /* push, pop, call and return, whose addresses come from the stack engine. */
 void micro_ops_stack(struct uop_list *list, const struct shape *shape, enum stack_use use,
                      bool jumps);
 /* Fills in what execution reads instead of counting and searching. */
 void micro_ops_finish(struct uop_list *list, const struct timing_parameters *core);
+/* FXCH: done at rename too, in as many slots as the core takes. */
+void micro_ops_exchange(struct uop_list *list, const struct timing_parameters *core,
+                        const struct operands *operands);
 /* Done at rename: sources and destinations say what it copies, if anything. */
 void micro_ops_rename_only(struct uop_list *list, const struct operands *operands, bool copies);
 

@@ -53,7 +53,7 @@ static const struct register_name general[] = {
     {X86_REG_R15, 15, 8}, {X86_REG_R15D, 15, 4}, {X86_REG_R15W, 15, 2}, {X86_REG_R15B, 15, 1},
 };
 
-static uint8_t slot_of(x86_reg number, uint8_t x87_top, uint8_t *size_bytes)
+static uint8_t slot_of(x86_reg number, uint8_t *size_bytes)
 {
     *size_bytes = 8;
     for (size_t i = 0; i < sizeof general / sizeof *general; i++) {
@@ -72,20 +72,7 @@ static uint8_t slot_of(x86_reg number, uint8_t x87_top, uint8_t *size_bytes)
     if (number >= X86_REG_MM0 && number <= X86_REG_MM7) {
         return (uint8_t)(SLOT_MMX + (number - X86_REG_MM0));
     }
-    if (number >= X86_REG_ST0 && number <= X86_REG_ST7) {
-        return (uint8_t)(SLOT_X87 + ((uint32_t)(number - X86_REG_ST0) + x87_top) % 8);
-    }
-    switch (number) {
-    case X86_REG_EFLAGS: /* read_flags says which */
-    case X86_REG_RIP:
-    case X86_REG_EIP:
-    case X86_REG_INVALID:
-        return SLOT_NONE;
-    case X86_REG_FPSW:
-        return SLOT_X87_STATUS;
-    default:
-        return SLOT_NONE;
-    }
+    return SLOT_NONE; /* of flags read_flags says which */
 }
 
 static void add_write(struct operands *operands, uint8_t slot, uint8_t size_bytes)
@@ -97,15 +84,15 @@ static void add_write(struct operands *operands, uint8_t slot, uint8_t size_byte
     }
 }
 
-static void read_implicit(struct operands *operands, const cs_insn *instruction, uint8_t x87_top)
+static void read_implicit(struct operands *operands, const cs_insn *instruction)
 {
     const cs_detail *detail = instruction->detail;
     uint8_t size_bytes = 0;
     for (uint32_t i = 0; i < detail->regs_read_count; i++) {
-        slot_add(&operands->sources, slot_of((x86_reg)detail->regs_read[i], x87_top, &size_bytes));
+        slot_add(&operands->sources, slot_of((x86_reg)detail->regs_read[i], &size_bytes));
     }
     for (uint32_t i = 0; i < detail->regs_write_count; i++) {
-        uint8_t slot = slot_of((x86_reg)detail->regs_write[i], x87_top, &size_bytes);
+        uint8_t slot = slot_of((x86_reg)detail->regs_write[i], &size_bytes);
         add_write(operands, slot, size_bytes);
     }
 }
@@ -176,17 +163,17 @@ static void read_memory(struct operands *operands, const cs_x86_op *operand)
     uint8_t size_bytes = 0;
     operands->has_memory = true;
     operands->relative = operand->mem.base == X86_REG_RIP || operand->mem.base == X86_REG_EIP;
-    slot_add(&operands->address, slot_of(operand->mem.base, 0, &size_bytes));
+    slot_add(&operands->address, slot_of(operand->mem.base, &size_bytes));
     if (operand->mem.index != X86_REG_INVALID && operand->mem.index != X86_REG_RIZ &&
         operand->mem.index != X86_REG_EIZ) {
-        slot_add(&operands->address, slot_of(operand->mem.index, 0, &size_bytes));
+        slot_add(&operands->address, slot_of(operand->mem.index, &size_bytes));
         operands->has_index = true;
     }
     operands->displacement = operand->mem.disp;
     operands->size_bytes = operand->size;
 }
 
-static void read_explicit(struct operands *operands, const cs_insn *instruction, uint8_t x87_top)
+static void read_explicit(struct operands *operands, const cs_insn *instruction)
 {
     const cs_x86 *x86 = &instruction->detail->x86;
     x86_reg first = X86_REG_INVALID;
@@ -202,7 +189,7 @@ static void read_explicit(struct operands *operands, const cs_insn *instruction,
             operands->is_load = operands->is_load || (access & CS_AC_READ) != 0;
             operands->is_store = operands->is_store || (access & CS_AC_WRITE) != 0;
         } else if (operand->type == X86_OP_REG) {
-            uint8_t slot = slot_of(operand->reg, x87_top, &size_bytes);
+            uint8_t slot = slot_of(operand->reg, &size_bytes);
             if ((access & CS_AC_READ) != 0) {
                 slot_add(&operands->sources, slot);
             }
@@ -288,14 +275,13 @@ static void add_forgotten(struct operands *operands, const cs_insn *instruction)
     }
 }
 
-void operands_read(struct operands *operands, csh decoder, const cs_insn *instruction,
-                   uint8_t x87_top)
+void operands_read(struct operands *operands, const cs_insn *instruction, bool is_x87)
 {
     memset(operands, 0, sizeof *operands);
-    read_implicit(operands, instruction, x87_top);
-    read_explicit(operands, instruction, x87_top);
+    read_implicit(operands, instruction);
+    read_explicit(operands, instruction);
     add_forgotten(operands, instruction);
-    if (!cs_insn_group(decoder, instruction, X86_GRP_FPU)) {
+    if (!is_x87) {
         read_flags(operands, instruction);
     }
 }

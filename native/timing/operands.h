@@ -39,8 +39,7 @@ struct operands {
 void slot_add(struct slot_set *set, uint8_t slot);
 bool slot_contains(const struct slot_set *set, uint8_t slot);
 
-/* x87_top: how far the block has turned the x87 stack before this instruction. */
-void operands_read(struct operands *operands, csh decoder, const cs_insn *instruction,
-                   uint8_t x87_top);
+/* Of an x87 instruction only what is not its unit's, nor flags: x87.h has the rest. */
+void operands_read(struct operands *operands, const cs_insn *instruction, bool is_x87);
 
 #endif

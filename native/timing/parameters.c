@@ -9,7 +9,8 @@
  *   SOG   AMD: Software Optimization Guide for the AMD Zen4 Microarchitecture, 57647
  *   LLVM  X86ScheduleZnver4.td, which quotes SOG by section; read
  *   CHIPS Chips and Cheese: AMD's Zen 4, parts 1 and 2; the beginnings read
- *   INSTLAT InstLatX64's measurements: EPYC 9654, Threadripper 7000, Ryzen 7950X; read
+ *   INSTLAT InstLatX64's measurements: EPYC 9654, Threadripper 7000, Ryzen 7950X; Xeon 8160, a
+ *         Haswell Xeon (00306C3), i7-3770K; read
  *   CORSIX corsix.org: x86 macro-op fusion notes; read
  * Those not said to be read were quoted from memory: check a figure in its source before
  * relying on it elsewhere.
@@ -81,8 +82,8 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .simple_store_ports = P(2) | P(3) | P(7), /* SOM figure 2-6 */
         .synchronize = {.port_count = 4, .port_list = {0, 1, 5, 6}}, /* INFO */
         .branch_ports = P(6),
-        .fused_branch_ports = P(0) | P(6), /* SOM figure E-1: not taken ones on port 0 too */
         .taken_branch_ports = P(6), /* SOM figure E-1 */
+        .fused_branch_ports = P(0) | P(6), /* SOM figure E-1: not taken ones on port 0 too */
         .forward_cycles = 4,          /* FOG 11.14: 4 to 5 */
         .blocked_forward_cycles = 11, /* FOG 11.14 */
         .split_cycles = 5,            /* FOG 11.13 [A] */
@@ -118,8 +119,8 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .simple_store_ports = P(2) | P(3) | P(7), /* SOM figure E-1 */
         .synchronize = {.port_count = 4, .port_list = {0, 1, 5, 6}}, /* INFO */
         .branch_ports = P(6),
-        .fused_branch_ports = P(0) | P(6), /* SOM figure E-1: not taken ones on port 0 too */
         .taken_branch_ports = P(6), /* SOM figure E-1 */
+        .fused_branch_ports = P(0) | P(6), /* SOM figure E-1: not taken ones on port 0 too */
         .forward_cycles = 5,          /* FOG 10.12 */
         .blocked_forward_cycles = 12, /* FOG 10.12 */
         .split_cycles = 5,            /* FOG 10.12 [A] */
@@ -153,8 +154,8 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .simple_store_ports = P(2) | P(3), /* SOM figure E-2 */
         .synchronize = {.port_count = 3, .port_list = {0, 1, 5}}, /* INFO */
         .branch_ports = P(5),
-        .fused_branch_ports = P(5),
         .taken_branch_ports = P(5), /* SOM figure E-2 */
+        .fused_branch_ports = P(5),
         .forward_cycles = 5,          /* FOG 9.14 */
         .blocked_forward_cycles = 12, /* FOG 9.14 */
         .split_cycles = 5,            /* FOG 9.14 [A] */
@@ -180,7 +181,7 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .simple_uops = 2,           /* FOG 23.2: any decoder makes two macro-ops */
         .complex_uops = 2,          /* more is microcode */
         .decode_uops = 8,             /* four decoders of two */
-        .microcode_uops = 4,          /* [A] */
+        .microcode_uops = 6, /* INSTLAT: MOVS, CMPS, of 5 and 6 macro-ops, one in 3 cycles */
         .microcode_switch_cycles = 2, /* [A] */
         .uop_queue_entries = 64,      /* [A]: a size is published for the loop buffer only */
         .uop_cache_uops = 9,          /* CHIPS: nine a cycle */

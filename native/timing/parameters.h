@@ -24,8 +24,6 @@ struct tlb_parameters {
     uint8_t cycles; /* what finding the page here costs, beside the level before */
 };
 
-/* Which derived tables a core's column is in; the columns of all families are numbered through. */
-enum core_family { FAMILY_INTEL, FAMILY_ZEN };
 #define LOOP_UNROLLING_LIMIT 6u
 
 /* A loop of at most so many micro-ops is replayed in so many rounds as one. */
@@ -33,6 +31,9 @@ struct loop_unrolling {
     uint8_t uops;
     uint8_t rounds;
 };
+
+/* Which derived tables a core's column is in; the columns of all families are numbered through. */
+enum core_family { FAMILY_INTEL, FAMILY_ZEN };
 
 struct timing_parameters {
     const char *name;
@@ -92,11 +93,11 @@ struct timing_parameters {
     uint16_t store_data_ports; /* or some of them */
     struct uop synchronize; /* what the stack engine inserts; only its ports matter */
     uint16_t branch_ports;
+    uint16_t taken_branch_ports; /* one port, or 0: any that its class names */
     uint16_t fused_branch_ports; /* a compare with its branch, not taken */
     struct form_class slow_lea;
     /* An encoding that no table knows: one operation, and whatever its operands ask for. */
     struct form_class unknown_register, unknown_load, unknown_store;
-    uint16_t taken_branch_ports; /* one port, or 0: any that its class names */
 
     /* The first level of data. */
     uint8_t load_cycles; /* any address, general register */

@@ -16,6 +16,7 @@
 #include "scheduler.h"
 #include "store_queue.h"
 #include "system.h"
+#include "x87_stack.h"
 
 /* A copy of the pipeline for runs that leave nothing out and record nothing: half the checks. */
 #define STAGE static inline __attribute__((always_inline))
@@ -113,15 +114,24 @@ static void record_retirement(struct timing_core *core, uint32_t first, uint64_t
     }
 }
 
-static inline const struct timing_access *next_access(struct run *run, bool is_write)
+/* Those of instructions that an earlier call ran, or whose micro-ops did not ask for them. */
+static inline const struct timing_access *skip_earlier(struct run *run)
 {
     const struct timing_outcome *outcome = run->outcome;
     const struct timing_access *access = outcome->accesses + run->access;
     const struct timing_access *end = outcome->accesses + outcome->access_count;
     while (access < end && access->instruction != 0 && access->instruction < run->instruction) {
-        access++; /* of an instruction whose micro-ops did not ask for it */
+        access++;
         run->access++;
     }
+    return access;
+}
+
+static inline const struct timing_access *next_access(struct run *run, bool is_write)
+{
+    const struct timing_outcome *outcome = run->outcome;
+    const struct timing_access *access = skip_earlier(run);
+    const struct timing_access *end = outcome->accesses + outcome->access_count;
     if (access < end && (access->is_write != 0) == is_write &&
         access->instruction <= run->instruction) {
         run->access++;
@@ -363,6 +373,7 @@ static uint64_t reach_image(struct timing_core *core, struct run *run, uint64_t 
 {
     const struct timing_outcome *outcome = run->outcome;
     uint64_t done = cycle;
+    (void)skip_earlier(run);
     for (; run->access < outcome->access_count; run->access++) {
         const struct timing_access *access = &outcome->accesses[run->access];
         if (access->instruction == 0 || access->instruction > run->instruction) {
@@ -413,6 +424,7 @@ static void run_repeated(struct timing_core *core, struct run *run)
     uint64_t start = state->scheduler.cycle + core->parameters->repeat_cycles;
     uint64_t done = start;
     uint64_t counts[2] = {0, 0}; /* of loads and of stores */
+    (void)skip_earlier(run);
     for (; run->access < outcome->access_count; run->access++) {
         const struct timing_access *access = &outcome->accesses[run->access];
         uint64_t cycle = start + counts[access->is_write != 0]++;
@@ -558,9 +570,15 @@ uint64_t timing_execute(struct timing_core *core, const struct timing_code *code
     if (outcome->address + begin != state->front.next_address) {
         front_end_redirect(core, outcome->address + begin, state->resume_cycle);
     }
+    if (code->turns_x87) {
+        x87_turn(state, 0 - x87_turned(code, outcome->first_instruction));
+    }
     bool plain = core->ideals == 0 && core->recording.steps == NULL;
     uint64_t size_bytes = plain ? run_instructions(core, &run, code, begin, true)
                                 : run_instructions(core, &run, code, begin, false);
+    if (code->turns_x87) {
+        x87_turn(state, x87_turned(code, executed));
+    }
     const struct instruction *last = code->instructions + executed - 1;
     state->front.next_address = outcome->address + size_bytes;
     if (executed == code->instruction_count && executed > 0 &&

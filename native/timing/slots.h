@@ -9,7 +9,10 @@
 
 enum slot {
     SLOT_GENERAL = 0, /* rax rcx rdx rbx rsp rbp rsi rdi r8..r15, in encoding order */
+    SLOT_COUNTER = 1,
     SLOT_STACK_POINTER = 4,
+    SLOT_SOURCE_INDEX = 6,
+    SLOT_DESTINATION_INDEX = 7,
     SLOT_CARRY = 16,
     SLOT_FLAGS = 17, /* all but the carry */
     SLOT_VECTOR = 18,

@@ -19,7 +19,7 @@ from ultravisor.machine.interface import (
     TimingTransition,
 )
 
-INTEL = tuple(name for name in CORES if not name.startswith("zen"))
+INTEL = ("skylake", "haswell", "ivybridge")
 TEXT = 1 << 22
 JNE = bytes.fromhex("7510")  # jne over what follows
 COMPARE_AND_JUMP = bytes.fromhex("4839d87510")  # cmp rax, rbx; jne
@@ -123,10 +123,11 @@ def calls(name: str, depth: int) -> int:
     return core.statistics().events[TimingEvent.MISPREDICT] - found
 
 
-@pytest.mark.parametrize("name", INTEL)
-@pytest.mark.parametrize(("depth", "wrong"), [(8, 0), (16, 0), (17, 1), (20, 4)])
-def test_the_return_stack_holds_16(name: str, depth: int, wrong: int) -> None:
-    assert calls(name, depth) == wrong  # FOG 3.8
+@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize(("beyond", "wrong"), [(-8, 0), (0, 0), (1, 1), (4, 4)])
+def test_the_return_stack_ends(name: str, beyond: int, wrong: int) -> None:
+    entries = 32 if name == "zen4" else 16  # SOG 2.8, FOG 3.8
+    assert calls(name, entries + beyond) == wrong
 
 
 LONG_NOP = bytes.fromhex("0f1f840000000000")  # eight bytes: four in a window
@@ -146,25 +147,24 @@ def window_misses(name: str, code: bytes) -> int:
 
 @pytest.mark.parametrize("name", INTEL)
 @pytest.mark.parametrize(
-    ("code", "windows", "missed"),
-    [
-        # SOM E.2.2.3: 32 sets of 8 lines, of 6 micro-ops. One line a window:
-        (LONG_NOP * 4, 256, 0),
-        (LONG_NOP * 4, 257, 9),  # nine windows of one set
-        (LONG_NOP * 4, 288, 288),
-        # Two lines a window:
-        (SHORT_NOP * 8, 128, 0),
-        (SHORT_NOP * 8, 129, 5),
-        (SHORT_NOP * 8, 160, 160),
-    ],
+    ("lines", "windows", "missed"),
+    [(1, 256, 0), (1, 257, 9), (1, 288, 288), (2, 128, 0), (2, 129, 5), (2, 160, 160)],
 )
 def test_the_micro_op_cache_holds_256_lines_in_32_sets(
-    name: str, code: bytes, windows: int, missed: int
+    name: str, lines: int, windows: int, missed: int
 ) -> None:
-    assert window_misses(name, code * windows) == missed
+    # SOM E.2.2.3: 32 sets of 8 lines, of 6 micro-ops. One window too many empties its set.
+    window = LONG_NOP * 4 if lines == 1 else SHORT_NOP * 8
+    assert window_misses(name, window * windows) == missed
 
 
-@pytest.mark.parametrize("name", INTEL)
+@pytest.mark.parametrize(("windows", "missed"), [(768, 0), (769, 13), (832, 832)])
+def test_zen_s_micro_op_cache_holds_768_lines_in_64_sets(windows: int, missed: int) -> None:
+    # SOG 2.9.1: 6,912 macro-ops, windows of 64 bytes.
+    assert window_misses("zen4", LONG_NOP * 8 * windows) == missed
+
+
+@pytest.mark.parametrize("name", CORES)
 @pytest.mark.parametrize(
     ("transition", "value", "emptied"),
     [
@@ -180,7 +180,8 @@ def test_a_root_that_is_loaded_empties_the_micro_op_cache(
 ) -> None:
     # SOM E.2.2.3: it goes with the translations of code, and with what is in CR3.
     core = Core(name)
-    block = core.decode(SHORT_NOP * 8 * 4, TEXT)
+    windows = 4
+    block = core.decode(LONG_NOP * (8 if name == "zen4" else 4) * windows, TEXT)
     for _ in range(3):
         core.execute(block, target=TEXT)
     before = core.statistics().events
@@ -189,7 +190,7 @@ def test_a_root_that_is_loaded_empties_the_micro_op_cache(
     after = core.statistics().events
     missed = after[TimingEvent.UOP_CACHE_MISS] - before[TimingEvent.UOP_CACHE_MISS]
     walks = after[TimingEvent.PAGE_WALK] - before[TimingEvent.PAGE_WALK]
-    assert (missed, walks) == ((4, 1) if emptied else (0, 0))
+    assert (missed, walks) == ((windows, 1) if emptied else (0, 0))
 
 
 @pytest.mark.parametrize("name", CORES)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Loops: a round takes what the narrowest part of the machine takes, on every core.
+"""Loops: a round takes what the narrowest part of the machine takes, on the Intel cores.
 
 The rules, with their sources: SOM and FOG as in native/timing/parameters.c; UICA and FACILE for
 the front end (Abel and Reineke, ICS 2022; Abel, Sharma and Reineke, IISWC 2023).

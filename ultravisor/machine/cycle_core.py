@@ -50,6 +50,8 @@ class Access:
     machine_address: int
     size_bytes: int
     is_write: bool
+    # Of the block, from 1; 0: the first that has such an access.
+    instruction: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,13 @@ class BlockMeter:
 
 def _accesses(accesses: Sequence[Sequence[Access]]) -> tuple[CData, CData]:
     flat = [
-        (item.address & (1 << 64) - 1, item.machine_address, item.size_bytes, int(item.is_write))
+        (
+            item.address & (1 << 64) - 1,
+            item.machine_address,
+            item.size_bytes,
+            int(item.is_write),
+            item.instruction,
+        )
         for copy in accesses
         for item in copy
     ]
@@ -197,8 +205,9 @@ class Core:
 
     def __init__(self, core: str, shared: SharedCache | None = None) -> None:
         parameters = core_parameters(core)
-        # Kept alive: the core reaches into it.
+        # Kept alive: the core reaches into them.
         self._shared = shared
+        self._steps = ffi.new("struct timing_step[]", 1)
         self._decoder = ffi.gc(lib.timing_decoder_open(parameters), lib.timing_decoder_close)
         self._core = ffi.gc(lib.timing_core_open(parameters), lib.timing_core_close)
         if shared is not None:
@@ -214,11 +223,16 @@ class Core:
         accesses: Sequence[Access] = (),
         *,
         target: int | None = None,
+        first: int = 0,
         executed: int | None = None,
     ) -> int:
-        """Run a block, its branch taken to `target` if given; return the cycles it took."""
+        """Run a block, its branch taken to `target` if given; return the cycles it took.
+
+        In parts, if wanted: from the instruction `first` on, up to `executed` of all.
+        """
         items, _ = _accesses([accesses])
         outcome = _outcome(code, items, len(accesses), target)
+        outcome.first_instruction = first
         if executed is not None:
             outcome.executed_count = executed
         return lib.timing_execute(self._core, code.handle, outcome)
@@ -232,6 +246,16 @@ class Core:
     def transition(self, transition: TimingTransition, value: int = 0) -> int:
         """Let something happen beside instructions; return its cycles."""
         return lib.timing_transition(self._core, int(transition), value)
+
+    def record(self, limit: int) -> None:
+        """Record the first micro-ops from now on; 0: no more."""
+        self._steps = ffi.new("struct timing_step[]", max(1, limit))
+        lib.timing_core_record(self._core, self._steps if limit else ffi.NULL, limit)
+
+    def recorded(self) -> tuple[Step, ...]:
+        """Return what was recorded."""
+        count = lib.timing_core_recorded(self._core)
+        return tuple(read_step(self._steps[i]) for i in range(count))
 
     def context(self, number: int) -> None:
         """Attribute what follows to a context."""

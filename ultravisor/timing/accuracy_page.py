@@ -60,8 +60,8 @@ CLASSES: dict[str, Callable[[str], bool]] = {
 
 HEAD = """# Accuracy of the cycle-level cores
 
-Written by `python -m ultravisor.timing.accuracy_page`; not edited by hand. All predictions are
-modelled; all reference figures are
+Written by `python -m ultravisor.timing.accuracy_page skylake=FILE haswell=FILE`; not edited by
+hand. All predictions are modelled; all reference figures are
 measurements published with the BHive suite (MIT licence), unrolled blocks in the state of its
 harness. The mean of the absolute relative error counts
 every row; a row with an instruction that no table knows counts as 100 %.
@@ -88,7 +88,8 @@ TAIL = """
   counted. Transitions between VEX and legacy encodings are free.
 * **The front end**: the jump erratum of Skylake (SKX102), what the loop buffer of Haswell and Ivy
   Bridge refuses beside loops that are too long, a limit of taken branches other than their port,
-  and the limits of move elimination are left out.
+  and the limits of move elimination are left out. Code that another evicts from the first cache or
+  TLB keeps its micro-ops; a root that is loaded takes them all away.
 * **High bytes** (`ah` to `dh`) are parts of their register, not renamed apart.
 * **Unrolled code comes through the decoders.** In the harness a part of short blocks came from
   the micro-op cache, which is why the smallest blocks are predicted up to a third too slow.
@@ -117,8 +118,7 @@ TAIL = """
   the loop buffer; memory renaming; limits of an op cache line other than its macro-ops; a second
   level of the TLB for code apart from that for data; one taken branch a cycle; two stores a cycle
   to the same line (here one); the third cache as a victim cache; zero idioms beyond those of Intel
-  (PANDN, saturating subtraction, MMX); LEA of one register as a copy; string instructions, whose
-  pointers wait for their data.
+  (PANDN, saturating subtraction, MMX); LEA of one register as a copy.
 * The published data say nothing about branches, the micro-op cache, caches beyond the first and
   transitions: those rest on microbenchmarks against published figures
   (`tests/native/test_timing_*.py`) and on the table below.
@@ -211,8 +211,10 @@ def render(measurements: dict[str, Path]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Write the page."""
+    """Write the page; without measurements its figures would be lost."""
     measurements = {}
+    if not arguments:
+        raise UsageError("no measurements", "name them: skylake=FILE.csv haswell=FILE.csv")
     for argument in arguments:
         core, separator, path = argument.partition("=")
         if not separator:
