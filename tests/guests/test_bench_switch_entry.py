@@ -79,5 +79,12 @@ def test_the_commands_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     output = capsys.readouterr().out
     assert "yield 64 warm: instructions that differ most" in output
     assert "fxrstor64 ptr" in output
-    assert run(["bench", "compare", *map(str, files), "--json"]) == 0
+    page = tmp_path / "page.html"
+    assert run(["bench", "compare", *map(str, files), "--json", "--html", str(page)]) == 0
+    text = page.read_text()
+    # Both sides of two states; nothing from elsewhere.
+    assert text.count("<svg ") == 4
+    assert text.count("fxrstor64 ptr") == 2
+    assert "without-fpu.S" in text
+    assert "http" not in text
     assert '"schema":"ultravisor.bench.compare/1"' in capsys.readouterr().out

@@ -4,12 +4,20 @@
 from __future__ import annotations
 
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from tests.unit.test_bench_switch import cells, result
 from ultravisor.bench.switch_compare import compare
-from ultravisor.bench.switch_results import InstructionResult, PathResult, SwitchResult
+from ultravisor.bench.switch_page import switch_page, waterfall_svg
+from ultravisor.bench.switch_results import (
+    InstructionResult,
+    PathResult,
+    PhaseResult,
+    SwitchResult,
+    distribution,
+)
 from ultravisor.cli.bench_compare import instructions_table, phases_table, totals_table
 from ultravisor.errors import UsageError
 
@@ -76,3 +84,22 @@ def test_sides_that_are_not_alike_are_told() -> None:
     )
     with pytest.raises(UsageError, match="no path in common"):
         compare(switch_result(result()), switch_result(result(state="all-cold")))
+
+
+def test_a_page_has_both_sides_on_one_scale() -> None:
+    events = {"instructions": 1, "uops": 1}
+    phases = tuple(
+        PhaseResult(name, distribution([cycles]), {}, events)
+        for name, cycles in (("entry", 40), ("exit", 60))
+    )
+    one = result(
+        cycles=distribution([100]), phases=phases, instructions=(instruction("a < b", 60),)
+    )
+    text = switch_page([switch_result(one), switch_result(one, entry="mine.S")])
+    assert text.count('<rect x="80.0" y="3" width="172.0"') == 2
+    assert text.count('<rect x="252.0" y="23" width="258.0"') == 2
+    assert "a &lt; b" in text
+    assert "mine.S" in text
+    assert ElementTree.fromstring(waterfall_svg(one, 200)).get("role") == "img"
+    with pytest.raises(UsageError, match="no path in common"):
+        switch_page([switch_result(one), switch_result(result(path="yield"))])

@@ -48,13 +48,20 @@ Exit codes: 0 done, 2 nothing in common, 3 not such a file, 6 not found.
     show_default=True,
     help="How many instructions to show of each path: those that differ most.",
 )
+@click.option("--html", "page", metavar="FILE", help="Write a page with both side by side.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
-def command(first: str, second: str, count: int, as_json: bool) -> int:
+def command(first: str, second: str, count: int, page: str | None, as_json: bool) -> int:
     """Compare and show."""
     from ultravisor.bench.switch_compare import compare
     from ultravisor.bench.switch_results import read_result
 
-    found = compare(read_result(Path(first)), read_result(Path(second)))
+    sides = [read_result(Path(name)) for name in (first, second)]
+    found = compare(*sides)
+    if page is not None:
+        from ultravisor.bench.switch_page import switch_page
+        from ultravisor.cli.output_file import OutputFile
+
+        OutputFile(Path(page)).write(switch_page(sides).encode())
     if as_json:
         print(msgspec.json.encode(found).decode())
     else:

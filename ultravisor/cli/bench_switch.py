@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -115,26 +116,41 @@ Exit codes: 0 done, 2 wrong use, 3 an entry path that cannot be
     metavar="FILE",
     help="Write the JSON object to a file too: what `bench compare` reads.",
 )
+@click.option(
+    "--html",
+    "page",
+    metavar="FILE",
+    help="Write a page to look at: a waterfall of each path, and its instructions.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 def command(paths: tuple[str, ...], **given: Any) -> int:
     """Measure and show."""
     request = make_request(paths, given["states"], given["widths"], given["transports"])
-    file = OutputFile(Path(given["save"])) if given["save"] is not None else None
-    try:
+    with ExitStack() as files:
+        save, page = (_open(files, given[name]) for name in ("save", "page"))
         result = _measure(request, given)
-        data = msgspec.json.encode(result)
-        if file is not None:
-            file.write(data + b"\n")
-    finally:
-        if file is not None:
-            file.close()
+        if save is not None:
+            save.write(msgspec.json.encode(result) + b"\n")
+        if page is not None:
+            from ultravisor.bench.switch_page import switch_page
+
+            page.write(switch_page([result]).encode())
     if given["as_json"]:
-        print(data.decode())
+        print(msgspec.json.encode(result).decode())
     else:
         from ultravisor.cli.bench_switch_table import show
 
         show(result)
     return 0
+
+
+def _open(files: ExitStack, name: str | None) -> OutputFile | None:
+    """Prove at once that a file can be written which is wanted at the end."""
+    if name is None:
+        return None
+    file = OutputFile(Path(name))
+    files.callback(file.close)
+    return file
 
 
 def _measure(request: Request, given: dict[str, Any]) -> SwitchResult:
