@@ -252,7 +252,7 @@ struct window_instruction {
     uint32_t width_bits;
     uint32_t size_bytes;
     uint32_t transition; /* 0: an instruction; else 1 + enum timing_transition */
-    uint32_t events[21]; /* by enum timing_event */
+    uint32_t events[22]; /* by enum timing_event */
     uint64_t cycles[6];  /* by enum timing_cause */
     uint8_t bytes[16];
 };
@@ -395,12 +395,13 @@ enum timing_event {
     TIMING_EVENT_UOP_CACHE_MISS = 18,
     TIMING_EVENT_TRANSITION = 19,
     TIMING_EVENT_COHERENCE = 20, /* a line that another processor had */
-    TIMING_EVENT_COUNT = 21
+    TIMING_EVENT_PREFETCH = 21,  /* a line that the first cache asked for ahead */
+    TIMING_EVENT_COUNT = 22
 };
 
 struct timing_statistics {
     uint64_t cycles[6]; /* by enum timing_cause */
-    uint64_t events[21]; /* by enum timing_event */
+    uint64_t events[22]; /* by enum timing_event */
 };
 
 /* What happens to a processor without an instruction, or beside one. */

@@ -40,6 +40,7 @@ EVENT_NAMES: Final[dict[TimingEvent, str]] = {
     TimingEvent.UOP_CACHE_MISS: "uop_cache_misses",
     TimingEvent.TRANSITION: "transitions",
     TimingEvent.COHERENCE: "coherence_transfers",
+    TimingEvent.PREFETCH: "prefetches",
 }
 # Partition 0 is nobody's: it has no code, and what would be its own is idling.
 IDLE_NAME: Final = "idle"

@@ -7,6 +7,7 @@
 #ifndef TIMING_CACHE_H
 #define TIMING_CACHE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stddef.h>
 #include <string.h>
@@ -32,6 +33,17 @@ static inline struct cache_entry *cache_find(struct cache_entry *set, uint32_t w
         }
     }
     return NULL;
+}
+
+/* Whether a tag is there, of which that is no use. */
+static inline bool cache_has(const struct cache_entry *set, uint32_t ways, uint64_t tag)
+{
+    for (uint32_t way = 0; way < ways; way++) {
+        if (set[way].tag == tag) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Puts an entry first; returns the one that had to go. */

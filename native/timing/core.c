@@ -8,6 +8,7 @@
 #include "front_end.h"
 #include "hierarchy.h"
 #include "pipeline.h"
+#include "prefetch.h"
 #include "scheduler.h"
 
 const struct timing_parameters *timing_core_named(const char *name)
@@ -128,6 +129,7 @@ void timing_core_forget(struct timing_core *core, uint32_t what)
     }
     if ((what & TIMING_FORGET_PREDICTORS) != 0) {
         memset(&state->predictor, 0, sizeof state->predictor);
+        prefetch_forget(core);
     }
     if ((what & TIMING_FORGET_UOPS) != 0) {
         flush_uop_cache(core);

@@ -36,6 +36,9 @@
 #define WALKER_LIMIT 8u
 #define REGION_LIMIT 32u
 #define STREAM_LIMIT 16u
+#define RECENT_LIMIT 16u
+#define STRIDE_LIMIT 24u  /* see prefetch.h for the source */
+#define STRIDE_PLACES ((1u << (STRIDE_LIMIT + 1)) - 2) /* a bit each; 0 is none */
 #define BIMODAL_LIMIT 8192u
 #define TAGGED_TABLES 4u
 #define TAGGED_LIMIT 1024u
@@ -106,6 +109,30 @@ struct store_queue {
     uint32_t latest[FORWARD_WORDS]; /* by eight-byte words: the youngest store, plus one */
 };
 
+/* The load before in a page, and the line that the page's loads asked for last, plus one. */
+struct recent_load {
+    uint64_t address;
+    uint64_t asked_line;
+};
+
+/* The loads of an instruction. */
+struct stride_entry {
+    uint64_t address;    /* of the last one, virtual */
+    uint64_t asked_line; /* plus one */
+    int32_t stride_bytes; /* to it from the one before; 0: none that counts */
+    uint8_t confidence;
+    uint8_t instruction; /* the low bits of its address */
+    uint16_t reserved;
+};
+
+struct prefetch_state {
+    struct recent_load recent[RECENT_LIMIT];
+    struct stride_entry strides[STRIDE_LIMIT + 1]; /* the first stays empty */
+    uint8_t places[256]; /* in strides, by an instruction's low bits; 0: none */
+    uint32_t used;       /* a bit a place */
+    uint32_t reserved;
+};
+
 struct memory_state {
     struct cache_entry code_cache[CODE_CACHE_LIMIT];
     struct cache_entry data_cache[DATA_CACHE_LIMIT];
@@ -119,6 +146,7 @@ struct memory_state {
     uint64_t stream_line[STREAM_LIMIT];
     uint32_t fill_index;
     uint32_t walker_index;
+    struct prefetch_state prefetch;
 };
 
 struct tagged_counter {

@@ -2,6 +2,7 @@
 /* What does not hit: see hierarchy.h. */
 #include "hierarchy.h"
 
+#include "prefetch.h"
 #include "shared.h"
 
 #define LINES_PER_PAGE 64u
@@ -46,6 +47,7 @@ void hierarchy_forget_lines(struct timing_core *core)
     memset(memory->code_cache, 0, sizeof memory->code_cache);
     memset(memory->data_cache, 0, sizeof memory->data_cache);
     memset(memory->second_cache, 0, sizeof memory->second_cache);
+    prefetch_forget(core); /* which lines it asked for */
     shared_forget(core);
 }
 
@@ -130,11 +132,10 @@ static uint64_t fetch_second(struct timing_core *core, uint64_t line, uint64_t c
 }
 
 /* The figures of the levels are of dependent loads, start to result; the fill is that much less. */
-uint64_t hierarchy_fill(struct timing_core *core, uint64_t line, uint64_t cycle, bool is_write)
+static uint64_t fill(struct timing_core *core, uint64_t line, uint64_t cycle, bool is_write)
 {
     struct memory_state *memory = &core->state.memory;
     const struct timing_parameters *parameters = core->parameters;
-    core_count_event(core, TIMING_EVENT_DATA_CACHE_MISS);
     uint64_t *buffer = &memory->fill_free[memory->fill_index++ % parameters->fill_buffers];
     uint64_t start = *buffer > cycle ? *buffer : cycle;
     bool exclusive = true;
@@ -144,6 +145,27 @@ uint64_t hierarchy_fill(struct timing_core *core, uint64_t line, uint64_t cycle,
     (void)cache_insert(data_set(core, line), parameters->data_cache.ways, line + 1,
                        arrives << 1 | exclusive);
     return arrives;
+}
+
+uint64_t hierarchy_fill(struct timing_core *core, uint64_t line, uint64_t cycle, bool is_write)
+{
+    core_count_event(core, TIMING_EVENT_DATA_CACHE_MISS);
+    return fill(core, line, cycle, is_write);
+}
+
+bool hierarchy_prefetch(struct timing_core *core, uint64_t line, uint64_t cycle)
+{
+    const struct memory_state *memory = &core->state.memory;
+    const struct timing_parameters *parameters = core->parameters;
+    if (cache_has(data_set(core, line), parameters->data_cache.ways, line + 1)) {
+        return true;
+    }
+    if (memory->fill_free[memory->fill_index % parameters->fill_buffers] > cycle) {
+        return false;
+    }
+    core_count_event(core, TIMING_EVENT_PREFETCH);
+    (void)fill(core, line, cycle, false);
+    return true;
 }
 
 uint64_t hierarchy_own(struct timing_core *core, uint64_t line, uint64_t cycle)

@@ -33,6 +33,8 @@ void hierarchy_share_line(struct timing_core *core, uint64_t line);
 
 /* A line that is not in the data cache: when it will be. */
 uint64_t hierarchy_fill(struct timing_core *core, uint64_t line, uint64_t cycle, bool is_write);
+/* A line that nobody waits for yet: false when there is no fill buffer free for it. */
+bool hierarchy_prefetch(struct timing_core *core, uint64_t line, uint64_t cycle);
 /* A line of code that is not in the code cache. */
 uint64_t hierarchy_fill_code(struct timing_core *core, uint64_t line, uint64_t cycle);
 /* A page that is not in the first TLB: when its translation is there. */

@@ -56,6 +56,8 @@
         .data_tlb = {16, 4, 0},     /* 64 pages of 4 KiB: SOM table 2-11 */                        \
         .prefetches_streams = true, /* SOM E.2.5.4: the streamer */                                \
         .prefetches_pairs = true,   /* SOM E.2.5.4: the spatial prefetcher */                      \
+        .prefetches_next_line = true, /* SOM E.2.5.4; [A] on what is very recent */                \
+        .prefetches_strides = true, /* SOM E.2.5.4; [A] beyond: prefetch.h */                      \
         .return_entries = 16,       /* FOG 3.8 */                                                  \
         .resteer_cycles = 8         /* FOG 3.8 [A] */
 
@@ -241,6 +243,8 @@ const struct timing_parameters timing_cores[TIMING_CORE_COUNT] = {
         .page_walkers = 6, /* SOG 2.7 */
         .prefetches_streams = true, /* SOG 2.6.3 */
         .prefetches_pairs = false, /* [A]: its second cache takes up and down neighbours */
+        .prefetches_next_line = false, /* [A]: streams, but when and how far is not published */
+        .prefetches_strides = true, /* SOG 2.6.3: of an instruction; [A]: as Intel's */
         .return_entries = 32, /* SOG 2.8 */
         .resteer_cycles = 8, /* [A] */
     },

@@ -122,6 +122,8 @@ struct timing_parameters {
     uint8_t page_walkers;
     bool prefetches_streams; /* into the second cache: lines that follow ascending ones */
     bool prefetches_pairs;   /* and the other half of 128 bytes */
+    bool prefetches_next_line; /* into the first: see prefetch.h */
+    bool prefetches_strides;   /* and what a load's instruction will ask for next */
 
     /* Prediction of branches. */
     uint8_t return_entries;

@@ -12,6 +12,7 @@
 #include "front_end.h"
 #include "hierarchy.h"
 #include "predictor.h"
+#include "prefetch.h"
 #include "retirement.h"
 #include "scheduler.h"
 #include "store_queue.h"
@@ -25,6 +26,7 @@ struct run {
     const struct timing_outcome *outcome;
     uint32_t access; /* the next one */
     uint32_t instruction; /* of the block, from 1 */
+    uint64_t address;     /* of that instruction */
     /* Of the issue slot that is open: */
     uint32_t slot;
     uint32_t flags;
@@ -140,11 +142,10 @@ static inline const struct timing_access *next_access(struct run *run, bool is_w
     return NULL;
 }
 
-/* When an access that begins in `cycle` has found its page and its lines. */
-static inline uint64_t reach_memory(struct timing_core *core, const struct timing_access *access,
-                                    uint64_t cycle)
+/* When an access whose page is found at `ready` has found its lines. */
+static inline uint64_t reach_lines(struct timing_core *core, const struct timing_access *access,
+                                   uint64_t ready)
 {
-    uint64_t ready = hierarchy_data_page(core, access->address, cycle);
     uint64_t first = access->machine_address >> LINE_BITS;
     uint64_t last = (access->machine_address + access->size_bytes - 1) >> LINE_BITS;
     uint64_t there = hierarchy_data_line(core, first, ready);
@@ -170,8 +171,12 @@ static inline uint64_t execute_load(struct timing_core *core, struct run *run,
     const struct timing_access *access = next_access(run, false);
     uint64_t ready = dispatch;
     if (access != NULL) {
-        ready = reach_memory(core, access, dispatch);
+        uint64_t found = hierarchy_data_page(core, access->address, dispatch);
+        ready = reach_lines(core, access, found);
         run->missed = run->missed || ready != dispatch;
+        if ((uop->flags & UOP_LOCKED) == 0) {
+            prefetch_after_load(core, access, run->address, found);
+        }
     }
     if ((uop->flags & UOP_LOCKED) != 0) {
         core->state.stores.fence_cycle = ready + parameters->locked_cycles;
@@ -428,11 +433,11 @@ static void run_repeated(struct timing_core *core, struct run *run)
     for (; run->access < outcome->access_count; run->access++) {
         const struct timing_access *access = &outcome->accesses[run->access];
         uint64_t cycle = start + counts[access->is_write != 0]++;
+        uint64_t found = hierarchy_data_page(core, access->address, cycle);
         uint64_t ready =
             access->is_write != 0
-                ? hierarchy_store_line(core, access->machine_address >> LINE_BITS,
-                                       hierarchy_data_page(core, access->address, cycle))
-                : reach_memory(core, access, cycle);
+                ? hierarchy_store_line(core, access->machine_address >> LINE_BITS, found)
+                : reach_lines(core, access, found);
         run->missed = run->missed || ready != cycle;
         done = later(later(done, ready), cycle + 1);
     }
@@ -499,9 +504,10 @@ STAGE void run_instruction(struct timing_core *core, struct run *run,
 {
     const struct timing_outcome *outcome = run->outcome;
     uint64_t available = 0;
+    run->address = outcome->address + offset;
     if (plain || (core->ideals & TIMING_IDEAL_FRONT_END) == 0) {
-        available = front_end_fetch(core, instruction, outcome->address + offset,
-                                    outcome->machine_address + offset);
+        available =
+            front_end_fetch(core, instruction, run->address, outcome->machine_address + offset);
     }
     bool particular = (instruction->flags & PARTICULAR) != 0;
     if (particular) {

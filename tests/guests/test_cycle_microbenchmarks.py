@@ -139,8 +139,8 @@ def test_a_pointer_chase(
         for passes in (1, 1 + more)
     )
     found = (many - few) / (more * len(chain.places))
-    # The simulated monitor's ticks go through the same caches and translations.
-    assert found == pytest.approx(chain.alone(core), abs=2)
+    # The simulated monitor's ticks, and what they prefetch, go through the same caches.
+    assert found == pytest.approx(chain.alone(core), abs=2.5)
 
 
 # eax = eax * 1103515245 + 12345; a bit of it decides over `jz`, which jumps over a nop.

@@ -13,6 +13,7 @@ from ultravisor.bench.switch_paths import Point, Where
 from ultravisor.bench.switch_phases import is_monitor
 from ultravisor.errors import MachineError
 from ultravisor.machine.cycle_records import WINDOW_ROW
+from ultravisor.machine.interface import TimingCause, TimingEvent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from ultravisor.bench.switch_paths import Path
 
 # Places in a WINDOW_ROW.
-_TRANSITION, _EVENTS, _CAUSES, _CODE = 5, 6, 27, 33
+_TRANSITION, _EVENTS = 5, 6
+_CAUSES = _EVENTS + len(TimingEvent)
+_CODE = _CAUSES + len(TimingCause)
 
 
 class Row(NamedTuple):

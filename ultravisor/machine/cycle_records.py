@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NO_PORT = 255
 # A struct window_instruction, for readers of so many that a record each takes too long: address,
 # partition, path, width, size, transition, events, cycles by cause, bytes.
-WINDOW_ROW: Final = struct.Struct("@Q5I21I6Q16s")
+WINDOW_ROW: Final = struct.Struct(f"@Q5I{len(TimingEvent)}I{len(TimingCause)}Q16s")
 
 
 @dataclass(frozen=True, slots=True)

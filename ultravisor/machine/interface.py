@@ -170,6 +170,8 @@ class TimingEvent(IntEnum):
     TRANSITION = 19
     COHERENCE = 20
     """A line that another processor had."""
+    PREFETCH = 21
+    """A line that the first cache asked for ahead."""
 
 
 class TimingTransition(IntEnum):

@@ -93,10 +93,16 @@ TAIL = """
 * **High bytes** (`ah` to `dh`) are parts of their register, not renamed apart.
 * **Unrolled code comes through the decoders.** In the harness a part of short blocks came from
   the micro-op cache, which is why the smallest blocks are predicted up to a third too slow.
-* **Memory**: pages are of 4 KiB; a page walk reads synthetic tables through the second cache; of
-  the machine's four prefetchers there are the two of the second cache (streams and pairs of
-  lines), not the two of the first; no bandwidth limit beyond the fill buffers; the replacement is
-  true LRU.
+* **Memory**: pages are of 4 KiB; a page walk reads synthetic tables through the second cache; no
+  bandwidth limit beyond the fill buffers; the replacement is true LRU.
+* **Prefetchers**: of Intel's four all are there, in their published kind. How recent the load
+  before must be that makes the first cache's next line come, and what the choice between prefetches
+  of one cycle is, are not known: here the load before in the page, and both. Strides are
+  kept in the same table of 24 entries on every core (`native/timing/prefetch.h` has the sources).
+  No measurement of whole streams was compared. String
+  instructions train none. Of Zen 4's three in the first cache there is the one of strides, by the
+  rules of Intel's; those of streams and regions are left out, because when they begin and how far
+  they go is not published.
 * **The choice of a port** is the published model (Abel and Reineke), which is known to be simpler
   than the machine (Oziel and others, 2026): chains of one-cycle operations beside other work are
   predicted up to 60 % too slow.
