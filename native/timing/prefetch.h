@@ -10,7 +10,7 @@
  *   SO         stackoverflow.com/questions/53517653: strides begin with the third miss; read
  *   AFTERIMAGE Chen, Pei, Carlson: AfterImage, ASPLOS 2023: 24 entries, named by the low 8 bits of
  *              the instruction's address, their replacement, a stride seen twice is believed;
- *              quoted from memory, but for the low bits, which arXiv 2511.05110 has too
+ *              quoted from memory; that it goes by low bits, arXiv 2511.05110 has too
  *   DOWECK     Doweck: Inside Intel Core Microarchitecture and Smart Memory Access, 2006: no line
  *              is asked for twice in a row; quoted from memory
  * [A] marks what has no source.

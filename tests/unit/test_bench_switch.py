@@ -23,6 +23,7 @@ from ultravisor.cli.bench_switch_waterfall import waterfall
 from ultravisor.cycles import EVENT_NAMES
 from ultravisor.errors import ConfigurationError, MachineError, NotFoundError, UsageError
 from ultravisor.machine.cycle_records import WINDOW_ROW
+from ultravisor.machine.interface import TimingEvent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +100,7 @@ def test_a_record_that_lacks_the_end_is_refused() -> None:
 
 
 def test_rows_are_read_as_they_lie_in_memory() -> None:
-    events = [0] * 21
+    events = [0] * len(TimingEvent)
     events[1] = 5
     data = WINDOW_ROW.pack(MONITOR, 2, 1, 32, 3, 0, *events, 1, 0, 0, 4, 0, 2, b"\x90" * 16)
     (found,) = read_rows(data)
