@@ -42,6 +42,8 @@ RESULT_KEYS = {
     "cycles",
     "spans",
     "marks_dropped",
+    "log_dropped",
+    "trace_dropped",
 }
 PROCESSOR_KEYS = {"id", "guest_cycles", "machine_cycles", "switches", "idle_cycles"}
 PARTITION_KEYS = {
