@@ -114,7 +114,7 @@ class Host:
                     self.input(row.partition, row.text.encode(), row.at_cycles)
             if trace_file is not None:
                 layout = layout_of(plan, self.machine.options.processor_count)
-                self._trace = HostTrace(self.machine, layout, trace_file)
+                self._trace = HostTrace(self.machine, layout, trace_file, booted=state is None)
         except BaseException:
             if trace_file is not None:
                 trace_file.close()

@@ -254,14 +254,12 @@ class Machine:
         """Choose whether everything that a trace needs is recorded from now on."""
         lib.machine_trace_set(self.handle, enabled)
 
-    def trace(self) -> list[TraceRecord]:
+    def trace(self) -> Iterator[TraceRecord]:
         """Take what was recorded for a trace since the last time, in the order of execution."""
         place = ffi.new("const struct trace_record **")
         count = lib.machine_trace_take(self.handle, place)
-        if count == 0:
-            return []
-        data = bytes(ffi.buffer(place[0], count * TRACE_RECORD.size))
-        return list(map(TraceRecord._make, TRACE_RECORD.iter_unpack(data)))
+        data = bytes(ffi.buffer(place[0], count * TRACE_RECORD.size)) if count else b""
+        return map(TraceRecord._make, TRACE_RECORD.iter_unpack(data))
 
     def dropped(self) -> DroppedRecords:
         """Take the counts of what found no room in the queues since the last time."""

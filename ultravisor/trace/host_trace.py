@@ -29,8 +29,10 @@ PIECE_CYCLES = 500_000
 class HostTrace:
     """The trace of a machine that has just booted, or been restored."""
 
-    def __init__(self, machine: Machine, layout: HostLayout, file: TraceFile) -> None:
-        """Write what the trace is of, and begin it where the machine stands."""
+    def __init__(
+        self, machine: Machine, layout: HostLayout, file: TraceFile, *, booted: bool
+    ) -> None:
+        """Write what the trace is of, and begin it: where the machine stands, or with its boot."""
         self._machine = machine
         self._layout = layout
         self._file = file
@@ -49,6 +51,8 @@ class HostTrace:
         ]
         for timeline, sample in zip(self._timelines, samples, strict=True):
             row = sample.statistics
+            if booted:
+                timeline.boot(row.machine_cycles)
             timeline.start(row.clock_cycles, row.virtual_processor)
         self._host.instant(self._now(), HOST_TRACK, "trace of a host", "host", layout.facts)
         machine.trace_set(True)

@@ -7,6 +7,7 @@ arguments are.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ultravisor.machine.abi import CALLS, Error, Hypercall, StopReason
@@ -25,32 +26,54 @@ DECIMAL_TYPES = frozenset({"size", "count", "level", "port", "processor", "time"
 WIDE_TYPES = frozenset({"entry", "descriptor", "time"})
 # What these leave behind is not theirs: another frame's register, or nothing.
 WITHOUT_RESULT = frozenset({Hypercall.IRET, Hypercall.PARTITION_EXIT})
-CATEGORIES = {
-    TraceKind.HYPERCALL: "hypercall",
-    TraceKind.TRAP: "trap",
-    TraceKind.INTERRUPT: "interrupt",
-}
 
 
-def entry_name(record: TraceRecord) -> str:
+@lru_cache
+def entry_name(kind: int, number: int) -> str:
     """Return the name of what made a processor enter the monitor."""
-    if record.kind == TraceKind.HYPERCALL:
-        return call_name(record.number)
-    if record.kind == TraceKind.INTERRUPT:
-        return LogNumber(record.number).name.lower()
-    if record.number >= LogNumber.INTERRUPT:
-        return f"int_{record.number - LogNumber.INTERRUPT:#x}"
-    if record.number == LogNumber.SYSTEM_CALL:
+    if kind == TraceKind.HYPERCALL:
+        call = _call(number)
+        return call.name.lower() if call is not None else f"call_{number}"
+    if kind == TraceKind.INTERRUPT:
+        return LogNumber(number).name.lower()
+    if number >= LogNumber.INTERRUPT:
+        return f"int_{number - LogNumber.INTERRUPT:#x}"
+    if number == LogNumber.SYSTEM_CALL:
         return "system_call"
-    return trap_name(record.number)
+    return trap_name(number)
 
 
-def call_name(number: int) -> str:
-    """Return a call's name of the contract, or its number where it has none."""
+@lru_cache
+def entry_category(kind: int, number: int) -> str:
+    """Return the category of a slice: as results count it."""
+    if kind == TraceKind.TRAP and number == LogNumber.SYSTEM_CALL:
+        return "system_call"
+    return TraceKind(kind).name.lower()
+
+
+@lru_cache
+def _call(number: int) -> Hypercall | None:
     try:
-        return Hypercall(number).name.lower()
+        return Hypercall(number)
     except ValueError:
-        return f"call_{number}"
+        return None
+
+
+@lru_cache
+def _arguments(call: Hypercall, width: int) -> tuple[tuple[str, str, bool], ...]:
+    """Return name, form and whether it takes two registers, argument by argument."""
+    return tuple(
+        (
+            argument.name,
+            argument.type
+            if argument.type == "value"
+            else "decimal"
+            if argument.type in DECIMAL_TYPES
+            else "address",
+            width == 32 and argument.type in WIDE_TYPES,
+        )
+        for argument in CALLS[call].arguments
+    )
 
 
 def entry_annotations(record: TraceRecord, width: int) -> Annotations:
@@ -68,22 +91,20 @@ def entry_annotations(record: TraceRecord, width: int) -> Annotations:
 
 
 def _call_annotations(record: TraceRecord, width: int) -> Annotations:
-    try:
-        call = Hypercall(record.number)
-    except ValueError:
+    call = _call(record.number)
+    if call is None:
         return (("result", _result(record.result)),)
     annotations: Annotations = ()
     registers = iter(record.arguments)
-    for argument in CALLS[call].arguments:
+    for name, form, is_wide in _arguments(call, width):
         value = next(registers, 0)
-        if width == 32 and argument.type in WIDE_TYPES:
+        if is_wide:
             value |= next(registers, 0) << 32
-        if argument.type == "value":
-            annotations += ((argument.name, value - 2 * SIGN_BIT if value & SIGN_BIT else value),)
-        elif argument.type in DECIMAL_TYPES:
-            annotations += ((argument.name, value),)
-        else:
-            annotations += ((argument.name, Address(value)),)
+        if form == "address":
+            value = Address(value)
+        elif form == "value" and value & SIGN_BIT:
+            value -= 2 * SIGN_BIT
+        annotations += ((name, value),)
     if call not in WITHOUT_RESULT:
         annotations += (("result", _result(record.result)),)
     return annotations

@@ -7,6 +7,7 @@ TrackEvent and InternedData, and the interning of names. Knows nothing of hosts.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ultravisor.trace.wire import double, fixed, integer, message, tag, text, varint
@@ -19,7 +20,7 @@ Value = int | str
 Annotations = tuple[tuple[str, Value], ...]
 
 # Of message Trace.
-PACKET: Final = 1
+PACKET: Final = tag(1, 2)
 # Of message TracePacket.
 TIMESTAMP: Final = tag(8, 0)
 SEQUENCE_ID: Final = 10
@@ -42,6 +43,8 @@ COUNTER: Final = 4
 CATEGORIES: Final = 1
 NAMES: Final = 2
 ANNOTATION_NAMES: Final = 3
+# Most values come again: arguments, results, costs of a path.
+ANNOTATIONS_KEPT: Final = 1 << 16
 
 
 class Address(int):
@@ -50,7 +53,7 @@ class Address(int):
 
 def packet(data: bytes) -> bytes:
     """Return a packet as it stands in a file."""
-    return message(PACKET, data)
+    return PACKET + varint(len(data)) + data
 
 
 def track(
@@ -72,6 +75,9 @@ class PacketSequence:
     def __init__(self, number: int, write: Callable[[bytes], None]) -> None:
         self._write = write
         self._head = integer(SEQUENCE_ID, number) + integer(SEQUENCE_FLAGS, NEEDS_STATE)
+        # What is the same from event to event is encoded once.
+        self._heads: dict[tuple[int, int, str, str], bytes] = {}
+        self._ends: dict[int, bytes] = {}
         self._interned: dict[tuple[int, str], int] = {}
         self._new: list[bytes] = []
         flags = integer(SEQUENCE_FLAGS, STATE_CLEARED)
@@ -92,7 +98,11 @@ class PacketSequence:
 
     def end(self, time_ns: int, track: int) -> None:
         """Close the slice that was opened last on a track."""
-        self._event(time_ns, integer(9, SLICE_END) + integer(11, track))
+        event = self._ends.get(track)
+        if event is None:
+            fields = integer(9, SLICE_END) + integer(11, track)
+            event = self._ends[track] = self._head + message(TRACK_EVENT, fields)
+        self._write(packet(TIMESTAMP + varint(time_ns) + event))
 
     def instant(
         self,
@@ -115,15 +125,20 @@ class PacketSequence:
     def _named(
         self, kind: int, track: int, name: str, category: str, annotations: Annotations
     ) -> bytes:
-        fields = (
-            integer(9, kind)
-            + integer(11, track)
-            + integer(10, self._intern(NAMES, name))
-            + integer(3, self._intern(CATEGORIES, category))
-        )
+        fields = self._heads.get((kind, track, name, category))
+        if fields is None:
+            fields = (
+                integer(9, kind)
+                + integer(11, track)
+                + integer(10, self._intern(NAMES, name))
+                + integer(3, self._intern(CATEGORIES, category))
+            )
+            self._heads[kind, track, name, category] = fields
         for key, value in annotations:
-            interned = integer(1, self._intern(ANNOTATION_NAMES, key))
-            fields += message(ANNOTATION, interned + _value(value))
+            number = self._interned.get((ANNOTATION_NAMES, key))
+            if number is None:
+                number = self._intern(ANNOTATION_NAMES, key)
+            fields += _annotation(number, value, isinstance(value, Address))
         return fields
 
     def _event(self, time_ns: int, fields: bytes) -> None:
@@ -141,9 +156,13 @@ class PacketSequence:
         return number
 
 
-def _value(value: Value) -> bytes:
+@lru_cache(maxsize=ANNOTATIONS_KEPT)
+def _annotation(key: int, value: Value, is_address: bool) -> bytes:
+    """Return an annotation; an address is equal to a number that is none."""
     if isinstance(value, str):
-        return text(6, value)
-    if isinstance(value, Address):
-        return integer(7, value)
-    return integer(3, value) if value >= 0 else integer(4, value)
+        encoded = text(6, value)
+    elif is_address:
+        encoded = integer(7, value)
+    else:
+        encoded = integer(3, value) if value >= 0 else integer(4, value)
+    return message(ANNOTATION, integer(1, key) + encoded)

@@ -14,8 +14,8 @@ from ultravisor.machine.abi import VIRTUAL_PROCESSOR_LIMIT
 from ultravisor.machine.interface import TraceKind
 from ultravisor.trace.layout import PARTITION_TRACKS, PROCESSOR_TRACKS
 from ultravisor.trace.names import (
-    CATEGORIES,
     entry_annotations,
+    entry_category,
     entry_name,
     instant_annotations,
     instant_name,
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from ultravisor.trace.flows import EventFlows
     from ultravisor.trace.layout import HostLayout
 
-ENTRIES = frozenset(CATEGORIES)
+ENTRIES = frozenset({TraceKind.HYPERCALL, TraceKind.TRAP, TraceKind.INTERRUPT})
+NOBODY = 2 * VIRTUAL_PROCESSOR_LIMIT
 
 
 class ProcessorTimeline:
@@ -52,9 +53,17 @@ class ProcessorTimeline:
         self.cycles = 0
         """How far its time has come."""
 
+    def boot(self, machine_cycles: int) -> None:
+        """Begin at the very beginning: the monitor starts."""
+        cycles = (("monitor_cycles", machine_cycles),)
+        self._sequence.begin(0, self._track, "monitor start", "start", cycles)
+        self._running = NOBODY
+
     def start(self, cycles: int, running: int) -> None:
-        """Begin where the processor stands."""
+        """Go on, or begin in the middle, where the processor stands."""
         self.cycles = cycles
+        if self._running == NOBODY:
+            self._stop_running()
         self._run(running)
 
     def add(self, record: TraceRecord) -> None:
@@ -93,8 +102,8 @@ class ProcessorTimeline:
         self._sequence.begin(
             self._now(),
             track,
-            entry_name(record),
-            CATEGORIES[TraceKind(record.kind)],
+            entry_name(record.kind, record.number),
+            entry_category(record.kind, record.number),
             entry_annotations(record, width),
             self._flows.sent(record),
         )

@@ -6,6 +6,7 @@ Owns the encoding (https://protobuf.dev/programming-guides/encoding), and knows 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -15,13 +16,11 @@ LENGTH_DELIMITED: Final = 2
 WORD_MASK: Final = (1 << 64) - 1
 UINT64 = Struct("<Q")
 DOUBLE = Struct("<d")
-ONE_BYTE = [bytes((value,)) for value in range(128)]
 
 
+@lru_cache(maxsize=1 << 14)
 def varint(value: int) -> bytes:
     """Return an unsigned number of up to 64 bits; a negative one as its two's complement."""
-    if 0 <= value < 128:
-        return ONE_BYTE[value]
     value &= WORD_MASK
     encoded = bytearray()
     while value > 127:
