@@ -375,3 +375,13 @@ def test_every_call_of_the_contract_is_written() -> None:
     names = Counter(row.name for row in trace.all_slices("hypercall"))
     assert names == result.partitions[0].hypercalls
     assert len(names) == len(calls) + 1
+
+
+def test_long_idling_is_told_once() -> None:
+    code = tiny.call(Hypercall.TIMER_SET, 1 << 24) + tiny.call(Hypercall.BLOCK) + tiny.SPIN
+    _, _, trace = traced(tiny_host(code), cycles=20_000_000)
+    counts = trace.tracks["processor 0: guest cycles"].counts
+    values = [value for _, value in counts]
+    assert values[:2] == [values[0], 0]
+    assert 0 < counts[2][0] - (1 << 24) + 500_000 <= 500_000
+    assert len(values) == 2 + -(-(20_000_000 - counts[2][0]) // 500_000)

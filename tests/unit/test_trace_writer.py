@@ -8,8 +8,8 @@ import os
 import runpy
 import threading
 import urllib.request
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -51,7 +51,7 @@ def record(
     delivers: int = 0,
 ) -> TraceRecord:
     values = (*arguments, 0, 0, 0, 0, 0)[:5]
-    return TraceRecord(enter, leave, 0, kind, 0, who, to, number, delivers, *values, result)
+    return TraceRecord._make((enter, leave, 0, kind, 0, who, to, number, delivers, *values, result))
 
 
 def written(path: Path, records: list[TraceRecord], end: int) -> Trace:
@@ -175,11 +175,11 @@ def test_a_gap_of_lost_records_keeps_slices_whole(tmp_path: Path) -> None:
 
 
 def test_sends_before_a_delivery_are_one_arrow(tmp_path: Path) -> None:
-    send = {"number": Hypercall.EVENT_SEND, "arguments": (3,)}
-    rows: list[Any] = [
-        record(TraceKind.HYPERCALL, 10, 10, **send),
-        record(TraceKind.HYPERCALL, 20, 20, **send),
-        record(TraceKind.HYPERCALL, 30, 30, result=-4, **send),
+    send = partial(record, TraceKind.HYPERCALL, number=Hypercall.EVENT_SEND, arguments=(3,))
+    rows = [
+        send(10, 10),
+        send(20, 20),
+        send(30, 30, result=-4),
         record(TraceKind.INTERRUPT, 40, 40, to=1, delivers=1),
         record(TraceKind.INTERRUPT, 50, 50, who=1, to=1, delivers=1),
     ]

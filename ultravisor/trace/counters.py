@@ -101,6 +101,7 @@ class ProcessorCounters:
         self._last = sample
         self._last_cycles = sample.statistics.clock_cycles
         self._counters = COUNTERS + (CORE_COUNTERS if sample.events else ())
+        self._shown: list[float | None] = [None] * len(self._counters)
         self._first_track = COUNTER_TRACKS + number * TRACKS_A_PROCESSOR
         self._sequence = PacketSequence(COUNTER_SEQUENCES + number, write)
         for rank, counter in enumerate(self._counters):
@@ -122,6 +123,10 @@ class ProcessorCounters:
         piece = Piece(self._last, sample)
         time_ns = self._layout.nanoseconds(self._last_cycles)
         for rank, counter in enumerate(self._counters):
-            self._sequence.counter(time_ns, self._first_track + rank, counter.value(piece))
+            value = counter.value(piece)
+            # Long idling is told once.
+            if value or self._shown[rank] != 0:
+                self._sequence.counter(time_ns, self._first_track + rank, value)
+            self._shown[rank] = value
         self._last = sample
         self._last_cycles = sample.statistics.clock_cycles
