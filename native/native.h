@@ -130,12 +130,48 @@ struct mark_record {
     uint32_t virtual_processor; /* index within the partition */
 };
 
+/*
+ * One line of a trace. An entry of the monitor is told whole, when the monitor has left; what
+ * happened within it was told before it.
+ */
+enum trace_kind {
+    TRACE_HYPERCALL = 1,
+    TRACE_TRAP = 2,      /* numbers as in the log */
+    TRACE_INTERRUPT = 3, /* numbers as of LOG_EVENT */
+    TRACE_MARK = 4,      /* arguments: id, value, guest cycles */
+    TRACE_CONSOLE = 5,   /* arguments: the first bytes; result: how many there were */
+    TRACE_STOP = 6       /* number: stop reason; arguments: partition, exit code, rip, address */
+};
+
+struct trace_record {
+    uint64_t enter_cycles;   /* the processor's clock; a slot's overshoot may set it back */
+    uint64_t leave_cycles;
+    uint64_t machine_cycles; /* of the processor, from entering to leaving, charges included */
+    uint32_t kind;           /* enum trace_kind */
+    uint32_t processor;
+    uint32_t virtual_processor; /* who entered: global number, 256 + p: idle of processor p */
+    uint32_t next;              /* who goes on */
+    uint32_t number;
+    uint32_t delivers; /* 1: who goes on takes its event callback */
+    uint64_t arguments[5]; /* trap: error code, rip, address */
+    int64_t result;
+};
+
+/* What found no room in the queues, which a guest can fill, since it was last asked for. */
+struct dropped_records {
+    uint64_t log_records;
+    uint64_t trace_records;
+    uint64_t marks;
+    uint64_t console_bytes[128]; /* by partition */
+};
+
 struct processor_statistics {
     uint64_t guest_cycles;   /* guest work */
     uint64_t machine_cycles; /* guest work and the monitor's */
     uint64_t idle_cycles;
     uint64_t clock_cycles;   /* position in the schedule */
     uint64_t switches;
+    uint64_t virtual_processor; /* what it runs: global number, 256 + p: idle */
 };
 
 struct partition_statistics {
@@ -205,6 +241,12 @@ int machine_console_next(struct machine *machine, struct console_chunk *chunk);
 int machine_log_next(struct machine *machine, struct log_record *record);
 int machine_mark_next(struct machine *machine, struct mark_record *record);
 void machine_log_set(struct machine *machine, uint32_t categories);
+
+/* Whether everything that `enum trace_kind` has is recorded from now on, whatever guests say. */
+void machine_trace_set(struct machine *machine, uint32_t enabled);
+/* What was recorded since the last time, valid until the next call on the machine; how many. */
+uint32_t machine_trace_take(struct machine *machine, const struct trace_record **records);
+void machine_dropped_take(struct machine *machine, struct dropped_records *dropped);
 
 /* All zero in the simulated build, which executes its paths. */
 int machine_path_costs(struct machine *machine, struct path_costs *costs);

@@ -3,7 +3,7 @@
 
 Owns the order in which a host is made, the slices in which it runs, what its consoles
 said, and its results. Used by the command and by users of the library; supervised_host
-offers the same in a child process. It must not print, parse arguments or write files.
+offers the same in a child process. It must not print or parse arguments.
 
 A host of this class runs in the calling process: a guest that makes the engine abort
 takes the process with it. `Host.supervised` does not have that risk.
@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 from ultravisor.assembly import make_machine, populate
 from ultravisor.configuration import INTEGER_MAXIMUM, Configuration
@@ -35,6 +37,9 @@ from ultravisor.saved_state import (
     verify_state,
     write_state,
 )
+from ultravisor.trace.host_trace import HostTrace
+from ultravisor.trace.layout import layout_of
+from ultravisor.trace.trace_file import TraceFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +47,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ultravisor.machine.machine import MachineSnapshot
-    from ultravisor.machine.records import MarkRecord
+    from ultravisor.machine.records import DroppedRecords, MarkRecord
     from ultravisor.supervised_host import SupervisedHost
 
 LOG_NOTHING = LogCategory(0)
@@ -73,17 +78,23 @@ class Host:
         *,
         log: LogCategory = LOG_NOTHING,
         state: Path | None = None,
+        trace: Path | None = None,
     ) -> None:
         """Make and boot the host, or let it go on from a saved state of the same host.
 
-        Raises what the configuration, or the state's file, makes impossible.
+        `trace` is a file to which a Perfetto trace of the host is written as it runs.
+        Raises what the configuration, or one of the files, makes impossible.
         """
         plan = configuration if isinstance(configuration, HostPlan) else make_plan(configuration)
         self.plan = plan
         self.inputs: list[InputEntry] = []
+        trace_file = TraceFile(trace) if trace is not None else None
+        self._trace: HostTrace | None = None
         self.machine = make_machine(plan)
         self._consoles = [Console() for _ in plan.partitions]
         self._marks = MarkLog()
+        self._log_dropped = 0
+        self._trace_dropped = 0
         self._position_cycles = 0
         self._reason = ExitReason.NONE
         self._interrupted = False
@@ -101,18 +112,26 @@ class Host:
             else:
                 for row in plan.configuration.input:
                     self.input(row.partition, row.text.encode(), row.at_cycles)
+            if trace_file is not None:
+                layout = layout_of(plan, self.machine.options.processor_count)
+                self._trace = HostTrace(self.machine, layout, trace_file, booted=state is None)
         except BaseException:
+            if trace_file is not None:
+                trace_file.close()
             self.machine.close()
             raise
 
     @staticmethod
     def supervised(
-        configuration: Configuration | HostPlan, *, log: LogCategory = LOG_NOTHING
+        configuration: Configuration | HostPlan,
+        *,
+        log: LogCategory = LOG_NOTHING,
+        trace: Path | None = None,
     ) -> SupervisedHost:
         """Return a host of the same interface that runs in a child process."""
         from ultravisor.supervised_host import SupervisedHost
 
-        return SupervisedHost(configuration, log=log)
+        return SupervisedHost(configuration, log=log, trace=trace)
 
     def __enter__(self) -> Self:
         return self
@@ -126,8 +145,17 @@ class Host:
         self.close()
 
     def close(self) -> None:
-        """Give everything back; closing twice is allowed."""
-        self.machine.close()
+        """Give everything back, and end the trace; closing twice is allowed."""
+        try:
+            self.end_trace()
+        finally:
+            self.machine.close()
+
+    def end_trace(self) -> None:
+        """Write the end of the trace, if there is one; raise OutputError when it cannot be."""
+        trace, self._trace = self._trace, None
+        if trace is not None:
+            trace.finish()
 
     @property
     def position_cycles(self) -> int:
@@ -149,8 +177,7 @@ class Host:
         limit = INTEGER_MAXIMUM if cycles is None else self._position_cycles + cycles
         if not self._position_cycles <= limit <= INTEGER_MAXIMUM:
             raise UsageError(f"cannot run for {cycles} cycles")
-        timing = self.plan.configuration.host.timing
-        step = SLICE_FUNCTIONAL_CYCLES if timing == "off" else SLICE_CYCLES
+        step = self._slice_cycles()
         while not self._interrupted and self._reason <= ExitReason.PAUSED:
             if self._position_cycles >= limit:
                 break
@@ -162,6 +189,12 @@ class Host:
         result = self.result()
         self._interrupted = False
         return result
+
+    def _slice_cycles(self) -> int:
+        """Return how far the machine runs before it is looked at; pauses are invisible."""
+        timing = self.plan.configuration.host.timing
+        cycles = SLICE_FUNCTIONAL_CYCLES if timing == "off" else SLICE_CYCLES
+        return cycles if self._trace is None else min(cycles, self._trace.piece_cycles)
 
     def interrupt(self) -> None:
         """Make `run` return after its current slice; may be called by a signal handler."""
@@ -209,7 +242,9 @@ class Host:
         )
 
     def restore(self, snapshot: HostSnapshot) -> None:
-        """Go back to a snapshot of this host."""
+        """Go back to a snapshot of this host; one that is traced cannot, and raises UsageError."""
+        if self._trace is not None:
+            raise UsageError("a host that is traced cannot go back", "end its trace first")
         self.machine.restore(snapshot.machine)
         self._drain(None, None, discard=True)
         for console, (size, dropped) in zip(self._consoles, snapshot.consoles, strict=True):
@@ -226,13 +261,16 @@ class Host:
 
     def result(self) -> HostResult:
         """Return the results as they are now."""
-        return build_result(
+        result = build_result(
             self.plan,
             self.machine,
             self._consoles,
             self._marks,
             self._reason,
             interrupted=self._interrupted,
+        )
+        return msgspec.structs.replace(
+            result, log_dropped=self._log_dropped, trace_dropped=self._trace_dropped
         )
 
     def _manifest(self, state_size_bytes: int, state_sha256: str) -> StateManifest:
@@ -295,7 +333,7 @@ class Host:
         *,
         discard: bool = False,
     ) -> None:
-        """Take consoles, log and marks from the machine."""
+        """Take consoles, log, marks and trace from the machine."""
         for chunk in self.machine.consoles():
             if discard:
                 continue
@@ -309,6 +347,19 @@ class Host:
         for mark in self.machine.marks():
             if not discard:
                 self._marks.add(self._mark(mark))
+        dropped = self.machine.dropped()
+        if not discard:
+            self._account(dropped)
+        if self._trace is not None:
+            self._trace.take(dropped.trace_records)
+
+    def _account(self, dropped: DroppedRecords) -> None:
+        """Count what guests produced faster than it could be taken."""
+        for partition, size_bytes in dropped.console_bytes.items():
+            self._consoles[partition - 1].dropped_bytes += size_bytes
+        self._marks.dropped += dropped.marks
+        self._log_dropped += dropped.log_records
+        self._trace_dropped += dropped.trace_records
 
     def _mark(self, record: MarkRecord) -> Mark:
         return Mark(

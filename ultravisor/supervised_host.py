@@ -95,6 +95,7 @@ class SupervisedHost:
         log: LogCategory = LOG_NOTHING,
         replay_path: Path | None = None,
         state: Path | None = None,
+        trace: Path | None = None,
     ) -> None:
         """Start the child and boot the host in it; errors are raised here as in-process."""
         plan = configuration if isinstance(configuration, HostPlan) else make_plan(configuration)
@@ -111,7 +112,12 @@ class SupervisedHost:
         self._snapshots: dict[int, int] = {}
         self._death: SupervisedFailure | None = None
         self._closed = False
-        self._child = Child(lambda channel: _serve(plan, log, state, channel))
+        self._traced = trace is not None
+
+        def serve(channel: Channel) -> None:
+            _serve(lambda: _open(plan, log, state, trace), channel)
+
+        self._child = Child(serve)
         try:
             self._answer(type(None))
         except BaseException:
@@ -127,7 +133,11 @@ class SupervisedHost:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        try:
+            if exception_type is None and not self._closed and self._death is None:
+                self.end_trace()
+        finally:
+            self.close()
 
     @property
     def process(self) -> int:
@@ -143,6 +153,13 @@ class SupervisedHost:
         """End the child; closing twice is allowed."""
         self._closed = True
         self._child.close()
+
+    def end_trace(self) -> None:
+        """Write the end of the trace, if there is one; raise OutputError when it cannot be."""
+        if self._traced:
+            self._traced = False
+            self._send(CallRequest("end_trace"))
+            self._answer(type(None))
 
     def run(
         self,
@@ -316,12 +333,17 @@ def _exception(failure: Failure) -> UltravisorError:
     return MachineError(failure.message, failure.hint)
 
 
-def _serve(plan: HostPlan, log: LogCategory, state: Path | None, channel: Channel) -> None:
-    """Run a host for the parent until it goes away; the child's whole life."""
+def _open(plan: HostPlan, log: LogCategory, state: Path | None, trace: Path | None) -> Host:
+    """Make the host, in the child alone: the parent does not load the engine."""
     from ultravisor.host import Host
 
+    return Host(plan, log=log, state=state, trace=trace)
+
+
+def _serve(make_host: Callable[[], Host], channel: Channel) -> None:
+    """Run a host for the parent until it goes away; the child's whole life."""
     try:
-        host = Host(plan, log=log, state=state)
+        host = make_host()
     except UltravisorError as failure:
         channel.send(encode(Failure(type(failure).__name__, failure.message, failure.hint)))
         return
@@ -389,6 +411,8 @@ class _Server:
                 return len(self.snapshots) - 1
             case "restore" if isinstance(request.argument, int):
                 self.host.restore(self.snapshots[request.argument])
+            case "end_trace":
+                self.host.end_trace()
             case "stop":
                 self.host.stop(name)
             case "save":

@@ -110,6 +110,7 @@ struct input {
 struct console {
     uint8_t *input; /* bytes that the guest has not read yet */
     uint32_t input_size_bytes;
+    uint64_t dropped_bytes; /* of output, since it was last asked for */
 };
 
 struct machine {
@@ -139,8 +140,12 @@ struct machine {
     jmp_buf panic; /* out of the monitor, native build */
     struct input *inputs; /* by time */
     struct console consoles[PARTITION_LIMIT];
-    struct queue console_queue, log_queue, mark_queue;
+    struct queue console_queue, log_queue, mark_queue, trace_queue;
     struct log_record pending_log[PROCESSOR_LIMIT]; /* category 0: none */
+    struct trace_record pending_trace[PROCESSOR_LIMIT]; /* kind 0: none */
+    uint64_t traced_deliveries[PARTITION_LIMIT]; /* the partitions' counters, as last seen */
+    bool traced_stops[PARTITION_LIMIT]; /* told already */
+    bool traced;
     struct view_body *view; /* the body in force, through the writer's alias */
     struct machine_snapshot *tracked; /* whose restore needs only what is dirty */
     char error[512];
@@ -334,6 +339,9 @@ void cycle_state_load(struct machine *machine, const uint8_t *bytes);
 void meter_load_root(struct physical_processor *processor, uint64_t root);
 /* Native: the monitor drops a page's translation, or all; TRANSLATION_ALL of platform.h. */
 void meter_flush_translation(struct machine *machine, uint32_t partition, uint64_t address);
+/* enum timing_path of an entry that has just come. */
+uint32_t entry_path(const struct physical_processor *processor,
+                    const struct virtual_processor *record, uint64_t vector, bool user_mode);
 /* Charged as it is, by assumption or because nothing ran. */
 void meter_charge(struct physical_processor *processor, uint32_t transition, uint64_t cycles);
 
@@ -350,6 +358,21 @@ void log_entry(struct machine *machine, struct physical_processor *processor,
                uint64_t fault_address);
 void log_return(struct machine *machine, struct physical_processor *processor,
                 const struct virtual_processor *next);
+
+/* trace_records.c: around a monitor entry, and within it, when a trace is wanted. */
+void trace_enter(struct machine *machine, struct physical_processor *processor,
+                 const struct virtual_processor *record, const struct registers *registers,
+                 uint32_t path);
+void trace_leave(struct machine *machine, struct physical_processor *processor,
+                 const struct virtual_processor *next);
+void trace_mark(struct machine *machine, uint32_t virtual_processor,
+                const struct mark_record *mark);
+void trace_console(struct machine *machine, const uint8_t *data, uint32_t size_bytes);
+/* The machine's state was replaced: what is pending belongs to another one. */
+void trace_forget(struct machine *machine);
+/* Which LOG_NUMBER_*, exception or interrupt an entry is. */
+uint32_t log_number(const struct virtual_processor *record, uint64_t vector);
+
 /* Guest cycles of a virtual processor so far. */
 uint64_t machine_work(const struct machine *machine, uint32_t virtual_processor);
 

@@ -35,6 +35,9 @@ static void leave_monitor(struct engine *engine)
     if (machine->pending_log[engine->processor->id].category != 0) {
         log_return(machine, engine->processor, current_record(engine->processor));
     }
+    if (machine->traced) {
+        trace_leave(machine, engine->processor, current_record(engine->processor));
+    }
 }
 
 void simulated_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, void *user_data)

@@ -65,6 +65,7 @@ static void load_state(struct machine *machine, const struct machine_state *stat
         machine_build(machine)->load_processor(processor, saved->engine_state);
     }
     machine_build(machine)->reload(machine);
+    trace_forget(machine);
 }
 
 static bool is_zero(const uint8_t *bytes)

@@ -44,6 +44,7 @@ ENUM_PREFIXES = {
     "timing_transition": "TIMING_TRANSITION_",
     "timing_path": "TIMING_PATH_",
     "timing_forget": "TIMING_FORGET_",
+    "trace_kind": "TRACE_",
 }
 FLAG_ENUMS = frozenset({"log_category", "timing_forget"})
 ENUM_SENTENCES = {
@@ -59,6 +60,7 @@ ENUM_SENTENCES = {
     "timing_model": "Which timing model counts cycles.",
     "timing_ideal": "What a core leaves out, to see what bounds a block.",
     "timing_forget": "What of a core's knowledge is made useless.",
+    "trace_kind": "What one record of a trace is.",
     "timing_cause": "Where a core's cycles went; the parts add up.",
     "timing_event": "What a core counts.",
     "timing_path": "On whose behalf, and in what, a core spent its cycles.",

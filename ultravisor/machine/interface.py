@@ -92,6 +92,22 @@ class LogNumber(IntEnum):
     """LOG_TRAP: + n of `int n`."""
 
 
+class TraceKind(IntEnum):
+    """What one record of a trace is."""
+
+    HYPERCALL = 1
+    TRAP = 2
+    """Numbers as in the log."""
+    INTERRUPT = 3
+    """Numbers as of LOG_EVENT."""
+    MARK = 4
+    """Arguments: id, value, guest cycles."""
+    CONSOLE = 5
+    """Arguments: the first bytes; result: how many there were."""
+    STOP = 6
+    """Number: stop reason; arguments: partition, exit code, rip, address."""
+
+
 class TimingPath(IntEnum):
     """On whose behalf, and in what, a core spent its cycles."""
 

@@ -30,7 +30,9 @@ from ultravisor.machine.cycle_records import (
 from ultravisor.machine.interface import ExitReason, LogCategory, PartitionState, TimingPath
 from ultravisor.machine.native import check, ffi, last_error, lib, require_engine
 from ultravisor.machine.records import (
+    TRACE_RECORD,
     ConsoleChunk,
+    DroppedRecords,
     LogRecord,
     MachineExit,
     MachineOptions,
@@ -38,6 +40,7 @@ from ultravisor.machine.records import (
     PartitionOptions,
     PartitionStatistics,
     ProcessorStatistics,
+    TraceRecord,
 )
 
 if TYPE_CHECKING:
@@ -247,6 +250,28 @@ class Machine:
                 virtual_processor=record.virtual_processor,
             )
 
+    def trace_set(self, enabled: bool) -> None:
+        """Choose whether everything that a trace needs is recorded from now on."""
+        lib.machine_trace_set(self.handle, enabled)
+
+    def trace(self) -> Iterator[TraceRecord]:
+        """Take what was recorded for a trace since the last time, in the order of execution."""
+        place = ffi.new("const struct trace_record **")
+        count = lib.machine_trace_take(self.handle, place)
+        data = bytes(ffi.buffer(place[0], count * TRACE_RECORD.size)) if count else b""
+        return map(TraceRecord._make, TRACE_RECORD.iter_unpack(data))
+
+    def dropped(self) -> DroppedRecords:
+        """Take the counts of what found no room in the queues since the last time."""
+        record = ffi.new("struct dropped_records *")
+        lib.machine_dropped_take(self.handle, record)
+        return DroppedRecords(
+            log_records=record.log_records,
+            trace_records=record.trace_records,
+            marks=record.marks,
+            console_bytes=_counted(record.console_bytes),
+        )
+
     def processor_statistics(self, processor: int) -> ProcessorStatistics:
         """Return a physical processor's counters."""
         record = ffi.new("struct processor_statistics *")
@@ -257,6 +282,7 @@ class Machine:
             idle_cycles=record.idle_cycles,
             clock_cycles=record.clock_cycles,
             switches=record.switches,
+            virtual_processor=record.virtual_processor,
         )
 
     def path_costs(self) -> dict[str, int]:
