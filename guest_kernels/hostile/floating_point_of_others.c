@@ -10,7 +10,7 @@
 
 HOSTILE("What others have in FPU and SSE is not to be seen.");
 
-#define LOOK_COUNT 200
+#define LOOK_COUNT 30
 #define AT_XMM 160
 #define AT_STACK 32
 #define STACK_SIZE_BYTES 128
@@ -34,7 +34,7 @@ static void look(const char *what)
 
 static void spend_a_while(void)
 {
-    for (volatile uint32_t i = 0; i < 300; i++) {
+    for (volatile uint32_t i = 0; i < 60; i++) {
     }
 }
 
