@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 from tests.guests import machine_code, machine_code_32
 from tests.guests.machine_code import DATA_SIZE, PAGE
@@ -25,15 +26,18 @@ from ultravisor.machine.records import (
 from ultravisor.plan import MIB
 from ultravisor.resolution import monitor_image
 
+if TYPE_CHECKING:
+    from ultravisor.configuration import FpuName
+
 LONG_CYCLES = 20_000_000
 BUILDS = (MonitorBuild.NATIVE, MonitorBuild.SIMULATED)
 TIMINGS = (TimingModel.OFF, TimingModel.UNIT)
 
 
 @cache
-def monitor() -> FlatImage:
-    """Return the simulated monitor, read once."""
-    return read_flat_image(monitor_image())
+def monitor(fpu: FpuName = "eager") -> FlatImage:
+    """Return a simulated monitor, read once."""
+    return read_flat_image(monitor_image(fpu))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +121,11 @@ class Agreement:
 
 
 def make_machine(
-    build: MonitorBuild, timing: TimingModel = TimingModel.OFF, **changes: int
+    build: MonitorBuild,
+    timing: TimingModel = TimingModel.OFF,
+    *,
+    fpu: FpuName = "eager",
+    **changes: int,
 ) -> Machine:
     """Return a machine without partitions; `changes` are fields of MachineOptions."""
     settings: dict[str, int] = {
@@ -129,7 +137,7 @@ def make_machine(
         MachineOptions(monitor=build, timing=timing, **(settings | changes))  # type: ignore[arg-type]
     )
     if build == MonitorBuild.SIMULATED:
-        machine.monitor_load(monitor().data, monitor().entry_address)
+        machine.monitor_load(monitor(fpu).data, monitor(fpu).entry_address)
     return machine
 
 

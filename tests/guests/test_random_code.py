@@ -13,6 +13,7 @@ from ultravisor.machine.abi import StopReason
 from ultravisor.machine.interface import ExitReason, MonitorBuild
 
 if TYPE_CHECKING:
+    from ultravisor.configuration import FpuName
     from ultravisor.machine.records import PartitionStatistics
 
 pytestmark = pytest.mark.guest
@@ -21,9 +22,11 @@ UNTIL_CYCLES = 2_000_000
 ENDS = (StopReason.EXIT, StopReason.UNSUPPORTED, StopReason.TRAP_IN_DELIVERY)
 
 
-def run(seed: int, width: int, build: MonitorBuild) -> tuple[ExitReason, int, PartitionStatistics]:
+def run(
+    seed: int, width: int, build: MonitorBuild, fpu: FpuName = "eager"
+) -> tuple[ExitReason, int, PartitionStatistics]:
     """Run the random code of a seed under one build."""
-    with make_machine(build) as machine:
+    with make_machine(build, fpu=fpu) as machine:
         number = machine.partition_add(random_code(seed, width))
         machine.slot_add(processor=0, partition=number, virtual_processor=0, quantum_cycles=100_000)
         machine.boot()
@@ -36,6 +39,7 @@ def assert_harmless(seed: int, width: int) -> None:
     """Both builds come to the same end, which is one that a guest may come to."""
     native, simulated = (run(seed, width, build) for build in BUILDS)
     assert native == simulated, seed
+    assert native == run(seed, width, MonitorBuild.SIMULATED, "lazy"), seed
     assert native[2].stop_reason in ENDS or native[0] == ExitReason.PAUSED, seed
 
 
