@@ -182,10 +182,11 @@ def run(
     *guests: Guest,
     timing: TimingModel = TimingModel.OFF,
     until_cycles: int = LONG_CYCLES,
+    fpu: FpuName = "eager",
     **changes: int,
 ) -> Agreement:
     """Run guests under one build."""
-    with make_machine(build, timing, **changes) as machine:
+    with make_machine(build, timing, fpu=fpu, **changes) as machine:
         boot(machine, guests)
         reason = machine.run(until_cycles).reason
         assert reason <= ExitReason.IDLE, machine.error()
