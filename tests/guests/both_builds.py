@@ -121,24 +121,31 @@ class Agreement:
 
 
 def make_machine(
-    build: MonitorBuild,
-    timing: TimingModel = TimingModel.OFF,
-    *,
-    fpu: FpuName = "eager",
-    **changes: int,
+    build: MonitorBuild, timing: TimingModel = TimingModel.OFF, **changes: int
 ) -> Machine:
     """Return a machine without partitions; `changes` are fields of MachineOptions."""
+    machine = _bare_machine(build, timing, changes)
+    if build == MonitorBuild.SIMULATED:
+        machine.monitor_load(monitor().data, monitor().entry_address)
+    return machine
+
+
+def make_lazy_machine(timing: TimingModel = TimingModel.OFF, **changes: int) -> Machine:
+    """Return the same under the simulated monitor that takes FPU and SSE lazily."""
+    machine = _bare_machine(MonitorBuild.SIMULATED, timing, changes)
+    machine.monitor_load(monitor("lazy").data, monitor("lazy").entry_address)
+    return machine
+
+
+def _bare_machine(build: MonitorBuild, timing: TimingModel, changes: dict[str, int]) -> Machine:
     settings: dict[str, int] = {
         "memory_size_bytes": 64 * MIB,
         "clock_frequency_hz": 1_000_000_000,
         "interleave_cycles": 1_000,
     }
-    machine = Machine(
+    return Machine(
         MachineOptions(monitor=build, timing=timing, **(settings | changes))  # type: ignore[arg-type]
     )
-    if build == MonitorBuild.SIMULATED:
-        machine.monitor_load(monitor(fpu).data, monitor(fpu).entry_address)
-    return machine
 
 
 def boot(machine: Machine, guests: tuple[Guest, ...]) -> None:
@@ -182,11 +189,10 @@ def run(
     *guests: Guest,
     timing: TimingModel = TimingModel.OFF,
     until_cycles: int = LONG_CYCLES,
-    fpu: FpuName = "eager",
     **changes: int,
 ) -> Agreement:
     """Run guests under one build."""
-    with make_machine(build, timing, fpu=fpu, **changes) as machine:
+    with make_machine(build, timing, **changes) as machine:
         boot(machine, guests)
         reason = machine.run(until_cycles).reason
         assert reason <= ExitReason.IDLE, machine.error()

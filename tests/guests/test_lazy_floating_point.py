@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from tests.guests.both_builds import LONG_CYCLES, Guest, boot, make_machine
+from tests.guests.both_builds import LONG_CYCLES, Guest, boot, make_lazy_machine
 from tests.guests.machine_code import COUNTER, SCRATCH, short, store
 from tests.guests.test_builds_agree import QUICK, SLOW, WIDTHS, Case, everything
 from tests.guests.test_engine_failures import LOCKED_BIT_TESTS
@@ -33,7 +33,7 @@ from tests.guests.test_hostile import (
 )
 from tests.unit.tiny_guests import count_down, leave
 from ultravisor import Host
-from ultravisor.machine.interface import LogCategory, MonitorBuild
+from ultravisor.machine.interface import LogCategory
 from ultravisor.plan import make_plan
 from ultravisor.resolution import resolve
 from ultravisor.testing.verdict import judge
@@ -185,7 +185,7 @@ def test_a_value_in_a_register_does_not_go_over(quantum_cycles: int) -> None:
         Guest(text=text, name=name, quantum_cycles=quantum_cycles)
         for name, text in (("writer", writer()), ("spin", SPIN), ("reader", reader()))
     )
-    with make_machine(MonitorBuild.SIMULATED, fpu="lazy") as machine:
+    with make_lazy_machine() as machine:
         boot(machine, guests)
         machine.run(300_000)
         for partition in (1, 3):
@@ -239,7 +239,7 @@ def test_an_engine_that_is_replaced_keeps_them_for_their_owner() -> None:
     first = b"\x48\xbb" + SECRET.to_bytes(8, "little") + TO_XMM + count_down(600)
     text = first + FROM_XMM + store(0, SCRATCH) + leave(3)
     broken = count_down(10) + LOCKED_BIT_TESTS["lock_bts"]
-    with make_machine(MonitorBuild.SIMULATED, fpu="lazy") as machine:
+    with make_lazy_machine() as machine:
         boot(
             machine,
             (

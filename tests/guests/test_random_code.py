@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.guests.both_builds import BUILDS, make_machine
+from tests.guests.both_builds import BUILDS, make_lazy_machine, make_machine
 from tests.guests.random_code import SLOT_COUNT, random_code
 from ultravisor.machine.abi import StopReason
 from ultravisor.machine.interface import ExitReason, MonitorBuild
 
 if TYPE_CHECKING:
-    from ultravisor.configuration import FpuName
     from ultravisor.machine.records import PartitionStatistics
 
 pytestmark = pytest.mark.guest
@@ -23,10 +22,10 @@ ENDS = (StopReason.EXIT, StopReason.UNSUPPORTED, StopReason.TRAP_IN_DELIVERY)
 
 
 def run(
-    seed: int, width: int, build: MonitorBuild, fpu: FpuName = "eager"
+    seed: int, width: int, build: MonitorBuild, *, lazily: bool = False
 ) -> tuple[ExitReason, int, PartitionStatistics]:
     """Run the random code of a seed under one build."""
-    with make_machine(build, fpu=fpu) as machine:
+    with make_lazy_machine() if lazily else make_machine(build) as machine:
         number = machine.partition_add(random_code(seed, width))
         machine.slot_add(processor=0, partition=number, virtual_processor=0, quantum_cycles=100_000)
         machine.boot()
@@ -39,7 +38,7 @@ def assert_harmless(seed: int, width: int) -> None:
     """Both builds come to the same end, which is one that a guest may come to."""
     native, simulated = (run(seed, width, build) for build in BUILDS)
     assert native == simulated, seed
-    assert native == run(seed, width, MonitorBuild.SIMULATED, "lazy"), seed
+    assert native == run(seed, width, MonitorBuild.SIMULATED, lazily=True), seed
     assert native[2].stop_reason in ENDS or native[0] == ExitReason.PAUSED, seed
 
 
