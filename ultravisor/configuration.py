@@ -61,8 +61,8 @@ class HostConfiguration(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     monitor: MonitorName = "native"
     """Which build of the monitor runs: `native` is fast, `simulated` is executed."""
     fpu: FpuName = "eager"
-    """When the simulated monitor gives guests FPU and SSE: at every switch, or at the first use
-    after one. The native build has a processor's worth of them for each guest."""
+    """When guests get FPU and SSE: `eager`, at every switch; `lazy`, at the first use after one;
+    simulated build only."""
     timing: TimingName = "off"
     """`off` counts bytes of code executed, `unit` each instruction as one cycle; the name of
     a cycle-level core, that core's cycles."""

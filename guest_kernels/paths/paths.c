@@ -241,14 +241,20 @@ static void run_system_call(void)
 }
 
 static const struct path paths[] = {
-    {"path_none", run_none},           {"path_null", run_null},
-    {"path_yield", run_yield},         {"path_yield_partner", run_yield_partner},
+    {"path_none", run_none},
+    {"path_null", run_null},
+    {"path_yield", run_yield},
+    {"path_yield_partner", run_yield_partner},
     {"path_yield_floating", run_yield_floating},
     {"path_yield_floating_partner", run_yield_floating_partner},
-    {"path_event", run_event},         {"path_event_partner", run_event_partner},
-    {"path_fault", run_fault},         {"path_system_call", run_system_call},
-    {"path_preempt", run_preempt},     {"path_update_1", run_update_1},
-    {"path_update_64", run_update_64}, {"path_space", run_space},
+    {"path_event", run_event},
+    {"path_event_partner", run_event_partner},
+    {"path_fault", run_fault},
+    {"path_system_call", run_system_call},
+    {"path_preempt", run_preempt},
+    {"path_update_1", run_update_1},
+    {"path_update_64", run_update_64},
+    {"path_space", run_space},
 };
 
 void path_run(const char *command_line)

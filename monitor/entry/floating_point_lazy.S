@@ -4,10 +4,10 @@
  * the first instruction that needs the registers raises #NM here, in ring 0; guests never see it.
  *
  * processor_area.floating_point_owner names whose state the registers hold, and the record
- * itself says so too, in a word of its FXSAVE image that is software's, RECORD_is_live: 1 while its state is in
- * the registers and not in the image. Both must agree: whoever resets the image of a stopped
- * record (processor_start) thereby takes what the registers hold away from it. While a record
- * runs, TS is clear exactly when it is the owner.
+ * itself says so too, in a word of its FXSAVE image that is software's, RECORD_is_live: 1 while
+ * its state is in the registers and not in the image. Both must agree: whoever resets the image
+ * of a stopped record (processor_start) thereby takes what the registers hold away from it.
+ * While a record runs, TS is clear exactly when it is the owner.
  */
 #define CR0_TASK_SWITCHED 8
 #define LOCK (MONITOR_STATE_ADDRESS + MONITOR_lock)
@@ -25,7 +25,7 @@
 .macro floating_point_leave
 .endm
 
-        /* %rsi: the record that goes on, %rdi: the one that stops. CR0 is left as it is if it can. */
+        /* %rsi: the record that goes on, %rdi: the one that stops. CR0 is written at need only. */
 .macro floating_point_enter
         mov %gs:AREA_floating_point_owner, %ecx
         cmp %esi, %ecx
@@ -40,9 +40,15 @@
 2:
 .endm
 
-        /* On the record's own stack, as every trap; the registers go back before it ends. */
+        /*
+         * On the record's own stack, as every trap; the registers go back before it ends. Behind
+         * all else, so that the other paths lie in the same lines of code as the eager ones.
+         */
 .macro floating_point_trap
         .balign 16
+        .skip 16, 0xcc
+        .pushsection .text.trap_7, "ax"
+        .balign 64
 trap_7:
         swapgs
         push %rax
@@ -81,4 +87,5 @@ floating_point_return:
         iretq
 3:      pause
         jmp 1b
+        .popsection
 .endm

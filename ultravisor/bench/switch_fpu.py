@@ -63,9 +63,11 @@ def _plain_key(row: PathResult) -> tuple[str, int, str | None, str]:
 
 
 def _break_evens(paths: Sequence[PathResult]) -> Iterator[BreakEven]:
+    """Return those of warm paths: of cold ones, where the code lies decides more."""
     cycles = {
         (_Place(row.width, row.transport, row.state), row.path, row.fpu): row.cycles.median
         for row in paths
+        if row.state == "warm"
     }
     for place in dict.fromkeys(place for place, _, _ in cycles):
         wanted = [(place, path, fpu) for path in (UNUSED, USED) for fpu in ("eager", "lazy")]

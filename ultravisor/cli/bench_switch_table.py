@@ -146,13 +146,16 @@ def closing_lines(result: SwitchResult) -> list[str]:
 def break_even_lines(found: BreakEven) -> list[str]:
     """Say when it is worth while to take FPU and SSE lazily."""
     transport = ", vmcall" if found.transport == "vmcall" else ""
-    share = "one of them is always ahead"
+    unused, used = (
+        f"{abs(cycles):,} cycles {'more' if cycles > 0 else 'less'}"
+        for cycles in (-found.saved_cycles, found.added_cycles)
+    )
+    share = "the same scheme is ahead whether it is used or not"
     if found.share is not None:
         share = f"both cost the same with use in {found.share:.0%} of the slots"
     return [
-        f"FPU and SSE lazily, {found.width} bits{transport}, {found.state}: "
-        f"{found.saved_cycles:,} cycles less for a switch without use,",
-        f"{found.added_cycles:,} more with use; {share}.",
+        f"FPU and SSE lazily, {found.width} bits{transport}, {found.state}: a switch takes {unused}"
+        f" without use, {used} with use; {share}."
     ]
 
 
