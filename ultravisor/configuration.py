@@ -35,6 +35,7 @@ INPUT_LIMIT_BYTES = 4096
 INTEGER_MAXIMUM = (1 << 63) - 1
 
 MonitorName = Literal["native", "simulated"]
+FpuName = Literal["eager", "lazy"]
 ClockName = Literal["guest", "machine"]
 RightName = Literal["console", "memory", "events", "processors", "trace"]
 RIGHT_NAMES: tuple[RightName, ...] = ("console", "memory", "events", "processors", "trace")
@@ -59,6 +60,9 @@ class HostConfiguration(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """The one source of randomness."""
     monitor: MonitorName = "native"
     """Which build of the monitor runs: `native` is fast, `simulated` is executed."""
+    fpu: FpuName = "eager"
+    """When guests get FPU and SSE: `eager`, at every switch; `lazy`, at the first use after one;
+    simulated build only."""
     timing: TimingName = "off"
     """`off` counts bytes of code executed, `unit` each instruction as one cycle; the name of
     a cycle-level core, that core's cycles."""

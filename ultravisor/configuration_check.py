@@ -53,6 +53,10 @@ class _Checker:
         self.check_inputs()
 
     def check_host(self) -> None:
+        host = self.configuration.host
+        if host.fpu == "lazy" and host.monitor == "native":
+            message = "the native build gives each guest FPU and SSE of its own"
+            raise self.refuse("host", None, "fpu", message, 'take monitor = "simulated"')
         memory_mib = self.configuration.host.memory_mib
         if memory_mib is None:
             return

@@ -107,7 +107,7 @@ def make_plan(configuration: Configuration) -> HostPlan:
         partitions=tuple(partitions),
         slots=_slots(configuration),
         links=_links(configuration),
-        monitor=read_flat_image(monitor_image()) if simulated else None,
+        monitor=read_flat_image(monitor_image(configuration.host.fpu)) if simulated else None,
     )
 
 

@@ -148,6 +148,8 @@ void simulated_deliver_trap(struct engine *engine, uint32_t vector, uint64_t err
     }
     simulated_deliver(engine, vector, error_code, (VECTORS_WITH_ERROR_CODE >> vector & 1) != 0,
                       engine->environment->rip);
+    /* Where the FPU was taken lazily must not move the boundaries at which interrupts come. */
+    engine->continues = vector == VECTOR_DEVICE_NOT_AVAILABLE;
     engine_charge_transition(engine, TIMING_TRANSITION_EXCEPTION, 0);
 }
 

@@ -72,6 +72,7 @@ struct engine {
     bool code_stale; /* translated code must be dropped before anything runs */
     bool translation_stale; /* translations must be dropped before anything runs */
     bool was_in_monitor; /* simulated: the last block was the monitor's */
+    bool continues; /* simulated: a block that #NM had cut in two goes on: no boundary is there */
     bool in_monitor; /* native: its record is to come back from the monitor, or begins */
     struct cycle_meter *meter; /* its processor's; NULL: no cycle-level core */
     bool timed; /* the timing model wants every block decoded */

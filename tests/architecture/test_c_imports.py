@@ -22,12 +22,14 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
     "monitor/entry": ("monitor/entry", "monitor/core", "monitor/abi", "monitor/platform.h"),
     "native/timing": ("native/timing", "native/native.h"),
     "native/native.h": (),
-    # The doorbell is the device through which a simulated monitor reaches its host.
+    # The doorbell is the device through which a simulated monitor reaches its host; by its area
+    # a processor is known whose floating-point state it holds.
     "native/engine": (
         "native",
         "monitor/core",
         "monitor/abi",
         "monitor/platform.h",
+        "monitor/entry/area.h",
         "monitor/entry/doorbell.h",
     ),
     "guest_kernels": ("guest_kernels", "monitor/abi"),

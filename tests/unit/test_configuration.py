@@ -89,6 +89,11 @@ def test_processors_are_as_many_as_are_named() -> None:
             "",
         ),
         (
+            '[host]\nfpu = "lazy"\n' + ONE,
+            "host.toml:2: host.fpu: the native build gives each guest FPU and SSE of its own",
+            'take monitor = "simulated"',
+        ),
+        (
             "[host]\nmemory_mib = 16384\n" + ONE,
             "host.toml:2: host.memory_mib: 16384 MiB is too much",
             "give 64 to 8192 MiB",
