@@ -7,6 +7,7 @@ receiver answers so. Nothing that a decoded message says has been checked.
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, ClassVar, Final
 from uuid import UUID
 
@@ -25,7 +26,8 @@ from ultravisor.machine.abi import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_HEADER: Final = codec("control_message_header")
+_FIELDS: Final = struct.Struct("<6IQQII")
+assert _FIELDS.size == codec("control_message_header").size_bytes
 _NO_FLAGS: Final = ControlFlag(0)
 _FLAGS_MASK: Final = sum(ControlFlag)
 
@@ -244,37 +246,36 @@ def status_name(number: int) -> str:
 
 def encode_message(message: ControlMessage) -> bytes:
     """Return the signal that carries a message."""
-    values: dict[str, Value] = {
-        "id": message.id,
-        "message_size_bytes": CONTROL_MESSAGE_SIZE_BYTES,
-        "segment_index": message.segment_index,
-        "completion_status": message.completion_status,
-        "flags": int(message.flags),
-        "message_handle": message.handle,
-        "payload_offset": message.payload_offset,
-        "payload_limit_bytes": message.payload_limit_bytes,
-        "payload_size_bytes": message.payload_size_bytes,
-    }
+    header = _FIELDS.pack(
+        message.id,
+        CONTROL_MESSAGE_SIZE_BYTES,
+        message.segment_index,
+        message.completion_status,
+        int(message.flags),
+        0,
+        message.handle,
+        message.payload_offset,
+        message.payload_limit_bytes,
+        message.payload_size_bytes,
+    )
     packet = message.packet.encode()
     assert len(packet) <= CONTROL_PACKET_SIZE_BYTES, "a packet fits its message"
-    return _HEADER.encode(values) + packet.ljust(CONTROL_PACKET_SIZE_BYTES, b"\0")
+    return header + packet.ljust(CONTROL_PACKET_SIZE_BYTES, b"\0")
 
 
 def decode_message(signal: bytes) -> ControlMessage:
     """Return the message in a signal; flags that the contract does not know are left out."""
     assert len(signal) == CONTROL_MESSAGE_SIZE_BYTES, "a control message has 128 bytes"
-    row = _HEADER.decode(signal)
-    number = row["id"]
-    assert isinstance(number, int)
-    flags = row["flags"]
-    assert isinstance(flags, int)
+    number, _, segment, status, flags, _, handle, offset, limit, size = _FIELDS.unpack_from(signal)
     kind = PACKETS.get(number, UnknownPacket)
-    fields = {
-        "id": number,
-        "packet": kind.decode(signal[_HEADER.size_bytes :]),
-        "flags": ControlFlag(flags & _FLAGS_MASK),
-        "handle": row["message_handle"],
-    }
-    same = ("completion_status", "segment_index")
-    same += ("payload_offset", "payload_limit_bytes", "payload_size_bytes")
-    return ControlMessage(**fields, **{name: row[name] for name in same})
+    return ControlMessage(
+        id=number,
+        packet=kind.decode(signal[_FIELDS.size :]),
+        flags=ControlFlag(flags & _FLAGS_MASK),
+        handle=handle,
+        completion_status=status,
+        segment_index=segment,
+        payload_offset=offset,
+        payload_limit_bytes=limit,
+        payload_size_bytes=size,
+    )
