@@ -134,14 +134,13 @@ def _queue(index: int, name: str, data: bytes) -> QueueStatistics:
     row = {key: value for key, value in _QUEUE.decode(data).items() if isinstance(value, int)}
     slots, head, tail = row["slot_count"], row["head"], row["tail"]
     errors = [bit for bit in QueueError if row["error_flags"] & bit]
-    same = ("slot_count", "signal_size_bytes", "head", "tail", "sent_count", "received_count")
-    same += ("overflow_count", "empty_count", "interrupt_count")
+    same = QueueStatistics.__struct_fields__
     return QueueStatistics(
         index=index,
         name=name,
         waiting=(head - tail) % slots if head < slots and tail < slots else None,
         errors=tuple(str(bit.name).lower() for bit in errors),
-        **{key: row[key] for key in same},
+        **{key: row[key] for key in same if key in row},
     )
 
 

@@ -64,12 +64,13 @@ class TapGap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _TappedQueue:
-    """One queue, and how far the tap has read."""
+    """One queue, and the last signal that the tap has seen of it."""
 
-    def __init__(self, name: str, place: QueuePlace, sent: int) -> None:
+    def __init__(self, name: str, place: QueuePlace, head: int, seen: int) -> None:
         self.name = name
         self.place = place
-        self.seen = sent
+        self.head = head
+        self.seen = seen
 
 
 class ChannelTap:
@@ -90,41 +91,47 @@ class ChannelTap:
         self._queues = []
         for index, name in enumerate(queue_names(header.type)):
             place = queue_place(memory, header, index)
-            sent = self._sent_count(place)
+            head, sent = self._progress(place)
             held = min(sent, place.slot_count - 1) if behind else 0
-            self._queues.append(_TappedQueue(name, place, sent - held))
+            head = (head - held) % place.slot_count
+            self._queues.append(_TappedQueue(name, place, head, sent - held))
 
     def poll(self) -> list[TappedSignal | TapGap]:
         """Return what was sent since the last look; bounded by the slots of the queues."""
         return [row for queue in self._queues for row in self._poll(queue)]
 
     def _poll(self, queue: _TappedQueue) -> list[TappedSignal | TapGap]:
-        place = queue.place
-        sent = self._sent_count(place)
-        data = self._memory.read(place.header_offset + _HEAD, 4)
-        head = int.from_bytes(data, "little")
-        if sent == queue.seen or head >= place.slot_count:
+        slots = queue.place.slot_count
+        head, sent = self._progress(queue.place)
+        if head >= slots:
             return []
-        new = sent - queue.seen
-        # The slot behind the head may be in the writing.
-        shown = min(new, place.slot_count - 1) if new > 0 else 0
-        rows: list[TappedSignal | TapGap] = []
-        if new != shown:
-            rows.append(TapGap(queue=queue.name, missed=max(0, new - shown)))
-        rows += [self._signal(queue, head, sent, back) for back in range(shown - 1, -1, -1)]
-        queue.seen = sent
-        return rows
+        # The count is written after the head and may be one behind it: the head says how many
+        # signals are new, the count how often the queue went round meanwhile.
+        new = (head - queue.head) % slots
+        rounds = round((sent - queue.seen - new) / slots)
+        if rounds < 0:
+            queue.head, queue.seen = head, sent
+            return [TapGap(queue=queue.name, missed=0)]
+        total = new + rounds * slots
+        shown = min(total, slots - 1)
+        queue.head, queue.seen = head, queue.seen + total
+        gap = [TapGap(queue=queue.name, missed=total - shown)] if total > shown else []
+        return [*gap, *(self._signal(queue, back) for back in range(shown - 1, -1, -1))]
 
-    def _signal(self, queue: _TappedQueue, head: int, sent: int, back: int) -> TappedSignal:
+    def _signal(self, queue: _TappedQueue, back: int) -> TappedSignal:
         place = queue.place
-        slot = (head - back) % place.slot_count
+        slot = (queue.head - back) % place.slot_count
         offset = place.slots_offset + slot * place.signal_size_bytes
         data = self._memory.read(offset, place.signal_size_bytes)
         sentence = self._describe(queue.name, data)
-        return TappedSignal(queue=queue.name, number=sent - back, sentence=sentence, data=data)
+        number = queue.seen - back
+        return TappedSignal(queue=queue.name, number=number, sentence=sentence, data=data)
 
-    def _sent_count(self, place: QueuePlace) -> int:
-        return int.from_bytes(self._memory.read(place.header_offset + _SENT_COUNT, 8), "little")
+    def _progress(self, place: QueuePlace) -> tuple[int, int]:
+        """Return the head and the count of sent signals."""
+        head = self._memory.read(place.header_offset + _HEAD, 4)
+        count = self._memory.read(place.header_offset + _SENT_COUNT, 8)
+        return int.from_bytes(head, "little"), int.from_bytes(count, "little")
 
     def _describe(self, queue: str, data: bytes) -> str:
         if self.type == GUID_CONTROL and len(data) == CONTROL_MESSAGE_SIZE_BYTES:
