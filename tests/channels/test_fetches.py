@@ -23,7 +23,6 @@ from elftools.elf.elffile import ELFFile
 from unicorn import x86_const
 
 from tests.channels.queues import HEADER_OFFSET, SLOTS_OFFSET, build_one_queue
-from ultravisor.channels.memory import BufferMemory
 from ultravisor.channels.queue import Consumer, Insertion, Producer, QueuePlace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +65,8 @@ class EmulatedEnds:
         self.width = width
         self.place = QueuePlace(HEADER_OFFSET, SLOTS_OFFSET, *SHAPE)
         mode = unicorn.UC_MODE_64 if width == 64 else unicorn.UC_MODE_32
-        self.engine = unicorn.Uc(unicorn.UC_ARCH_X86, mode)
+        untyped: Any = unicorn
+        self.engine: Any = untyped.Uc(unicorn.UC_ARCH_X86, mode)
         self.symbols: dict[str, int] = {}
         self.reads: Counter[int] = Counter()
         self.poison = False
