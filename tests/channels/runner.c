@@ -76,8 +76,8 @@ static void memory_map(const char *path)
         exit(2);
     }
     memory_size_bytes = (size_t)size;
-    place = mmap(0, memory_size_bytes + 2 * GUARD_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-                 -1, 0);
+    place =
+        mmap(0, memory_size_bytes + 2 * GUARD_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (place == MAP_FAILED) {
         exit(2);
     }
@@ -110,9 +110,9 @@ static void queue_line(char verb, const char *rest)
     case 'i':
         /* The signal's every byte is the number that was given. */
         memset(signal, (int)(offset & 0xff), queues[index].signal_size_bytes);
-        memcpy(signal, &offset, queues[index].signal_size_bytes < sizeof(offset)
-                                    ? queues[index].signal_size_bytes
-                                    : sizeof(offset));
+        memcpy(signal, &offset,
+               queues[index].signal_size_bytes < sizeof(offset) ? queues[index].signal_size_bytes
+                                                                : sizeof(offset));
         printf("%d\n", (int)queue_insert(&queues[index], signal));
         break;
     case 'r': {
