@@ -23,7 +23,12 @@ from elftools.elf.elffile import ELFFile
 from unicorn import x86_const
 
 from tests.channels.queues import HEADER_OFFSET, SLOTS_OFFSET, build_one_queue
+from ultravisor.channels.control_channel import build_control_channel, plan_control_channel
+from ultravisor.channels.control_messages import ConfigureBus, CreateBus, InitChipset
+from ultravisor.channels.control_parameters import ControlParameters
+from ultravisor.channels.control_server import Answered, ControlServer
 from ultravisor.channels.queue import Consumer, Insertion, Producer, QueuePlace
+from ultravisor.machine.abi import ControlMessageId
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMON = ROOT / "guest_kernels" / "common"
@@ -37,6 +42,7 @@ FLAGS = (
 WIDTH_FLAGS = {32: ["-m32", "-march=i686"], 64: ["-m64", "-march=x86-64", "-mno-red-zone"]}
 CODE, CODE_SIZE = 0x0F0000, 0x100000
 STACK_TOP, RECORD, SIGNAL, STOP = 0x4FF000, 0x401000, 0x410000, 0x480000
+OPERATIONS = 0x420000  # zeros: no operation
 CHANNEL, CHANNEL_SIZE = 0x800000, 0x10000
 SHAPE = (64, 128)
 
@@ -71,6 +77,8 @@ class EmulatedEnds:
         self.reads: Counter[int] = Counter()
         self.poison = False
         """Change a word as soon as it has been read."""
+        self.poisoned: list[range] = [range(CHANNEL_SIZE)]
+        """Where, while `poison` is set."""
         self.engine.mem_map(CODE, CODE_SIZE)
         self.engine.mem_map(0x400000, 0x100000)
         self.engine.mem_map(CHANNEL, CHANNEL_SIZE)
@@ -92,7 +100,8 @@ class EmulatedEnds:
         self, _engine: object, _access: int, address: int, size: int, _value: int, _user: object
     ) -> None:
         self.reads.update(range(address - CHANNEL, address - CHANNEL + size))
-        if self.poison:
+        place = address - CHANNEL
+        if self.poison and any(place in words for words in self.poisoned):
             self._pending.append((address, size))
 
     def _poison_later(self, _engine: object, _address: int, _size: int, _user: object) -> None:
@@ -214,3 +223,36 @@ def test_the_widths_agree_on_limits(ends: EmulatedEnds) -> None:
         build_one_queue(ends, ends.place, CHANNEL_SIZE)
         ends.write(HEADER_OFFSET + 16, struct.pack("<Q", base))
         assert ends.attach("queue_attach_consumer") == int(base == 128)
+
+
+def control_end(ends: EmulatedEnds) -> ControlServer:
+    """Make a control channel, with the guest's end attached; return the server's."""
+    plan = plan_control_channel()
+    build_control_channel(ends, plan)
+    size = [plan.size_bytes] if ends.width == 64 else [plan.size_bytes, 0]
+    assert ends.call("control_attach", RECORD, CHANNEL, *size, OPERATIONS, 0) == 1
+    return ControlServer(ends, plan)
+
+
+def test_attaching_to_a_control_channel_reads_each_word_once(ends: EmulatedEnds) -> None:
+    control_end(ends)
+    expected = [*range(128), *range(3072, 3072 + 4 * 128)]
+    assert dict(ends.reads) == dict.fromkeys(expected, 1)
+
+
+def test_a_control_message_and_its_payload_are_read_once(ends: EmulatedEnds) -> None:
+    """While every word turns into ones behind its first read."""
+    server = control_end(ends)
+    parameters = ControlParameters(name="somebody")
+    server.send(ControlMessageId.CHIPSET_INIT, InitChipset())
+    server.send(ControlMessageId.BUS_CREATE, CreateBus(1, 0, 4096, 4096))
+    sent = server.send(ControlMessageId.BUS_CONFIGURE, ConfigureBus(1, 7), parameters=parameters)
+    assert sent is not None
+    messages, payload = server.plan.queues[2].slots_offset, server.plan.event_payload_offset
+    ends.poison = True
+    ends.poisoned = [range(messages, messages + 8192), range(payload, payload + 4096)]
+    assert ends.call("control_poll", RECORD) == 3
+    shared = [*range(messages + 128, messages + 4 * 128), *range(payload, payload + 72 + 8)]
+    assert {place: ends.reads[place] for place in shared} == dict.fromkeys(shared, 1)
+    answers = [row.answer for row in server.poll() if isinstance(row, Answered)]
+    assert [answer.completion_status for answer in answers] == [0, 0, 0]
