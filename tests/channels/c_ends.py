@@ -51,8 +51,10 @@ class CEnds:
     """A process with the C ends, and the channel that it shares with this one."""
 
     def __init__(self, size_bytes: int, variant: str, folder: Path) -> None:
+        """Start on the folder's channel; the first one makes it."""
         self.path = folder / "channel"
-        self.path.write_bytes(bytes(size_bytes))
+        if not self.path.exists():
+            self.path.write_bytes(bytes(size_bytes))
         with self.path.open("r+b") as file:
             self.buffer = mmap.mmap(file.fileno(), size_bytes)
         # The inherited sanitizers of a sanitized interpreter are not the runner's.
@@ -68,14 +70,21 @@ class CEnds:
 
     def ask(self, line: str) -> str:
         """Send one line and return the answer."""
-        process = self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdin.write(line + "\n")
-        process.stdin.flush()
-        answer = process.stdout.readline()
-        assert answer, f"the runner died on {line!r}: {process.stderr.read()}"
+        self.begin(line)
+        return self.answer()
+
+    def begin(self, line: str) -> None:
+        """Send one line."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> str:
+        """Return the answer to the last line."""
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        answer = self._process.stdout.readline()
+        assert answer, f"the runner died: {self._process.stderr.read()}"
         return answer.rstrip("\n")
 
     def number(self, line: str) -> int:

@@ -88,6 +88,44 @@ static void memory_map(const char *path)
     }
 }
 
+/* Sends numbers 0, 1, ... while another process receives them; returns how many wanted an event. */
+static unsigned long long queue_send_many(struct signal_queue *queue, unsigned long long count)
+{
+    unsigned char signal[CHANNEL_SIGNAL_LIMIT] = {0};
+    unsigned long long notifications = 0;
+
+    for (unsigned long long i = 0; i < count;) {
+        enum queue_insertion inserted;
+
+        memcpy(signal, &i, sizeof(i));
+        inserted = queue_insert(queue, signal);
+        if (inserted == QUEUE_INSERTION_broken) {
+            break;
+        }
+        notifications += inserted == QUEUE_INSERTION_notify;
+        i += inserted > QUEUE_INSERTION_full;
+    }
+    return notifications;
+}
+
+/* Receives them; returns how many came in their order. */
+static unsigned long long queue_receive_many(struct signal_queue *queue, unsigned long long count)
+{
+    unsigned char signal[CHANNEL_SIGNAL_LIMIT];
+    unsigned long long i = 0;
+
+    while (i < count) {
+        enum queue_removal removed = queue_remove(queue, signal);
+
+        if (removed == QUEUE_REMOVAL_broken ||
+            (removed == QUEUE_REMOVAL_signal && memcmp(signal, &i, sizeof(i)) != 0)) {
+            break;
+        }
+        i += removed == QUEUE_REMOVAL_signal;
+    }
+    return i;
+}
+
 static void queue_line(char verb, const char *rest)
 {
     unsigned index = 0;
@@ -125,6 +163,12 @@ static void queue_line(char verb, const char *rest)
         printf("\n");
         break;
     }
+    case 'S':
+        printf("%llu\n", queue_send_many(&queues[index], offset));
+        break;
+    case 'R':
+        printf("%llu\n", queue_receive_many(&queues[index], offset));
+        break;
     default:
         printf("%d\n", queue_has_room(&queues[index]));
     }

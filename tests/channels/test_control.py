@@ -311,6 +311,41 @@ def test_a_payload_outside_of_the_channel_is_refused(begun: Guest, offset: int, 
     assert answer.completion_status == CompletionStatus.PAYLOAD_INVALID
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        (0, 75),  # the whole
+        (40, 71),
+        (40, 73),
+        (40, 0xFFFFFFFF),  # the name's place
+        (44, 5),
+        (44, 77),
+        (44, 0xFFFFFFFF),  # the name's size
+    ],
+)
+def test_a_payload_whose_strings_are_not_in_it_is_refused(
+    begun: Guest, field: int, value: int
+) -> None:
+    parameters = ControlParameters(name="name")
+    begun.send(ControlMessageId.BUS_CONFIGURE, ConfigureBus(1), parameters=parameters)
+    begun.memory.write(begun.plan.event_payload_offset + field, value.to_bytes(4, "little"))
+    assert begun.ends.number("p") == 1
+    answer = begun.server.poll()[-1].answer  # type: ignore[union-attr]
+    assert answer.completion_status == CompletionStatus.PAYLOAD_INVALID
+    assert "client=;" in begun.records()
+
+
+def test_a_message_waits_for_room_for_its_answer(begun: Guest) -> None:
+    for _ in range(63):
+        assert begun.ends.number("t") == 1
+    assert begun.ends.number("t") == 0
+    begun.send(ControlMessageId.CHIPSET_READY)
+    assert begun.ends.number("p") == 0
+    assert len(begun.server.poll()) == 63
+    assert begun.ends.number("p") == 1
+    assert [type(report) for report in begun.server.poll()] == [Acknowledged, Answered]
+
+
 @pytest.mark.parametrize(("queue", "field"), [(2, 60), (3, 72), (0, 72), (1, 60)])
 def test_a_broken_queue_ends_the_guests_end(begun: Guest, queue: int, field: int) -> None:
     place = begun.plan.queues[queue]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.channels.c_ends import c_ends
 from tests.channels.queues import HEADER_OFFSET, SLOTS_OFFSET, build_one_queue
 from ultravisor.channels.errors import ChannelError, PeerError
 from ultravisor.channels.memory import BufferMemory
@@ -23,6 +24,8 @@ from ultravisor.channels.queue import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.channels.c_ends import CEnds
 
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
@@ -202,3 +205,20 @@ def test_a_python_end_meets_a_c_end_that_lies(ends: CEnds) -> None:
     struct.pack_into("<I", ends.buffer, HEADER_OFFSET + 60, 64)
     with pytest.raises(PeerError):
         receiver.remove()
+
+
+@pytest.mark.parametrize("shape", [(64, 8), (65, 128)])
+def test_two_processes_at_once_lose_nothing(
+    ends: CEnds, tmp_path: Path, shape: tuple[int, int]
+) -> None:
+    make(ends, ("c", "python"), shape)
+    count = 5_000
+    with c_ends(len(ends.buffer), "plain", tmp_path) as other:
+        assert other.number(f"qC1 {HEADER_OFFSET}") == 1
+        ends.begin(f"qS0 {count}")
+        other.begin(f"qR1 {count}")
+        assert int(other.answer()) == count
+        assert 1 <= int(ends.answer()) <= count
+    sent, received = HEADER_OFFSET + 32, HEADER_OFFSET + 64
+    assert struct.unpack_from("<Q", ends.buffer, sent) == (count,)
+    assert struct.unpack_from("<Q", ends.buffer, received) == (count,)
