@@ -35,6 +35,10 @@
 #define EXIT_REASON_LIMIT 128        /* bytes of the reason to exit, with its final zero */
 #define FRAMES_RELEASE_LIMIT 512     /* frames in one frames_release */
 
+/* One turn of a hosted partition's program. */
+#define HOSTED_CALL_LIMIT 60 /* calls of the monitor that it may queue: they fill one page */
+#define HOSTED_WORK_LIMIT_CYCLES 1000000000 /* cycles of work that it may declare */
+
 /* Time. A slot shorter than this could not hold one hypercall path. */
 #define QUANTUM_MINIMUM_CYCLES 16
 
