@@ -194,6 +194,10 @@ class Host:
         self.programs.start(name, program, state)
         self.input(name, b"")
 
+    def kill_program(self, name: str) -> None:
+        """Drop a hosted partition's program with all that it knows; others go on."""
+        self.programs.kill(name)
+
     def console(self, name: str) -> bytes:
         """Return what a partition has written so far."""
         return bytes(self._consoles[self._index(name)].data)

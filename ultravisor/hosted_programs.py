@@ -8,6 +8,7 @@ ultravisor.machine.hosted's. Programs hold no references to each other, nor to t
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -146,6 +147,20 @@ class HostedPrograms:
             if seat.name == name:
                 return seat
         raise UsageError(f"no hosted partition is named `{name}`")
+
+
+def make_program(path: str) -> HostedProgram:
+    """Call what an import path names, `package.module:name`; raise UsageError where it cannot.
+
+    Paths come from callers of the library, never from a configuration.
+    """
+    module, _, name = path.partition(":")
+    try:
+        program: HostedProgram = getattr(importlib.import_module(module), name)()
+    except Exception as failure:
+        message = f"`{path}` does not make a program: {reason_of(failure)}"
+        raise UsageError(message, "give `package.module:name`") from failure
+    return program
 
 
 def reason_of(failure: BaseException) -> str:

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from ultravisor import errors
 from ultravisor.errors import MachineError, SupervisedFailure, UltravisorError, UsageError
+from ultravisor.hosted_programs import make_program
 from ultravisor.inputs import InputEntry
 from ultravisor.machine.interface import LogCategory
 from ultravisor.machine.supervised import INTERRUPT_SIGNAL, Channel, ChannelClosed, Child
@@ -29,7 +30,7 @@ from ultravisor.results import ConsoleOutput, HostResult, LogLine, Mark, Progres
 from ultravisor.saved_state import partial_path, read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from ultravisor.configuration import Configuration
@@ -55,6 +56,14 @@ class InputRequest(Struct, frozen=True, tag="input"):
     at_cycles: int
 
 
+class StartProgramRequest(Struct, frozen=True, tag="start_program"):
+    """Make a program in the child and give it to a hosted partition."""
+
+    name: str
+    path: str
+    state: bytes | None
+
+
 class CallRequest(Struct, frozen=True, tag="call"):
     """Call a method with one or no argument: stop, snapshot, restore, marks, result, ..."""
 
@@ -77,7 +86,7 @@ class Failure(Struct, frozen=True, tag="failure"):
     hint: str
 
 
-Request = RunRequest | InputRequest | WindowRequest | CallRequest
+Request = RunRequest | InputRequest | WindowRequest | StartProgramRequest | CallRequest
 Message = ConsoleOutput | LogLine | Progress | Reply | Failure
 REQUEST_DECODER: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 MESSAGE_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
@@ -95,8 +104,13 @@ class SupervisedHost:
         log: LogCategory = LOG_NOTHING,
         replay_path: Path | None = None,
         state: Path | None = None,
+        programs: Mapping[str, str] | None = None,
     ) -> None:
-        """Start the child and boot the host in it; errors are raised here as in-process."""
+        """Start the child and boot the host in it; errors are raised here as in-process.
+
+        Programs are made in the child: `programs` has for each hosted partition the import
+        path of what makes its program, `package.module:name`.
+        """
         plan = configuration if isinstance(configuration, HostPlan) else make_plan(configuration)
         self.plan = plan
         self.inputs = [
@@ -111,7 +125,8 @@ class SupervisedHost:
         self._snapshots: dict[int, int] = {}
         self._death: SupervisedFailure | None = None
         self._closed = False
-        self._child = Child(lambda channel: _serve(plan, log, state, channel))
+        paths = dict(programs or {})
+        self._child = Child(lambda channel: _serve(plan, log, state, paths, channel))
         try:
             self._answer(type(None))
         except BaseException:
@@ -191,6 +206,17 @@ class SupervisedHost:
         self._send(CallRequest("stop", name))
         self._answer(type(None))
         self.inputs.append(InputEntry(name, self._position_cycles, kind="stop"))
+
+    def start_program(self, name: str, path: str, state: bytes | None = None) -> None:
+        """Give a hosted partition another program, made in the child from its import path."""
+        self._send(StartProgramRequest(name, path, state))
+        self._answer(type(None))
+        self.inputs.append(InputEntry(name, self._position_cycles))
+
+    def kill_program(self, name: str) -> None:
+        """Drop a hosted partition's program with all that it knows."""
+        self._send(CallRequest("kill_program", name))
+        self._answer(type(None))
 
     def console(self, name: str) -> bytes:
         """Return what a partition has written so far."""
@@ -316,12 +342,15 @@ def _exception(failure: Failure) -> UltravisorError:
     return MachineError(failure.message, failure.hint)
 
 
-def _serve(plan: HostPlan, log: LogCategory, state: Path | None, channel: Channel) -> None:
+def _serve(
+    plan: HostPlan, log: LogCategory, state: Path | None, paths: dict[str, str], channel: Channel
+) -> None:
     """Run a host for the parent until it goes away; the child's whole life."""
     from ultravisor.host import Host
 
     try:
-        host = Host(plan, log=log, state=state)
+        programs = {name: make_program(path) for name, path in paths.items()}
+        host = Host(plan, log=log, state=state, programs=programs)
     except UltravisorError as failure:
         channel.send(encode(Failure(type(failure).__name__, failure.message, failure.hint)))
         return
@@ -364,6 +393,10 @@ class _Server:
         if isinstance(request, WindowRequest):
             self.host.open_window(request)
             return None
+        if isinstance(request, StartProgramRequest):
+            program = make_program(request.path)
+            self.host.start_program(request.name, program, request.state)
+            return None
         return self.call(request)
 
     def run(self, request: RunRequest) -> HostResult:
@@ -391,6 +424,8 @@ class _Server:
                 self.host.restore(self.snapshots[request.argument])
             case "stop":
                 self.host.stop(name)
+            case "kill_program":
+                self.host.kill_program(name)
             case "save":
                 self.host.save(Path(name))
             case "console":
