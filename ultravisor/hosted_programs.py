@@ -43,7 +43,7 @@ class SavedProgram(Struct, frozen=True):
 
     partition: str
     state: bytes | None
-    """None: there was no program."""
+    """None: there was no program, or it had raised."""
     turns: int
     """How many turns programs of the partition have taken."""
     failure: str
@@ -116,7 +116,7 @@ class HostedPrograms:
             raise SnapshotError("the programs are not those of the host's hosted partitions")
         for seat, row in zip(self._seats.values(), states, strict=True):
             if row.state is None:
-                seat.program = None
+                seat.program = seat.program if row.failure else None
             elif seat.program is None:
                 hint = "start a program there first"
                 raise SnapshotError(f"partition `{seat.name}` has no program to restore", hint)
@@ -128,7 +128,7 @@ class HostedPrograms:
 
     def _take_turn(self, machine: Machine, record: TurnRecord) -> None:
         seat = self._seats[record.partition]
-        if seat.program is None:
+        if seat.program is None or seat.failure:
             machine.hosted_done(0)  # its kernel keeps the events for the next one
             return
         seat.turns += 1
@@ -176,7 +176,6 @@ def _end(
     failure: BaseException,
 ) -> None:
     """End the partition of a program that raised: by its own kernel, or from outside."""
-    seat.program = None
     seat.failure = reason_of(failure)
     seat.exception = failure
     try:
@@ -191,7 +190,7 @@ def _end(
 
 
 def _save(seat: _Seat) -> bytes | None:
-    if seat.program is None:
+    if seat.program is None or seat.failure:
         return None
     try:
         return bytes(seat.program.save())

@@ -11,6 +11,7 @@ import pytest
 from tests.guests.hosted_programs import (
     LINK,
     MONITORS,
+    PING_SAYS,
     ROUNDS,
     WAKE,
     Echo,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.guest
 
 LONG_CYCLES = 1 << 40
-PING_SAYS = f"ping: {ROUNDS} events sent, {ROUNDS} received\nping: 3 yields\n".encode()
 
 
 def hashes(host: Host) -> tuple[int, ...]:

@@ -212,9 +212,8 @@ class MachineTurn:
         self._require_open()
         if self._reason is not None:
             raise HostedCallError("the partition is ending already")
-        text = reason.encode("utf-8", "replace")[: EXIT_REASON_LIMIT - 1]
-        # Not in the middle of a character.
-        text = text.decode("utf-8", "ignore").encode()
+        # The monitor keeps no other characters.
+        text = reason.encode("ascii", "replace")[: EXIT_REASON_LIMIT - 1]
         address = self.direct_map_address + self._page_address + _OFFSETS["text"]
         self._queue(Hypercall.PARTITION_EXIT, code % WORD_LIMIT, address, len(text))
         self._reason = text
