@@ -112,7 +112,7 @@ static uint32_t run_until(struct machine *machine, uint64_t until_cycles)
             return EXIT_ENGINE_FAILURE;
         }
         if (machine->hosted.partition != 0) {
-            /* Nobody can tell where a processor alone has its rounds: the next call says it anew. */
+            /* One processor alone has its rounds where anybody likes: the next call says. */
             machine->in_round = machine->options.processor_count > 1;
             return EXIT_HOSTED;
         }

@@ -128,7 +128,7 @@ def test_work_beyond_a_slot_delays_the_program_itself() -> None:
     assert min(steps) >= 3 * 200_000 - 100_000
 
 
-TWO_PROCESSORS = {
+TWO_PROCESSORS: dict[str, Any] = {
     "processors": 2,
     "interleave_cycles": 700,
     "guest": {"processors": (0,)},
