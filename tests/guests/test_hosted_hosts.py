@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +26,7 @@ from ultravisor.cli import run
 from ultravisor.configuration import Configuration, PartitionConfiguration
 from ultravisor.configuration_check import check_configuration
 from ultravisor.errors import ConfigurationError, SnapshotError, UsageError
+from ultravisor.resolution import BUNDLED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -216,3 +220,9 @@ def test_nothing_hosted_is_found_where_nothing_is() -> None:
         ):
             with pytest.raises(UsageError, match="no hosted partition is named"):
                 use()
+
+
+def test_the_documented_program_runs() -> None:
+    text = (BUNDLED.parents[1] / "docs" / "hosted-programs.md").read_text(encoding="utf-8")
+    _, code, _ = re.split(r"```(?:python)?\n", text)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
