@@ -44,7 +44,8 @@ enum exit_reason {
     EXIT_HALTED = 2,         /* every partition has stopped */
     EXIT_IDLE = 3,           /* some partition lives, but nothing can ever wake it */
     EXIT_MONITOR_PANIC = 4,  /* we are wrong: text in machine_error() */
-    EXIT_ENGINE_FAILURE = 5  /* the engine is wrong: text in machine_error() */
+    EXIT_ENGINE_FAILURE = 5, /* the engine is wrong: text in machine_error() */
+    EXIT_HOSTED = 6          /* a program's turn: machine_hosted_done, then machine_run again */
 };
 
 enum log_category {
@@ -102,6 +103,11 @@ struct machine_exit {
     uint32_t reason; /* enum exit_reason */
     uint32_t processor;
     uint64_t clock_cycles; /* of processor 0 */
+    /* With EXIT_HOSTED; otherwise 0. */
+    uint32_t partition;
+    uint32_t virtual_processor; /* index within the partition */
+    uint64_t time_cycles;       /* the guest-visible clock */
+    uint64_t page_address; /* of its struct hosted_page, as the kernel says: guest-physical */
 };
 
 struct console_chunk {
@@ -116,7 +122,7 @@ struct log_record {
     uint32_t category; /* enum log_category */
     uint32_t processor;
     uint32_t virtual_processor; /* global number, 256 + p: idle of processor p */
-    uint32_t number;            /* hypercall, vector, next record, stop reason, enum log_number */
+    uint32_t number; /* hypercall, vector, next record, stop reason, enum log_number */
     uint64_t arguments[3];
     int64_t result;
 };
@@ -166,10 +172,10 @@ struct dropped_records {
 };
 
 struct processor_statistics {
-    uint64_t guest_cycles;   /* guest work */
+    uint64_t guest_cycles; /* guest work */
     uint64_t machine_cycles; /* guest work and the monitor's */
     uint64_t idle_cycles;
-    uint64_t clock_cycles;   /* position in the schedule */
+    uint64_t clock_cycles; /* position in the schedule */
     uint64_t switches;
     uint64_t virtual_processor; /* what it runs: global number, 256 + p: idle */
 };
@@ -196,14 +202,14 @@ struct partition_statistics {
 struct path_costs {
     uint64_t hypercall;
     uint64_t trap;
-    uint64_t interrupt;    /* deadline or kick */
+    uint64_t interrupt; /* deadline or kick */
     uint64_t world_switch; /* besides what led to it */
 };
 
 struct engine_report {
     uint32_t version_major, version_minor, version_patch;
     int32_t environment_offset; /* of the live register state behind the engine's cpu pointer */
-    uint32_t calibrated;        /* 1: every offset was found and confirmed */
+    uint32_t calibrated; /* 1: every offset was found and confirmed */
     char text[256];
 };
 
@@ -231,6 +237,18 @@ int machine_boot(struct machine *machine);
 /* Until the clocks reach `until_cycles` or nothing is left to run. Guests cannot see a pause. */
 int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_exit *exit);
 
+/*
+ * Between EXIT_HOSTED and machine_hosted_done, for the partition whose program has its turn:
+ * its own memory by guest-physical address, all or nothing. Written is only what the partition
+ * could write itself: no table, nothing executable, nothing that it may only read.
+ */
+int machine_hosted_read(struct machine *machine, uint32_t partition, uint64_t address,
+                        uint8_t *buffer, uint64_t size_bytes);
+int machine_hosted_write(struct machine *machine, uint32_t partition, uint64_t address,
+                         const uint8_t *data, uint64_t size_bytes);
+/* Ends the turn; the cycles are charged as if the partition had executed them. */
+int machine_hosted_done(struct machine *machine, uint64_t work_cycles);
+
 /* Console input for a partition, seen by it once processor 0's clock has reached `at_cycles`. */
 int machine_input(struct machine *machine, uint32_t partition, uint64_t at_cycles,
                   const uint8_t *data, uint32_t size_bytes);
@@ -257,7 +275,7 @@ int machine_partition_statistics(struct machine *machine, uint32_t partition,
 
 /* On whose behalf, and in what, a cycle-level core spent its cycles. */
 enum timing_path {
-    TIMING_PATH_GUEST = 0,     /* the partition's own code; of partition 0: idle */
+    TIMING_PATH_GUEST = 0, /* the partition's own code; of partition 0: idle */
     TIMING_PATH_HYPERCALL = 1, /* from here on the monitor's, until it leaves to a partition */
     TIMING_PATH_TRAP = 2,
     TIMING_PATH_INTERRUPT = 3, /* a deadline or a kick; of partition 0: the monitor's start */
@@ -276,10 +294,10 @@ int machine_timing_statistics(struct machine *machine, uint32_t processor, uint3
  * used it meanwhile. The bits of enum timing_forget.
  */
 enum timing_forget {
-    TIMING_FORGET_CACHES = 1,     /* code and data, down to memory */
+    TIMING_FORGET_CACHES = 1, /* code and data, down to memory */
     TIMING_FORGET_TRANSLATIONS = 2,
     TIMING_FORGET_PREDICTORS = 4, /* branches, targets, returns */
-    TIMING_FORGET_UOPS = 8        /* decoded instructions */
+    TIMING_FORGET_UOPS = 8 /* decoded instructions */
 };
 int machine_timing_forget(struct machine *machine, uint32_t processor, uint32_t what);
 
@@ -295,7 +313,7 @@ struct window_instruction {
     uint32_t size_bytes;
     uint32_t transition; /* 0: an instruction; else 1 + enum timing_transition */
     uint32_t events[22]; /* by enum timing_event */
-    uint64_t cycles[6];  /* by enum timing_cause */
+    uint64_t cycles[6]; /* by enum timing_cause */
     uint8_t bytes[16];
 };
 
@@ -377,7 +395,7 @@ int timing_cost_row(const struct timing_parameters *parameters, uint32_t row,
 
 /* One access of a block, in program order: an instruction's loads before its stores. */
 struct timing_access {
-    uint64_t address;         /* virtual */
+    uint64_t address; /* virtual */
     uint64_t machine_address; /* physical */
     uint32_t size_bytes;
     uint16_t is_write;
@@ -409,9 +427,9 @@ enum timing_cause {
     TIMING_CAUSE_RETIRING = 0,
     TIMING_CAUSE_FRONT_END = 1,
     TIMING_CAUSE_SPECULATION = 2, /* after a branch that was predicted wrongly */
-    TIMING_CAUSE_CORE = 3,        /* waiting for results and ports */
+    TIMING_CAUSE_CORE = 3, /* waiting for results and ports */
     TIMING_CAUSE_MEMORY = 4,
-    TIMING_CAUSE_TRANSITION = 5,  /* serialising instructions, exceptions, interrupts */
+    TIMING_CAUSE_TRANSITION = 5, /* serialising instructions, exceptions, interrupts */
     TIMING_CAUSE_COUNT = 6
 };
 
@@ -421,7 +439,7 @@ enum timing_event {
     TIMING_EVENT_UNKNOWN_INSTRUCTION = 2,
     TIMING_EVENT_LOAD = 3,
     TIMING_EVENT_STORE = 4,
-    TIMING_EVENT_FORWARD = 5,         /* a load served by a store that was not yet in the cache */
+    TIMING_EVENT_FORWARD = 5, /* a load served by a store that was not yet in the cache */
     TIMING_EVENT_BLOCKED_FORWARD = 6, /* a load that had to wait for such a store */
     TIMING_EVENT_DATA_CACHE_MISS = 7,
     TIMING_EVENT_SECOND_CACHE_MISS = 8,
@@ -437,7 +455,7 @@ enum timing_event {
     TIMING_EVENT_UOP_CACHE_MISS = 18,
     TIMING_EVENT_TRANSITION = 19,
     TIMING_EVENT_COHERENCE = 20, /* a line that another processor had */
-    TIMING_EVENT_PREFETCH = 21,  /* a line that the first cache asked for ahead */
+    TIMING_EVENT_PREFETCH = 21, /* a line that the first cache asked for ahead */
     TIMING_EVENT_COUNT = 22
 };
 
@@ -450,12 +468,12 @@ struct timing_statistics {
 enum timing_transition {
     TIMING_TRANSITION_EXCEPTION = 0,
     TIMING_TRANSITION_INTERRUPT = 1,
-    TIMING_TRANSITION_CHARGE = 2,        /* value: cycles of a path that nobody executed */
+    TIMING_TRANSITION_CHARGE = 2, /* value: cycles of a path that nobody executed */
     TIMING_TRANSITION_ADDRESS_SPACE = 3, /* value: the tag of the one that is now in force */
-    TIMING_TRANSITION_FLUSH_SPACE = 4,   /* value: the tag whose translations are dropped */
-    TIMING_TRANSITION_FLUSH_PAGE = 5,    /* value: the virtual address */
+    TIMING_TRANSITION_FLUSH_SPACE = 4, /* value: the tag whose translations are dropped */
+    TIMING_TRANSITION_FLUSH_PAGE = 5, /* value: the virtual address */
     TIMING_TRANSITION_FLUSH_ALL = 6,
-    TIMING_TRANSITION_IDLE = 7           /* value: cycles in which nothing ran */
+    TIMING_TRANSITION_IDLE = 7 /* value: cycles in which nothing ran */
 };
 
 #define TIMING_CONTEXT_LIMIT 512
@@ -463,7 +481,7 @@ enum timing_transition {
 /* One micro-op on its way. */
 struct timing_step {
     uint32_t instruction; /* counted from the first one recorded */
-    uint32_t port;        /* 255: none */
+    uint32_t port; /* 255: none */
     uint64_t issue, dispatch, done, retire;
 };
 
@@ -510,7 +528,7 @@ struct timing_block_run {
     uint32_t warm_copies; /* before the measured ones */
     uint32_t copies;
     const struct timing_access *accesses; /* NULL: no two accesses meet */
-    const uint32_t *access_ends;          /* for each copy, where its accesses end */
+    const uint32_t *access_ends; /* for each copy, where its accesses end */
     struct timing_step *steps; /* NULL, or where the first measured ones are recorded */
     uint32_t step_limit;
     uint32_t ideals;

@@ -20,6 +20,7 @@ from ultravisor.assembly import make_machine, populate
 from ultravisor.configuration import INTEGER_MAXIMUM, Configuration
 from ultravisor.consoles import Console
 from ultravisor.errors import SnapshotError, UltravisorError, UsageError
+from ultravisor.hosted_programs import HostedPrograms, SavedProgram
 from ultravisor.inputs import InputEntry
 from ultravisor.log_lines import log_line
 from ultravisor.machine.interface import ExitReason, LogCategory, PartitionState
@@ -42,10 +43,11 @@ from ultravisor.trace.layout import layout_of
 from ultravisor.trace.trace_file import TraceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import TracebackType
 
+    from ultravisor.machine.hosted import HostedProgram
     from ultravisor.machine.machine import MachineSnapshot
     from ultravisor.machine.records import DroppedRecords, MarkRecord
     from ultravisor.supervised_host import SupervisedHost
@@ -67,6 +69,7 @@ class HostSnapshot:
     marks: tuple[int, int]
     position_cycles: int
     reason: ExitReason
+    programs: tuple[SavedProgram, ...]
 
 
 class Host:
@@ -79,14 +82,17 @@ class Host:
         log: LogCategory = LOG_NOTHING,
         state: Path | None = None,
         trace: Path | None = None,
+        programs: Mapping[str, HostedProgram] | None = None,
     ) -> None:
         """Make and boot the host, or let it go on from a saved state of the same host.
 
-        `trace` is a file to which a Perfetto trace of the host is written as it runs.
-        Raises what the configuration, or one of the files, makes impossible.
+        `trace` is a file to which a Perfetto trace of the host is written as it runs;
+        `programs` has the program of each hosted partition, by the partition's name. Raises
+        what the configuration, or one of the files, makes impossible.
         """
         plan = configuration if isinstance(configuration, HostPlan) else make_plan(configuration)
         self.plan = plan
+        self.programs = HostedPrograms(plan, programs or {})
         self.inputs: list[InputEntry] = []
         trace_file = TraceFile(trace) if trace is not None else None
         self._trace: HostTrace | None = None
@@ -182,7 +188,7 @@ class Host:
             if self._position_cycles >= limit:
                 break
             self._position_cycles = min(limit, self._position_cycles + step)
-            self._reason = self.machine.run(self._position_cycles).reason
+            self._reason = self.programs.run(self.machine, self._position_cycles).reason
             self._drain(on_console, on_log)
             if on_progress is not None:
                 on_progress(self._progress())
@@ -213,6 +219,18 @@ class Host:
         self.inputs.append(InputEntry(name, self._position_cycles, kind="stop"))
         self._wake()
 
+    def start_program(self, name: str, program: HostedProgram, state: bytes | None = None) -> None:
+        """Give a hosted partition another program, which has its first turn soon.
+
+        `state` is what a program before it has saved; events that came meanwhile are kept.
+        """
+        self.programs.start(name, program, state)
+        self.input(name, b"")
+
+    def kill_program(self, name: str) -> None:
+        """Drop a hosted partition's program with all that it knows; others go on."""
+        self.programs.kill(name)
+
     def console(self, name: str) -> bytes:
         """Return what a partition has written so far."""
         return bytes(self._consoles[self._index(name)].data)
@@ -239,12 +257,14 @@ class Host:
             marks=(len(self._marks.rows), self._marks.dropped),
             position_cycles=self._position_cycles,
             reason=self._reason,
+            programs=self.programs.save(),
         )
 
     def restore(self, snapshot: HostSnapshot) -> None:
         """Go back to a snapshot of this host; one that is traced cannot, and raises UsageError."""
         if self._trace is not None:
             raise UsageError("a host that is traced cannot go back", "end its trace first")
+        self.programs.load(snapshot.programs)
         self.machine.restore(snapshot.machine)
         self._drain(None, None, discard=True)
         for console, (size, dropped) in zip(self._consoles, snapshot.consoles, strict=True):
@@ -284,6 +304,7 @@ class Host:
             ),
             marks=tuple(self._marks.rows),
             marks_dropped=self._marks.dropped,
+            programs=self.programs.save(),
             position_cycles=self._position_cycles,
             exit_reason=self._reason,
             state_hash=f"{self.machine.state_hash():016x}",
@@ -304,6 +325,7 @@ class Host:
         if f"{self.machine.state_hash():016x}" != manifest.state_hash:
             message = f"{path}: the restored host is not the one that was saved"
             raise SnapshotError(message, "save it again with this build of the extension")
+        self.programs.load(manifest.programs)
         # What the boot itself wrote is in the saved consoles already.
         self._drain(None, None, discard=True)
         for console, saved in zip(self._consoles, manifest.consoles, strict=True):

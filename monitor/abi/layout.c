@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "channel.h"
+#include "hosted.h"
 #include "view.h"
 
 #define SIZE(structure, size_bytes)                                                                \
@@ -444,3 +445,24 @@ FIELD(command_signal, payload_offset, 8);
 FIELD(command_signal, payload_size_bytes, 16);
 FIELD(command_signal, kind, 20);
 FIELD(command_signal, reserved, 24);
+SIZE(hosted_call, 64);
+FIELD(hosted_call, number, 0);
+FIELD(hosted_call, arguments, 8);
+FIELD(hosted_call, result, 48);
+FIELD(hosted_call, reserved0, 56);
+
+SIZE(hosted_page, 4096);
+FIELD(hosted_page, header, 0);
+FIELD(hosted_page, events, 16);
+FIELD(hosted_page, result_count, 24);
+FIELD(hosted_page, call_count, 28);
+FIELD(hosted_page, flags, 32);
+FIELD(hosted_page, reserved0, 36);
+FIELD(hosted_page, turn_count, 40);
+FIELD(hosted_page, direct_map_address, 48);
+FIELD(hosted_page, start_page_address, 56);
+FIELD(hosted_page, free_address, 64);
+FIELD(hosted_page, memory_size_bytes, 72);
+FIELD(hosted_page, reserved1, 80);
+FIELD(hosted_page, text, 128);
+FIELD(hosted_page, calls, 256);

@@ -42,6 +42,9 @@
 #define CONTROL_MESSAGE_COUNT 64     /* slots of each queue of a control channel, as published */
 #define CONTROL_CRASH_MESSAGE_COUNT 2 /* saved messages of a control channel, as published */
 #define CONTROL_PAYLOAD_LIMIT 131072 /* bytes of the payload of a control message */
+/* One turn of a hosted partition's program. */
+#define HOSTED_CALL_LIMIT 60 /* calls of the monitor that it may queue: they fill one page */
+#define HOSTED_WORK_LIMIT_CYCLES 1000000000 /* cycles of work that it may declare */
 
 /* Time. A slot shorter than this could not hold one hypercall path. */
 #define QUANTUM_MINIMUM_CYCLES 16

@@ -466,7 +466,7 @@ struct trap_cause engine_take_refused(struct engine *engine)
     case UNSUPPORTED_UNDEFINED:
         return (struct trap_cause){VECTOR_UNDEFINED, 0};
     case UNSUPPORTED_PROTECTION:
-        return (struct trap_cause){VECTOR_PROTECTION, 0};
+        return (struct trap_cause){hosted_doorbell(engine) ? NO_TRAP : VECTOR_PROTECTION, 0};
     default:
         return far_transfer_execute(engine);
     }

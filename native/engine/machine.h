@@ -114,6 +114,14 @@ struct console {
     uint64_t dropped_bytes; /* of output, since it was last asked for */
 };
 
+/* The program that has its turn; partition 0: none. */
+struct hosted_turn {
+    uint32_t partition;
+    struct engine *engine;
+    uint64_t time_cycles;
+    uint64_t page_address;
+};
+
 struct machine {
     struct machine_options options;
     struct machine_memory memory;
@@ -130,7 +138,10 @@ struct machine {
     uint64_t next_free_frame;
     uint64_t guest_first_frame;
     uint64_t round_start;
+    uint64_t round_end;
     uint32_t turn; /* processor whose turn in the round it is */
+    bool in_round; /* it has begun, and not every processor has reached its end */
+    struct hosted_turn hosted;
     uint32_t partition_count;
     uint32_t log_categories;
     bool observed; /* entries of the monitor are logged or checked */
@@ -305,6 +316,8 @@ extern const struct build_operations simulated_build;
 void engine_complete_block(struct engine *engine, uint64_t next_address);
 /* Monitor cycles that no instruction accounts for: enum timing_transition, and its value. */
 void engine_charge_transition(struct engine *engine, uint32_t transition, uint64_t cycles);
+/* Guest work that no instruction accounts for. */
+void engine_charge_work(struct engine *engine, uint64_t cycles);
 /* What of the current block lies before rip is charged now; the rest when it has run. */
 void engine_execute_until(struct engine *engine, uint64_t rip);
 bool cycle_hooks_add(struct engine *engine);
@@ -317,6 +330,13 @@ void simulated_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, vo
 void floating_point_save(uc_engine *uc, uint8_t image[512]);
 void floating_point_load(uc_engine *uc, const uint8_t image[512]);
 void floating_point_reset_image(uint8_t image[512]);
+
+/* hosted.c */
+/*
+ * At an instruction that the engine is not given: whether it is the doorbell of a hosted
+ * partition. If so it has been executed, and its program's turn has begun.
+ */
+bool hosted_doorbell(struct engine *engine);
 
 /* costs.c */
 const struct path_costs *costs_of(const struct machine_options *options);

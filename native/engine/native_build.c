@@ -346,7 +346,7 @@ static int run_engine(struct physical_processor *processor)
 static int native_run_processor(struct physical_processor *processor)
 {
     struct machine *machine = processor->machine;
-    while (machine->monitor->running_partitions != 0) {
+    while (machine->monitor->running_partitions != 0 && machine->hosted.partition == 0) {
         if (processor->kicked || processor->clock >= processor->deadline) {
             uint64_t vector = processor->kicked ? ENTRY_KICK : ENTRY_TIMER;
             processor->kicked = false;

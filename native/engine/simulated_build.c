@@ -190,8 +190,8 @@ static bool in_handler(const struct physical_processor *processor)
 
 static int simulated_run_processor(struct physical_processor *processor)
 {
-    const struct monitor *monitor = processor->machine->monitor;
-    while (monitor->running_partitions != 0) {
+    const struct machine *machine = processor->machine;
+    while (machine->monitor->running_partitions != 0 && machine->hosted.partition == 0) {
         bool open = !in_handler(processor) && !processor->engine->continues;
         if (open && (processor->kicked || processor->clock >= processor->deadline)) {
             uint32_t vector = processor->kicked ? INTERRUPT_KICK : INTERRUPT_TIMER;

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tests.guests import machine_code, machine_code_32
 from tests.guests.machine_code import DATA_SIZE, PAGE
+from ultravisor.machine.abi import PartitionKind
 from ultravisor.machine.flat_image import FlatImage, read_flat_image
 from ultravisor.machine.interface import ExitReason, MonitorBuild, TimingModel
 from ultravisor.machine.machine import Machine
@@ -52,6 +53,7 @@ class Guest:
     memory_size_bytes: int = MIB
     more: tuple[Segment, ...] = ()
     width: int = 64
+    kind: PartitionKind = PartitionKind.GUEST
 
     @property
     def text_address(self) -> int:
@@ -85,6 +87,7 @@ class Guest:
             entry_address=self.text_address,
             segments=(text, data, *self.more),
             width=self.width,
+            kind=self.kind,
             processors=self.processors,
         )
 

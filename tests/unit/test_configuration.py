@@ -71,7 +71,8 @@ def test_processors_are_as_many_as_are_named() -> None:
         (
             ONE + "colour = 1\n",
             "host.toml:4: partition[0].colour: unknown key",
-            "keys here: name, image, memory_mib, processors, command_line, rights, quantum_cycles",
+            "keys here: name, kind, image, memory_mib, processors, command_line, rights, "
+            "quantum_cycles",
         ),
         (
             '[[partition]]\nname = "a"\n',

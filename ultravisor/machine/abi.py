@@ -76,6 +76,12 @@ PAGE_MAGIC_VIEW: Final = 0x49565655
 """'UVVI'."""
 VIEW_BODY_COUNT: Final = 2
 SLOT_DONATES: Final = 0x1
+PAGE_MAGIC_HOSTED: Final = 0x4F485655
+"""'UVHO'."""
+HOSTED_PORT: Final = 0xE5
+HOSTED_DOORBELL_SIZE_BYTES: Final = 2
+HOSTED_AGAIN: Final = 0x1
+"""Ring again after the calls, instead of waiting for an event."""
 CHANNEL_SIGNATURE: Final = 0x4C4E4345
 """'ECNL', as 64 bits."""
 CHANNEL_HEADER_SIZE_BYTES: Final = 128
@@ -159,6 +165,10 @@ CONTROL_CRASH_MESSAGE_COUNT: Final = 2
 """Saved messages of a control channel, as published."""
 CONTROL_PAYLOAD_LIMIT: Final = 131072
 """Bytes of the payload of a control message."""
+HOSTED_CALL_LIMIT: Final = 60
+"""Calls of the monitor that it may queue: they fill one page."""
+HOSTED_WORK_LIMIT_CYCLES: Final = 1000000000
+"""Cycles of work that it may declare."""
 QUANTUM_MINIMUM_CYCLES: Final = 16
 
 GUID_CONTROL: Final = UUID("2b3c2d10-7ef5-4ad8-b966-3448b7386b3d")
@@ -1040,6 +1050,34 @@ STRUCTURES: Final[dict[str, Structure]] = {
             Field("generation", "uint64_t", 16, 8),
             Field("reserved0", "uint64_t", 24, 8),
             Field("bodies", "struct view_body[2]", 32, 209200),
+        ),
+    ),
+    "hosted_call": Structure(
+        64,
+        (
+            Field("number", "uint64_t", 0, 8),
+            Field("arguments", "uint64_t[5]", 8, 40),
+            Field("result", "int64_t", 48, 8),
+            Field("reserved0", "uint64_t", 56, 8),
+        ),
+    ),
+    "hosted_page": Structure(
+        4096,
+        (
+            Field("header", "struct page_header", 0, 16),
+            Field("events", "uint64_t", 16, 8),
+            Field("result_count", "uint32_t", 24, 4),
+            Field("call_count", "uint32_t", 28, 4),
+            Field("flags", "uint32_t", 32, 4),
+            Field("reserved0", "uint32_t", 36, 4),
+            Field("turn_count", "uint64_t", 40, 8),
+            Field("direct_map_address", "uint64_t", 48, 8),
+            Field("start_page_address", "uint64_t", 56, 8),
+            Field("free_address", "uint64_t", 64, 8),
+            Field("memory_size_bytes", "uint64_t", 72, 8),
+            Field("reserved1", "uint64_t[6]", 80, 48),
+            Field("text", "char[128]", 128, 128),
+            Field("calls", "struct hosted_call[60]", 256, 3840),
         ),
     ),
     "guid": Structure(

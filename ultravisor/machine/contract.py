@@ -41,6 +41,8 @@ ENUM_MEMBER_HEXADECIMAL = re.compile(r"^\s+(\w+) = (0x[0-9a-f]+)", re.MULTILINE)
 # Argument types whose parameter names the argument that holds their size or count.
 COUNTED_TYPES = {"in_bytes", "out_bytes", "in_array"}
 ARGUMENT_LIMIT = 5
+# Those that say more than limits, in the order of the generated files.
+HEADERS = ("abi.h", "view.h", "hosted.h")
 
 
 class ContractError(UltravisorError):
@@ -129,13 +131,13 @@ def read_contract(root: Path) -> Contract:
     """Read the headers below `root`, the top of the source tree."""
     abi = root / "monitor" / "abi"
     texts = {path.name: path.read_text() for path in sorted(abi.iterdir()) if path.is_file()}
-    headers = texts["abi.h"] + texts["view.h"]
+    headers = "".join(texts[name] for name in HEADERS)
     channel = texts["channel.h"]
     native_text = (root / "native" / "native.h").read_text()
     monitor_text = (root / "monitor" / "core" / "monitor.h").read_text()
-    types = _parse_types(abi / "view.h", ())
-    channel_types = _parse_types(abi / "channel.h", ())
-    native_types = _parse_types(root / "native" / "native.h", ())
+    types = _parse_types(*(abi / name for name in HEADERS))
+    channel_types = _parse_types(abi / "channel.h")
+    native_types = _parse_types(root / "native" / "native.h")
     defines = _defines(headers + channel)
     return Contract(
         calls=_calls(texts["hypercalls.def"]),
@@ -157,9 +159,13 @@ def _compiler() -> list[str]:
     return shlex.split(os.environ.get("CC", "cc"))
 
 
-def preprocess(header: Path, include_directories: tuple[Path, ...]) -> str:
+def preprocess(
+    header: Path, include_directories: tuple[Path, ...], *, before: tuple[Path, ...] = ()
+) -> str:
     """Return what cffi parses of a header: `cc -E -P -DABI_CDEF`, nothing stripped."""
     options = [f"-I{directory}" for directory in include_directories]
+    for path in before:
+        options += ["-include", str(path)]
     command = [*_compiler(), "-E", "-P", "-DABI_CDEF", *options, str(header)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -167,9 +173,10 @@ def preprocess(header: Path, include_directories: tuple[Path, ...]) -> str:
     return done.stdout
 
 
-def _parse_types(header: Path, include_directories: tuple[Path, ...]) -> cffi.FFI:
+def _parse_types(*headers: Path) -> cffi.FFI:
+    """Return what the headers define; each is seen once, whoever includes it."""
     types = cffi.FFI()
-    types.cdef(preprocess(header, include_directories))
+    types.cdef(preprocess(headers[-1], (), before=headers[:-1]))
     return types
 
 

@@ -67,6 +67,8 @@ class ExitReason(IntEnum):
     """We are wrong: text in machine_error()."""
     ENGINE_FAILURE = 5
     """The engine is wrong: text in machine_error()."""
+    HOSTED = 6
+    """A program's turn: machine_hosted_done, then machine_run again."""
 
 
 class LogCategory(IntFlag):

@@ -67,12 +67,25 @@ class PartitionOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """The turn of a hosted partition's program."""
+
+    partition: int
+    time_cycles: int
+    """The guest-visible clock."""
+    page_address: int
+    """Where its kernel says that its hosted_page is, guest-physical."""
+
+
+@dataclass(frozen=True, slots=True)
 class MachineExit:
     """Why the machine returned; the clock is processor 0's."""
 
     reason: ExitReason
     processor: int
     clock_cycles: int
+    turn: TurnRecord | None = None
+    """With ExitReason.HOSTED: whose turn it is."""
 
 
 @dataclass(frozen=True, slots=True)
