@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from ultravisor.bench.switch_phases import Phase, source_name
+from ultravisor.bench.switch_results import common_rows
 from ultravisor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class PathDifference(Struct, frozen=True):
     width: int
     transport: str | None
     state: str
+    model: str
+    """Of A; of B too, unless a warning says otherwise."""
     cycles_a: int
     cycles_b: int
     difference: int
@@ -74,12 +77,11 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
 def compare(first: SwitchResult, second: SwitchResult) -> Comparison:
     """Compare what both have; raise UsageError when that is nothing."""
-    others = {row.key: row for row in second.paths}
-    paths = tuple(_compare_path(row, others[row.key]) for row in first.paths if row.key in others)
+    paths = tuple(_compare_path(*rows) for rows in common_rows((first, second)))
     if not paths:
         raise UsageError(
             "the two results have no path in common",
-            "measure the same paths, widths, transports and states in both",
+            "measure the same paths, widths, transports, states and models in both",
         )
     return Comparison(
         unit_a=first.unit,
@@ -95,6 +97,9 @@ def _warnings(first: SwitchResult, second: SwitchResult) -> Iterator[str]:
     if first.pages != second.pages:
         yield f"the guests' own work differs: {first.pages} pages, and {second.pages}"
     keys = [{row.key for row in result.paths} for result in (first, second)]
+    if len(first.models) == len(second.models) == 1 and first.models != second.models:
+        yield f"the models differ: {first.models[0]}, and {second.models[0]}"
+        keys = [{key[:-1] for key in side} for side in keys]  # type: ignore[misc]
     for name, only in (("A", keys[0] - keys[1]), ("B", keys[1] - keys[0])):
         if only:
             yield f"{len(only)} rows are in {name} only"
@@ -106,6 +111,7 @@ def _compare_path(first: PathResult, second: PathResult) -> PathDifference:
         width=first.width,
         transport=first.transport,
         state=first.state,
+        model=first.model,
         cycles_a=first.cycles.median,
         cycles_b=second.cycles.median,
         difference=second.cycles.median - first.cycles.median,

@@ -11,7 +11,9 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from ultravisor.bench.switch_phases import Phase
+from ultravisor.bench.switch_results import common_rows
 from ultravisor.errors import UsageError
+from ultravisor.machine.models import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,11 +55,11 @@ summary { cursor: pointer; }
 
 def switch_page(results: Sequence[SwitchResult]) -> str:
     """Return the page of one result, or of two side by side: the paths that both have."""
-    groups = list(_groups(results))
+    groups = list(common_rows(results))
     if not groups:
         raise UsageError(
             "the two results have no path in common",
-            "measure the same paths, widths, transports and states in both",
+            "measure the same paths, widths, transports, states and models in both",
         )
     body = "\n".join(_section(rows, results) for rows in groups)
     names = " and ".join(escape(_name(result)) for result in results)
@@ -73,16 +75,6 @@ def switch_page(results: Sequence[SwitchResult]) -> str:
     )
 
 
-def _groups(results: Sequence[SwitchResult]) -> Iterator[list[PathResult]]:
-    for row in results[0].paths:
-        same = [
-            next((other for other in result.paths if other.key == row.key), None)
-            for result in results
-        ]
-        if all(other is not None for other in same):
-            yield [other for other in same if other is not None]
-
-
 def _name(result: SwitchResult) -> str:
     entry = f", entry path {result.entry}" if result.entry else ""
     return f"{result.unit}{entry}"
@@ -91,7 +83,9 @@ def _name(result: SwitchResult) -> str:
 def _section(rows: Sequence[PathResult], results: Sequence[SwitchResult]) -> str:
     first = rows[0]
     transport = f", {first.transport}" if first.transport else ""
-    head = f"{first.path}, {first.width} bits{transport}, {first.state}"
+    models = dict.fromkeys(row.model for row in rows)
+    model = "" if list(models) == [NONE] else f", {' and '.join(models)}"
+    head = f"{first.path}, {first.width} bits{transport}, {first.state}{model}"
     scale = max(row.cycles.median for row in rows) or 1
     sides = "\n".join(
         f"<div>{_side(row, result, scale)}</div>" for row, result in zip(rows, results, strict=True)

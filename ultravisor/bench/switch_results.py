@@ -13,9 +13,10 @@ import msgspec
 from msgspec import Struct
 
 from ultravisor.errors import ConfigurationError, NotFoundError
+from ultravisor.machine.models import NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 SCHEMA: Final = "ultravisor.bench.switch/1"
@@ -94,11 +95,13 @@ class PathResult(Struct, frozen=True):
     instructions: tuple[InstructionResult, ...]
     refill: tuple[RefillResult, ...]
     references: tuple[Reference, ...]
+    model: str = NONE
+    """What the core counted though the emulated machine lacks it: `pcid,global`, or `none`."""
 
     @property
-    def key(self) -> tuple[str, int, str | None, str]:
+    def key(self) -> tuple[str, int, str | None, str, str]:
         """Return what two measurements of the same thing have in common."""
-        return self.path, self.width, self.transport, self.state
+        return self.path, self.width, self.transport, self.state, self.model
 
 
 class SwitchResult(Struct, frozen=True, kw_only=True):
@@ -114,6 +117,23 @@ class SwitchResult(Struct, frozen=True, kw_only=True):
     entry: str | None
     """The file of an entry path of the user's own."""
     paths: tuple[PathResult, ...]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Return the models of its rows, each once."""
+        return tuple(dict.fromkeys(row.model for row in self.paths))
+
+
+def common_rows(results: Sequence[SwitchResult]) -> Iterator[tuple[PathResult, ...]]:
+    """Yield the rows that all results have, in the order of the first.
+
+    Where each of them has one model, that is not looked at: models are what is compared.
+    """
+    parts = -1 if all(len(result.models) == 1 for result in results) else None
+    sides = [{row.key[:parts]: row for row in result.paths} for result in results]
+    for key in sides[0]:
+        if all(key in side for side in sides):
+            yield tuple(side[key] for side in sides)
 
 
 def distribution(values: Iterable[int]) -> Distribution:

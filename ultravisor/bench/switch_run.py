@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from ultravisor.bench.switch_paths import Scenario
     from ultravisor.machine.cores import CoreName
+    from ultravisor.machine.models import Model
     from ultravisor.plan import HostPlan
 
 # USER_TEXT_ADDRESS and WORK_STEP_BYTES of guest_kernels/paths/paths.h.
@@ -77,6 +78,8 @@ class Setting(NamedTuple):
     repeats: int
     monitor: Path
     """The simulated monitor's image."""
+    model: Model = ()
+    """What the core counts though the machine lacks it."""
 
 
 class Guests:
@@ -206,7 +209,9 @@ def _plan(setting: Setting, scenario: Scenario, width: int, *, vmcall: bool) -> 
     ends = [f"{name}:{LINK_PORT}" for name in names]
     plan = make_plan(
         Configuration(
-            host=HostConfiguration(processors=1, monitor="simulated", timing=setting.core),
+            host=HostConfiguration(
+                processors=1, monitor="simulated", timing=setting.core, model=setting.model
+            ),
             partition=tuple(
                 PartitionConfiguration(
                     name=name,

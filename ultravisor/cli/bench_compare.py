@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from ultravisor.machine.models import NONE
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -95,7 +97,8 @@ def _show(found: Comparison, count: int) -> None:
 def how(row: PathDifference) -> str:
     """Return how a row is called."""
     transport = ", vmcall" if row.transport == "vmcall" else ""
-    return f"{row.path}{transport} {row.width} {row.state}"
+    model = f" {row.model}" if row.model != NONE else ""
+    return f"{row.path}{transport} {row.width} {row.state}{model}"
 
 
 def totals_table(found: Comparison) -> Table:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
+from ultravisor.machine.models import NONE
+
 if TYPE_CHECKING:
     from ultravisor.bench.switch_results import PathResult
 
@@ -34,8 +36,9 @@ def waterfall(row: PathResult, unit: str, columns: int) -> Text:
     bar_columns = max(BAR_MINIMUM_COLUMNS, columns - LABEL_COLUMNS - 1)
     total = row.cycles.median
     transport = f", {row.transport}" if row.transport else ""
+    model = f", {row.model}" if row.model != NONE else ""
     text = Text()
-    text.append(f"{row.path}, {row.width} bits{transport}, {row.state}: ", "bold")
+    text.append(f"{row.path}, {row.width} bits{transport}, {row.state}{model}: ", "bold")
     text.append(f"{total:,} {unit}\n")
     done = 0
     for phase in row.phases:

@@ -35,6 +35,7 @@ ENUM_PREFIXES = {
     "monitor_build": "MONITOR_",
     "timing_model": "TIMING_",
     "clock_source": "CLOCK_",
+    "machine_model": "MODEL_",
     "exit_reason": "EXIT_",
     "log_category": "LOG_",
     "log_number": "LOG_NUMBER_",
@@ -45,7 +46,7 @@ ENUM_PREFIXES = {
     "timing_path": "TIMING_PATH_",
     "timing_forget": "TIMING_FORGET_",
 }
-FLAG_ENUMS = frozenset({"log_category", "timing_forget"})
+FLAG_ENUMS = frozenset({"log_category", "machine_model", "timing_forget"})
 ENUM_SENTENCES = {
     "callback": "The entries that callback_set registers.",
     "segment_base": "The bases that base_set and base_get name.",
@@ -64,6 +65,7 @@ ENUM_SENTENCES = {
     "timing_path": "On whose behalf, and in what, a core spent its cycles.",
     "timing_transition": "What happens to a core without an instruction, or beside one.",
     "clock_source": "Which clock slots and timers run by.",
+    "machine_model": "What the emulated machine lacks around a switch, and a core can count.",
     "exit_reason": "Why machine_run returned.",
     "log_category": "What the log records.",
     "log_number": "What is in the log beside calls and exceptions.",
