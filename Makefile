@@ -9,14 +9,14 @@ IMAGES := $(CURDIR)/ultravisor/images
 READY := $(VENV)/ready
 COMMAND := $(VENV)/bin/ultravisor
 EXTENSION := ultravisor/machine/_native.abi3.so
-C_SOURCES := $(shell find native monitor -name '*.[ch]' -o -name '*.def')
+C_SOURCES := $(shell find native monitor -name '*.[ch]' -o -name '*.def' -o -name '*.inc')
 C_FORMATTED := $(shell find native monitor guest_kernels examples tests -name '*.[ch]')
 REQUIRES := import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
 	print(*p["build-system"]["requires"], *p["project"]["dependencies"])
 PYTEST := $(RUN) -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench check format docs build clean
+.PHONY: help demo test test-all bench check format costs docs build clean
 
 help: ## Show the targets.
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ format: $(READY) ## Bring C and Python into the project's form.
 	$(VENV)/bin/ruff check --quiet --fix .
 	$(VENV)/bin/ruff format --quiet .
 	@$(VENV)/bin/clang-format -i $(C_FORMATTED)
+
+costs: build ## Write what the native build assumes for its paths, from the simulated one's.
+	$(RUN) -m ultravisor.bench.native_costs
 
 docs: build ## Write what is derived: docs/hypercalls.md, abi.py, the picture, the hostile set.
 	$(RUN) -m ultravisor.machine.generate_abi && $(RUN) docs/picture.py && $(RUN) docs/hostile_table.py

@@ -38,6 +38,7 @@ RESULT_KEYS = {
     "processors",
     "partitions",
     "unit",
+    "model",
     "assumed_cycles",
     "cycles",
     "spans",

@@ -164,9 +164,7 @@ def closing_lines(result: SwitchResult) -> list[str]:
 def references_table(rows: Sequence[PathResult]) -> Table | None:
     """Return the published figures beside the warm paths that they are like."""
     warm = [
-        row
-        for row in rows
-        if row.state == "warm" and row.references and row.model == rows[0].model
+        row for row in rows if row.state == "warm" and row.references and row.model == rows[0].model
     ]
     if not warm:
         return None
