@@ -17,7 +17,6 @@ from ultravisor.bench.native_costs import (
     FILE,
     HEAD,
     NAMES,
-    TIMING_NAMES,
     Costs,
     path_costs,
     read,
@@ -25,7 +24,7 @@ from ultravisor.bench.native_costs import (
     stays,
 )
 from ultravisor.bench.switch_rows import Row
-from ultravisor.machine.cores import TimingName, core_model, core_of
+from ultravisor.machine.cores import TIMING_NAMES, TimingName, core_model, core_of
 from ultravisor.machine.interface import MonitorBuild, TimingModel, TimingPath
 
 pytestmark = pytest.mark.guest
@@ -53,7 +52,7 @@ def test_the_native_build_assumes_what_the_simulated_one_takes(timing: TimingNam
 @pytest.mark.parametrize("timing", TIMING_NAMES)
 def test_what_is_built_in_is_what_the_file_says(timing: TimingName) -> None:
     core = core_of(timing)
-    model = core_model(core) if core is not None else TimingModel[timing.upper()]
+    model = TimingModel(core_model(core)) if core is not None else TimingModel[timing.upper()]
     with make_machine(MonitorBuild.NATIVE, model) as machine:
         assert machine.path_costs() == read()[timing]
     with make_machine(MonitorBuild.SIMULATED, model) as machine:
