@@ -431,9 +431,9 @@ enum timing_transition {
     TIMING_TRANSITION_FLUSH_ALL = 6,
     TIMING_TRANSITION_IDLE = 7,          /* value: cycles in which nothing ran */
     /* Those of a model; a root is its machine address, its owner << 1, and 1 for the monitor's. */
-    TIMING_TRANSITION_ROOT = 8,             /* value: the root that an instruction has loaded */
-    TIMING_TRANSITION_ENTRY_ROOT = 9,       /* value: the root, loaded without an instruction */
-    TIMING_TRANSITION_EXIT_ROOT = 10,       /* the same */
+    TIMING_TRANSITION_ROOT = 8, /* value: the root that an instruction has loaded */
+    TIMING_TRANSITION_ENTRY_ROOT = 9, /* value: the root, loaded without an instruction */
+    TIMING_TRANSITION_EXIT_ROOT = 10, /* the same */
     TIMING_TRANSITION_ENTRY_RESTRICTION = 11,
     TIMING_TRANSITION_EXIT_RESTRICTION = 12,
     TIMING_TRANSITION_BUFFER_CLEARING = 13,
@@ -447,7 +447,7 @@ enum timing_transition {
 /* One micro-op on its way. */
 struct timing_step {
     uint32_t instruction; /* counted from the first one recorded */
-    uint32_t port;        /* 255: none */
+    uint32_t port; /* 255: none */
     uint64_t issue, dispatch, done, retire;
 };
 
@@ -504,7 +504,7 @@ struct timing_block_run {
     uint32_t warm_copies; /* before the measured ones */
     uint32_t copies;
     const struct timing_access *accesses; /* NULL: no two accesses meet */
-    const uint32_t *access_ends;          /* for each copy, where its accesses end */
+    const uint32_t *access_ends; /* for each copy, where its accesses end */
     struct timing_step *steps; /* NULL, or where the first measured ones are recorded */
     uint32_t step_limit;
     uint32_t ideals;
