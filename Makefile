@@ -16,7 +16,7 @@ REQUIRES := import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
 PYTEST := $(RUN) -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench check format costs docs build clean
+.PHONY: help demo test test-all bench check format docs build clean
 
 help: ## Show the targets.
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -46,11 +46,9 @@ format: $(READY) ## Bring C and Python into the project's form.
 	$(VENV)/bin/ruff format --quiet .
 	@$(VENV)/bin/clang-format -i $(C_FORMATTED)
 
-costs: build ## Write what the native build assumes for its paths, from the simulated one's.
-	$(RUN) -m ultravisor.bench.native_costs
-
-docs: build ## Write what is derived: docs/hypercalls.md, abi.py, the picture, the hostile set.
-	$(RUN) -m ultravisor.machine.generate_abi && $(RUN) docs/picture.py && $(RUN) docs/hostile_table.py
+docs: build ## Write what is derived: docs/hypercalls.md, abi.py, the native build's costs, ...
+	$(RUN) -m ultravisor.machine.generate_abi && $(RUN) docs/picture.py && $(RUN) docs/hostile_table.py \
+		&& $(RUN) -m ultravisor.bench.native_costs
 
 build: $(EXTENSION) ## Set up the environment, the extension and the images, and nothing else.
 	@$(MAKE) -s -C guest_kernels OUTPUT=$(IMAGES) BUILD=$(CURDIR)/build/guest_kernels

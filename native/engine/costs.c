@@ -5,7 +5,8 @@
  * paths, warm, from the entry until it leaves, for a 64-bit guest (null call; page fault to a
  * registered handler, without its iret; a tick that changes nothing; a yield between two
  * partitions, without the call). In the unit of the timing model: bytes of code, instructions,
- * or cycles of a core. `make costs` writes path_costs.inc.
+ * or cycles of a core. path_costs.inc is written by
+ * `python -m ultravisor.bench.native_costs`.
  */
 #include <string.h>
 

@@ -2,7 +2,7 @@
 """What the native build assumes for a path is what the simulated build's code takes.
 
 The assumptions stand in native/engine/path_costs.inc. When a path or a core has changed they are
-stale: `make costs` writes them again, and a commit says why they changed.
+stale: the command in STALE, or `make docs`, writes them again, and a commit says why they changed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ pytestmark = pytest.mark.guest
 # The committed figures are of the monitor as COMPILER makes it, and exact. Another compiler's is
 # other code, up to a quarter longer on single paths (test_path_lengths).
 OTHER_COMPILER_SHARE = 0.25
-STALE = "native/engine/path_costs.inc is stale; run: make costs"
+STALE = (
+    "native/engine/path_costs.inc is stale; run: .venv/bin/python -m ultravisor.bench.native_costs"
+)
 
 
 @cache
