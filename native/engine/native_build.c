@@ -28,7 +28,7 @@ static void load_root(struct engine *engine)
 {
     const struct virtual_processor *record = engine->record;
     uint64_t root = record->root_address;
-    meter_load_root(engine->processor, root);
+    meter_load_root(engine->processor, record);
     if (root != engine->loaded_root) {
         (void)uc_reg_write(engine->uc, UC_X86_REG_CR3, &root); /* drops all translations */
         engine->loaded_root = root;
@@ -74,15 +74,20 @@ static void load_registers(struct engine *engine)
     load_root(engine);
 }
 
-/* On the machine clock the path just entered has its named cost. */
-static void charge(struct physical_processor *processor, uint64_t cycles)
+static void count(struct physical_processor *processor, uint64_t cycles)
 {
-    meter_charge(processor, TIMING_TRANSITION_CHARGE, cycles);
     processor->machine_cycles += cycles;
     if (processor->machine->options.clock == CLOCK_MACHINE) {
         processor->clock += cycles;
         processor->budget_stale = true;
     }
+}
+
+/* On the machine clock the path just entered has its named cost. */
+static void charge(struct physical_processor *processor, uint64_t cycles)
+{
+    meter_charge(processor, TIMING_TRANSITION_CHARGE, cycles);
+    count(processor, cycles);
 }
 
 static uint64_t path_cost(const struct path_costs *costs, uint64_t vector)
@@ -115,21 +120,47 @@ static struct virtual_processor *dispatch(struct physical_processor *processor,
     return machine->observed ? enter_observed(machine, processor, record) : monitor_enter(record);
 }
 
+/* A model's part from the monitor's decision until it is left. */
+static void leave_by_model(struct physical_processor *processor,
+                           const struct virtual_processor *next)
+{
+    uint64_t cycles = 0;
+    if (next->id >= IDLE_ID_FIRST) {
+        return;
+    }
+    if (model_changes_owner(processor, next)) {
+        cycles += model_switch(processor);
+    }
+    if ((processor->machine->options.model & MODEL_KPTI) != 0 &&
+        processor->root != next->root_address) {
+        processor->root = next->root_address;
+        model_load_root(processor, next, true);
+    }
+    count(processor, cycles + model_leave(processor, next));
+}
+
 static struct virtual_processor *enter(struct physical_processor *processor,
                                        struct virtual_processor *record)
 {
     const struct path_costs *costs = processor->machine->costs;
     bool traced = processor->machine->traced;
+    bool has_model = processor->machine->options.model != 0;
     bool user_mode = record_in_user_mode(record, record->registers.cs);
     if (traced) {
         trace_enter(processor->machine, processor, record, &record->registers,
                     entry_path(processor, record, record->registers.vector, user_mode));
     }
     meter_enter(processor, record, record->registers.vector, user_mode);
+    if (has_model) {
+        count(processor, model_enter(processor, record));
+    }
     charge(processor, path_cost(costs, record->registers.vector));
     struct virtual_processor *next = dispatch(processor, record);
     if (next != record) {
         charge(processor, costs->world_switch);
+    }
+    if (has_model) {
+        leave_by_model(processor, next);
     }
     if (next->id < IDLE_ID_FIRST) {
         block_cache_forget_pages(processor->machine->engines[next->id]->blocks);

@@ -83,7 +83,7 @@ def test_sides_that_are_not_alike_are_told() -> None:
         "1 rows are in B only",
     )
     with pytest.raises(UsageError, match="no path in common"):
-        compare(switch_result(result()), switch_result(result(state="all-cold")))
+        compare(switch_result(result()), switch_result(result(path="yield")))
 
 
 def test_a_page_has_both_sides_on_one_scale() -> None:

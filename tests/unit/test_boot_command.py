@@ -39,6 +39,7 @@ RESULT_KEYS = {
     "processors",
     "partitions",
     "unit",
+    "model",
     "assumed_cycles",
     "cycles",
     "spans",

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from ultravisor.errors import ConfigurationError, NotFoundError
+from ultravisor.machine.models import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,11 +97,13 @@ class PathResult(Struct, frozen=True):
     references: tuple[Reference, ...]
     fpu: str | None = "eager"
     """When FPU and SSE change hands, `eager` or `lazy`; None: as the user's own entry path does."""
+    model: str = NONE
+    """What the core counted though the emulated machine lacks it: `pcid,global`, or `none`."""
 
     @property
-    def key(self) -> tuple[str, int, str | None, str, str | None]:
+    def key(self) -> tuple[str, int, str | None, str, str | None, str]:
         """Return what two measurements of the same thing have in common."""
-        return self.path, self.width, self.transport, self.state, self.fpu
+        return self.path, self.width, self.transport, self.state, self.fpu, self.model
 
 
 class BreakEven(Struct, frozen=True):
@@ -109,6 +112,7 @@ class BreakEven(Struct, frozen=True):
     width: int
     transport: str | None
     state: str
+    model: str
     saved_cycles: int
     """`yield`, eager less lazy."""
     added_cycles: int
@@ -135,6 +139,11 @@ class SwitchResult(Struct, frozen=True, kw_only=True):
     """The hash of each scheme's monitor; empty with an entry path of the user's own."""
     break_even: tuple[BreakEven, ...] = ()
     """Where `yield` and `yield-fpu` were measured by both schemes."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Return the models of its rows, each once."""
+        return tuple(dict.fromkeys(row.model for row in self.paths))
 
 
 def distribution(values: Iterable[int]) -> Distribution:

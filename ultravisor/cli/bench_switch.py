@@ -28,6 +28,7 @@ from ultravisor.bench.switch_paths import (
 from ultravisor.cli.output_file import OutputFile
 from ultravisor.errors import UsageError
 from ultravisor.machine.cores import CORES
+from ultravisor.machine.models import MODEL_NAMES, parse_model
 from ultravisor.resolution import monitor_image
 
 if TYPE_CHECKING:
@@ -100,6 +101,15 @@ Exit codes: 0 done, 2 wrong use, 3 an entry path that cannot be
     help="When guests get FPU and SSE: eager, at every switch; lazy, when used.  [default: eager]",
 )
 @click.option(
+    "--model",
+    "models",
+    multiple=True,
+    default=("none",),
+    metavar="LIST",
+    help=f"What the core counts though the machine lacks it: none, {', '.join(MODEL_NAMES)}. "
+    "More than once: each is measured.",
+)
+@click.option(
     "--pages",
     type=click.IntRange(1, PAGE_LIMIT),
     default=16,
@@ -134,6 +144,8 @@ Exit codes: 0 done, 2 wrong use, 3 an entry path that cannot be
 def command(paths: tuple[str, ...], **given: Any) -> int:
     """Measure and show."""
     request = make_request(paths, given["states"], given["widths"], given["transports"])
+    models = tuple(dict.fromkeys(parse_model(text) for text in given["models"]))
+    request = request._replace(models=models)
     with ExitStack() as files:
         save, page = (_open(files, given[name]) for name in ("save", "page"))
         result = _measure(request, _schemes(given["fpus"], given["entry"]), given)
