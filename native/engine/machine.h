@@ -88,6 +88,7 @@ struct physical_processor {
     bool kicked;
     bool halted; /* simulated build: in the idle loop */
     bool budget_stale; /* the monitor moved the deadline or the clock */
+    bool returning; /* native: the monitor was left, and no instruction fetched yet */
     uint64_t clock; /* position in the schedule, as last settled */
     uint64_t deadline; /* the monitor's: ENTRY_TIMER is due; TIME_NEVER: none */
     uint64_t horizon; /* the run loop's: give the next processor its turn */

@@ -312,24 +312,6 @@ static int open_engine(struct machine *machine, uint32_t id)
     return engine_add_hooks(engine, &hooks);
 }
 
-static int native_boot(struct machine *machine)
-{
-    platform_enter(machine);
-    monitor_start();
-    for (uint32_t id = 0; id < machine->view->virtual_processor_count; id++) {
-        int result = open_engine(machine, id);
-        if (result != NATIVE_OK) {
-            return result;
-        }
-    }
-    for (uint32_t id = 0; id < machine->options.processor_count; id++) {
-        struct physical_processor *processor = &machine->processors[id];
-        processor->record = monitor_first(id);
-        meter_leave_to(processor, processor->record);
-    }
-    return NATIVE_OK;
-}
-
 static void enter_from_outside(struct physical_processor *processor, uint64_t vector)
 {
     struct virtual_processor *record = processor->record;
@@ -337,6 +319,7 @@ static void enter_from_outside(struct physical_processor *processor, uint64_t ve
     record->registers.error_code = 0;
     processor->engine = NULL;
     processor->record = enter(processor, record);
+    processor->returning = true;
 }
 
 static int run_engine(struct physical_processor *processor)
@@ -344,6 +327,7 @@ static int run_engine(struct physical_processor *processor)
     struct engine *engine = processor->machine->engines[processor->record->id];
     processor->engine = engine;
     processor->budget_stale = false;
+    processor->returning = true; /* unless it comes to rest at a guest's next instruction */
     load_registers(engine);
     if ((engine->saved_rflags & RFLAGS_TRAP) != 0 && leaves_by_sysret(&engine->record->registers)) {
         raise_trap(engine, VECTOR_DEBUG, 0);
@@ -366,7 +350,10 @@ static int run_engine(struct physical_processor *processor)
     if (cause.vector != NO_TRAP) {
         raise_trap(engine, cause.vector, cause.error_code);
         processor->record = enter(processor, engine->record);
-    } else if (engine->stop == ENGINE_STOP_NONE) {
+        return NATIVE_OK;
+    }
+    processor->returning = false;
+    if (engine->stop == ENGINE_STOP_NONE) {
         return machine_fail(processor->machine, NATIVE_ENGINE,
                             "the engine came to rest at %#llx for no reason",
                             (unsigned long long)engine->environment->rip);
@@ -374,17 +361,24 @@ static int run_engine(struct physical_processor *processor)
     return NATIVE_OK;
 }
 
+/*
+ * A processor that leaves the monitor fetches the guest's next instruction, which its page tables
+ * show and which may fault, before it looks at interrupts, or gives others their turn: as the
+ * simulated build does, which comes to rest where the block that follows has been translated.
+ */
 static int native_run_processor(struct physical_processor *processor)
 {
     struct machine *machine = processor->machine;
     while (machine->monitor->running_partitions != 0) {
-        if (processor->kicked || processor->clock >= processor->deadline) {
+        bool idle = processor->record->id >= IDLE_ID_FIRST;
+        bool fetched = idle || !processor->returning;
+        if (fetched && (processor->kicked || processor->clock >= processor->deadline)) {
             uint64_t vector = processor->kicked ? ENTRY_KICK : ENTRY_TIMER;
             processor->kicked = false;
             enter_from_outside(processor, vector);
-        } else if (processor->clock >= processor->horizon) {
+        } else if (fetched && processor->clock >= processor->horizon) {
             break;
-        } else if (processor->record->id >= IDLE_ID_FIRST) {
+        } else if (idle) {
             processor_idle(processor);
         } else {
             int result = run_engine(processor);
@@ -394,6 +388,28 @@ static int native_run_processor(struct physical_processor *processor)
         }
     }
     return NATIVE_OK;
+}
+
+static int native_boot(struct machine *machine)
+{
+    platform_enter(machine);
+    monitor_start();
+    for (uint32_t id = 0; id < machine->view->virtual_processor_count; id++) {
+        int result = open_engine(machine, id);
+        if (result != NATIVE_OK) {
+            return result;
+        }
+    }
+    int result = NATIVE_OK;
+    for (uint32_t id = 0; id < machine->options.processor_count && result == NATIVE_OK; id++) {
+        struct physical_processor *processor = &machine->processors[id];
+        processor->record = monitor_first(id);
+        meter_leave_to(processor, processor->record);
+        processor->returning = true;
+        processor->horizon = 0; /* it stops before the first guest block */
+        result = native_run_processor(processor);
+    }
+    return result;
 }
 
 /*
