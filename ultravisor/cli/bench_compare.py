@@ -42,8 +42,8 @@ of the phases add up to the path's, and so do those of all instructions.
 Exit codes: 0 done, 2 nothing in common, 3 not such a file, 6 not found.
 """,
 )
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", type=click.Path(path_type=Path), metavar="A")
+@click.argument("second", type=click.Path(path_type=Path), metavar="B")
 @click.option(
     "--instructions",
     "count",
@@ -52,20 +52,28 @@ Exit codes: 0 done, 2 nothing in common, 3 not such a file, 6 not found.
     show_default=True,
     help="How many instructions to show of each path: those that differ most.",
 )
-@click.option("--html", "page", metavar="FILE", help="Write a page with both side by side.")
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a page with both side by side.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
-def command(first: str, second: str, count: int, page: str | None, as_json: bool) -> int:
+def command(first: Path, second: Path, count: int, page: Path | None, as_json: bool) -> int:
     """Compare and show."""
     from ultravisor.bench.switch_compare import compare
     from ultravisor.bench.switch_results import read_result
+    from ultravisor.cli.output_file import OutputFile, require_distinct
 
-    sides = [read_result(Path(name)) for name in (first, second)]
+    for name, side in (("A", first), ("B", second)):
+        require_distinct({name: side, "--html": page})
+    sides = [read_result(side) for side in (first, second)]
     found = compare(*sides)
     if page is not None:
         from ultravisor.bench.switch_page import switch_page
-        from ultravisor.cli.output_file import OutputFile
 
-        OutputFile(Path(page)).write(switch_page(sides).encode())
+        OutputFile(page).write(switch_page(sides).encode())
     if as_json:
         print(msgspec.json.encode(found).decode())
     else:
