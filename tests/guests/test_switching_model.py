@@ -18,6 +18,7 @@ from ultravisor.bench.switch_paths import PATHS, PATHS_BY_NAME, WIDTHS
 from ultravisor.bench.switch_phases import TRANSITION_MODELS
 from ultravisor.bench.switch_run import Setting
 from ultravisor.cli import run
+from ultravisor.cli.bench_switch import FPU_NAMES
 from ultravisor.errors import ConfigurationError, UltravisorError, UsageError
 from ultravisor.machine.cycle_core import costs
 from ultravisor.machine.models import MODEL_NAMES, model_text, parse_model
@@ -255,6 +256,41 @@ def test_two_results_of_which_one_has_several_models_need_one_in_common() -> Non
     assert len(compare(first, verw).paths) == len(verw.paths)
     with pytest.raises(UsageError, match="no path in common"):
         compare(others, verw)
+
+
+@pytest.mark.parametrize("width", [64, 32])
+def test_the_exception_of_lazy_fpu_state_is_an_entry_and_an_exit_more(width: int) -> None:
+    models = ("none", *MODEL_NAMES, ISOLATED)
+    path = PATHS_BY_NAME["yield-fpu"]
+    results = [
+        measure(
+            Setting("skylake", PAGES, REPEATS, monitor_image(fpu)),
+            Request((path,), (width,), ("warm",), (), tuple(map(parse_model, models))),
+            fpu=fpu,
+        )
+        for fpu in FPU_NAMES
+    ]
+    for row in (row for result in results for row in result.paths):
+        for place, cycles in enumerate(row.cycles.values):
+            assert sum(phase.cycles.values[place] for phase in row.phases) == cycles
+        assert sum(found.cycles for found in row.instructions) == row.cycles.median
+    counts = [
+        {
+            name: [
+                (phase, count)
+                for row in result.paths
+                if row.model == name
+                for phase, count, _ in charged(row, name)
+            ]
+            for name in MODEL_NAMES
+        }
+        for result in results
+    ]
+    once = {"kpti": [("entry", 1), ("exit", 1)], "ibrs": [("entry", 1), ("exit", 1)]}
+    once |= {"verw": [("exit", 1)], **{name: [("space", 1)] for name in ("ibpb", "l1d", "rsb")}}
+    twice = {name: [(phase, 2) for phase, _ in once[name]] for name in ("kpti", "ibrs", "verw")}
+    nothing: dict[str, list[tuple[str, int]]] = {name: [] for name in MODEL_NAMES}
+    assert counts == [nothing | once, nothing | once | twice]
 
 
 @pytest.mark.parametrize(

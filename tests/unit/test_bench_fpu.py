@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.unit.test_bench_compare import switch_result
@@ -62,6 +63,25 @@ def test_the_break_even_is_where_both_cost_the_same() -> None:
         "300 cycles more with use; both cost the same with use in 25% of the slots."
     )
     assert join([EAGER]).break_even == ()
+
+
+def test_each_model_has_a_break_even_of_its_own() -> None:
+    isolated = [
+        msgspec.structs.replace(row, model="verw", cycles=distribution([row.cycles.median + extra]))
+        for result in (EAGER, LAZY)
+        for row in result.paths
+        for extra in [500 if (row.path, row.fpu) == ("yield-fpu", "lazy") else 0]
+    ]
+    both = [
+        msgspec.structs.replace(side, paths=(*side.paths, *(r for r in isolated if r.fpu == fpu)))
+        for side, fpu in ((EAGER, "eager"), (LAZY, "lazy"))
+    ]
+    found = join(both)
+    assert [(row.model, row.added_cycles) for row in found.break_even] == [
+        ("none", 300),
+        ("verw", 800),
+    ]
+    assert "64 bits, warm, verw: a switch takes 100 cycles less" in closing_lines(found)[-1]
 
 
 @pytest.mark.parametrize(("saved", "added"), [(-1, 300), (100, -1), (0, 0)])

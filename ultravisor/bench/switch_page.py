@@ -60,7 +60,8 @@ def switch_page(results: Sequence[SwitchResult]) -> str:
     body = "\n".join(
         _section(rows, row_text(rows[0], varied, match.compared), sides) for rows in match.groups
     )
-    names = " and ".join(escape(name) for name in sides)
+    letters = ["A: ", "B: "] if len(sides) > 1 else [""]
+    names = "<br>".join(escape(letter + name) for letter, name in zip(letters, sides, strict=True))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
