@@ -472,7 +472,7 @@ enum timing_transition {
     TIMING_TRANSITION_FLUSH_PAGE = 5,    /* value: the virtual address */
     TIMING_TRANSITION_FLUSH_ALL = 6,
     TIMING_TRANSITION_IDLE = 7,          /* value: cycles in which nothing ran */
-    /* Those of a model; a root is its machine address, its owner << 1, and 1 for the monitor's. */
+    /* Those of a model; a root is its machine address, owner << 1, and 1 if the monitor's. */
     TIMING_TRANSITION_ROOT = 8,          /* value: the root that an instruction has loaded */
     TIMING_TRANSITION_ENTRY_ROOT = 9,    /* value: the root, loaded without an instruction */
     TIMING_TRANSITION_EXIT_ROOT = 10,    /* the same */
