@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct
 
+from ultravisor.bench.switch_phases import Phase
+from ultravisor.cycles import EVENT_NAMES
 from ultravisor.errors import ConfigurationError, NotFoundError
 from ultravisor.machine.models import NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 SCHEMA: Final = "ultravisor.bench.switch/1"
@@ -174,4 +176,30 @@ def read_result(path: Path) -> SwitchResult:
             f"{path}: schema `{found.schema}`, not `{SCHEMA}`",
             "write it again with this version of the command",
         )
+    for place, row in enumerate(found.paths):
+        wrong = next(_wrong_in(row), None)
+        if wrong is not None:
+            raise ConfigurationError(
+                f"{path}: paths[{place}]: {wrong}", "somebody has changed it: write it again"
+            )
     return found
+
+
+def _wrong_in(row: PathResult) -> Iterator[str]:
+    """Say what the types do not: whoever shows or compares a row relies on it."""
+    count = len(row.cycles.values)
+    if not 0 <= row.representative < count:
+        yield f"representative: {row.representative} is no place in {count} values"
+    for index, phase in enumerate(row.phases):
+        if len(phase.cycles.values) != count:
+            yield f"phases[{index}]: {len(phase.cycles.values)} values, not {count}"
+    for index, cycles in enumerate(row.cycles.values):
+        if sum(phase.cycles.values[index] for phase in row.phases) != cycles:
+            yield f"the phases do not add up to cycles.values[{index}]"
+    if row.cycles.values[row.representative] != row.cycles.median:
+        yield "cycles: the representative is not the median"
+    for name in (*(phase.phase for phase in row.phases), *(r.phase for r in row.instructions)):
+        if name not in set(Phase):
+            yield f"there is no phase `{name}`"
+    for events in (row.events, *(phase.events for phase in row.phases)):
+        yield from (f"no event `{name}`" for name in EVENT_NAMES.values() if name not in events)

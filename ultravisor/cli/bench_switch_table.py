@@ -209,8 +209,8 @@ def references_table(rows: Sequence[PathResult]) -> Table | None:
 
 
 def _how(row: PathResult) -> str:
-    lazy = ", lazy" if row.fpu == "lazy" else ""
-    return f"{row.width}, {row.transport}{lazy}" if row.transport else f"{row.width}{lazy}"
+    unusual = [row.fpu if row.fpu == "lazy" else None, row.model if row.model != NONE else None]
+    return ", ".join([str(row.width), *filter(None, [row.transport, *unusual])])
 
 
 def reference_text(reference: Reference) -> str:
