@@ -9,7 +9,7 @@ IMAGES := $(CURDIR)/ultravisor/images
 READY := $(VENV)/ready
 COMMAND := $(VENV)/bin/ultravisor
 EXTENSION := ultravisor/machine/_native.abi3.so
-C_SOURCES := $(shell find native monitor -name '*.[ch]' -o -name '*.def')
+C_SOURCES := $(shell find native monitor -name '*.[ch]' -o -name '*.def' -o -name '*.inc')
 C_FORMATTED := $(shell find native monitor guest_kernels examples tests -name '*.[ch]')
 REQUIRES := import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
 	print(*p["build-system"]["requires"], *p["project"]["dependencies"])
@@ -46,8 +46,9 @@ format: $(READY) ## Bring C and Python into the project's form.
 	$(VENV)/bin/ruff format --quiet .
 	@$(VENV)/bin/clang-format -i $(C_FORMATTED)
 
-docs: build ## Write what is derived: docs/hypercalls.md, abi.py, the picture, the hostile set.
-	$(RUN) -m ultravisor.machine.generate_abi && $(RUN) docs/picture.py && $(RUN) docs/hostile_table.py
+docs: build ## Write what is derived: docs/hypercalls.md, abi.py, the native build's costs, ...
+	$(RUN) -m ultravisor.machine.generate_abi && $(RUN) -m ultravisor.bench.native_costs
+	$(RUN) docs/picture.py && $(RUN) docs/hostile_table.py
 
 build: $(EXTENSION) ## Set up the environment, the extension and the images, and nothing else.
 	@$(MAKE) -s -C guest_kernels OUTPUT=$(IMAGES) BUILD=$(CURDIR)/build/guest_kernels
@@ -58,8 +59,7 @@ clean: ## Remove everything that was made, the environment too.
 	rm -f $(IMAGES)/*.elf $(IMAGES)/*.bin $(IMAGES)/*.asm $(IMAGES)/*.sym $(IMAGES)/*/*.elf
 	find ultravisor native tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The build requirements go into the same environment, so that the extension is linked to the very
-# engine that will run it.
+# With the build requirements, so that the extension is linked to the very engine that will run it.
 $(READY): pyproject.toml
 	@missing=$$(.ci/missing $(PYTHON)); if [ -n "$$missing" ]; then \
 		echo "Something is missing. Run: sudo apt-get install $$missing"; exit 1; fi

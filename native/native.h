@@ -38,6 +38,22 @@ enum timing_model {
 };
 enum clock_source { CLOCK_GUEST = 0, CLOCK_MACHINE = 1 };
 
+/*
+ * What the emulated machine lacks around a switch, and a core can count: bits of
+ * machine_options.model. They change cycles and what a core remembers, nothing that is computed.
+ */
+enum machine_model {
+    MODEL_PCID = 1,       /* loading a root keeps translations, each with its space's tag */
+    MODEL_GLOBAL = 2,     /* the monitor's translations survive it */
+    MODEL_KPTI = 4,       /* the monitor's own root is loaded at entry, the guest's at exit */
+    MODEL_VERW = 8,       /* buffers are cleared before each exit to a guest */
+    MODEL_IBRS = 16,      /* speculation control is written at each entry and exit */
+    MODEL_RETPOLINE = 32, /* no indirect branch of the monitor's is predicted */
+    MODEL_IBPB = 64,      /* targets are forgotten from one partition to another */
+    MODEL_L1D = 128,      /* the first data cache is emptied from one partition to another */
+    MODEL_RSB = 256       /* predicted returns are overwritten from one partition to another */
+};
+
 enum exit_reason {
     EXIT_NONE = 0,
     EXIT_PAUSED = 1,         /* the cycles asked for have passed; call machine_run again */
@@ -75,7 +91,7 @@ struct machine_options {
     uint32_t timing;
     uint32_t clock;
     uint32_t check_refusals; /* native build: 1: whether refused calls change nothing */
-    uint32_t reserved0;
+    uint32_t model; /* enum machine_model, of a cycle-level core; global excludes kpti */
 };
 
 struct image_segment {
@@ -473,7 +489,17 @@ enum timing_transition {
     TIMING_TRANSITION_FLUSH_SPACE = 4, /* value: the tag whose translations are dropped */
     TIMING_TRANSITION_FLUSH_PAGE = 5, /* value: the virtual address */
     TIMING_TRANSITION_FLUSH_ALL = 6,
-    TIMING_TRANSITION_IDLE = 7 /* value: cycles in which nothing ran */
+    TIMING_TRANSITION_IDLE = 7,          /* value: cycles in which nothing ran */
+    /* Those of a model; a root is its machine address, owner << 1, and 1 if the monitor's. */
+    TIMING_TRANSITION_ROOT = 8,          /* value: the root that an instruction has loaded */
+    TIMING_TRANSITION_ENTRY_ROOT = 9,    /* value: the root, loaded without an instruction */
+    TIMING_TRANSITION_EXIT_ROOT = 10,    /* the same */
+    TIMING_TRANSITION_ENTRY_RESTRICTION = 11,
+    TIMING_TRANSITION_EXIT_RESTRICTION = 12,
+    TIMING_TRANSITION_BUFFER_CLEARING = 13,
+    TIMING_TRANSITION_TARGET_BARRIER = 14,
+    TIMING_TRANSITION_DATA_CACHE_FLUSH = 15,
+    TIMING_TRANSITION_RETURN_FILLING = 16
 };
 
 #define TIMING_CONTEXT_LIMIT 512
@@ -489,6 +515,16 @@ struct timing_core *timing_core_open(const struct timing_parameters *parameters)
 void timing_core_close(struct timing_core *core);
 void timing_core_reset(struct timing_core *core);
 void timing_core_idealize(struct timing_core *core, uint32_t ideals);
+/*
+ * Bits of enum machine_model; where the monitor lies, whose pages are global and whose indirect
+ * branches are not predicted.
+ */
+void timing_core_model(struct timing_core *core, uint32_t model, uint64_t monitor_address,
+                       uint64_t monitor_size_bytes);
+/* Of the last root loaded that had an owner; 0: none. */
+uint32_t timing_core_owner(const struct timing_core *core);
+/* An owner's tables have changed: its spaces with tags are dropped when they are loaded again. */
+void timing_core_stale(struct timing_core *core, uint32_t owner, uint32_t in_force_too);
 /* Cycles by which the core's clock, the retirement of its last instruction, moved on. */
 uint64_t timing_execute(struct timing_core *core, const struct timing_code *code,
                         const struct timing_outcome *outcome);

@@ -12,6 +12,7 @@ from ultravisor.errors import ConfigurationError
 from ultravisor.machine.cores import core_model
 from ultravisor.machine.interface import ClockSource, MonitorBuild, TimingModel
 from ultravisor.machine.machine import Machine
+from ultravisor.machine.models import model_bits
 from ultravisor.machine.records import MachineOptions, PartitionOptions
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def make_machine(plan: HostPlan) -> Machine:
             monitor=MonitorBuild[host.monitor.upper()],
             timing=_timing_model(host),
             clock=ClockSource[host.clock_name.upper()],
+            model=model_bits(host.model),
             check_refusals=host.check_refusals,
         )
     )

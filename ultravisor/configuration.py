@@ -24,6 +24,7 @@ from ultravisor.machine.abi import (
     QUANTUM_MINIMUM_CYCLES,
 )
 from ultravisor.machine.cores import CoreName, TimingName, core_of
+from ultravisor.machine.models import ModelName
 
 MEMORY_STEP_MIB = 2
 QUANTUM_DEFAULT_CYCLES = 100_000
@@ -72,6 +73,8 @@ class HostConfiguration(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     clock: ClockName | None = None
     """What slots and timers run by: guest work only, or the monitor's too; by default `guest`,
     and `machine` with a cycle-level core."""
+    model: tuple[ModelName, ...] = ()
+    """What the core counts around switches though the emulated machine lacks it: docs/timing.md."""
     interleave_cycles: Annotated[int, Meta(ge=1, le=INTEGER_MAXIMUM)] = INTERLEAVE_DEFAULT_CYCLES
     """How far one processor runs before the next has its turn, in cycles."""
     clock_frequency_hz: Annotated[int, Meta(ge=1, le=INTEGER_MAXIMUM)] = CLOCK_FREQUENCY_DEFAULT_HZ

@@ -29,6 +29,8 @@ from ultravisor.machine.abi import (
     SLOT_LIMIT,
     VIRTUAL_PROCESSOR_LIMIT,
 )
+from ultravisor.machine.cores import CORES
+from ultravisor.machine.models import excludes_itself
 from ultravisor.toml_lines import TomlLines, place
 
 if TYPE_CHECKING:
@@ -59,10 +61,8 @@ class _Checker:
         self.check_inputs()
 
     def check_host(self) -> None:
-        host = self.configuration.host
-        if host.fpu == "lazy" and host.monitor == "native":
-            message = "the native build gives each guest FPU and SSE of its own"
-            raise self.refuse("host", None, "fpu", message, 'take monitor = "simulated"')
+        self.check_fpu()
+        self.check_model()
         memory_mib = self.configuration.host.memory_mib
         if memory_mib is None:
             return
@@ -72,6 +72,22 @@ class _Checker:
         if memory_mib % MEMORY_STEP_MIB:
             message = f"{memory_mib} is not a multiple of {MEMORY_STEP_MIB}"
             raise self.refuse("host", None, "memory_mib", message, limits)
+
+    def check_fpu(self) -> None:
+        host = self.configuration.host
+        if host.fpu == "lazy" and host.monitor == "native":
+            message = "the native build gives each guest FPU and SSE of its own"
+            raise self.refuse("host", None, "fpu", message, 'take monitor = "simulated"')
+
+    def check_model(self) -> None:
+        host = self.configuration.host
+        if host.model and host.core is None:
+            message = f"`timing` is `{host.timing}`: only a cycle-level core counts a model"
+            raise self.refuse("host", None, "model", message, f"timing: {', '.join(CORES)}")
+        if excludes_itself(host.model):
+            message = "`global` and `kpti` exclude each other"
+            hint = "a monitor with a root of its own is not global"
+            raise self.refuse("host", None, "model", message, hint)
 
     def check_partitions(self) -> None:
         rows = self.configuration.partition

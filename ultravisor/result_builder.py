@@ -63,6 +63,7 @@ def build_result(
             for index, row in enumerate(statistics)
         ),
         unit=unit_of(plan.configuration.host.timing),
+        model=plan.configuration.host.model,
         assumed_cycles=machine.path_costs(),
         cycles=_cycles(plan, machine),
         spans=span_results(marks.rows),

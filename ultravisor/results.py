@@ -114,6 +114,8 @@ class HostResult(Struct, frozen=True):
     partitions: tuple[PartitionResult, ...]
     unit: str
     """What a guest cycle and a unit of work is, by the timing model."""
+    model: tuple[str, ...] = ()
+    """What a core counted though the emulated machine lacks it."""
     assumed_cycles: dict[str, int] = {}
     """What machine cycles assume for a path of the native monitor; empty: it was executed."""
     cycles: tuple[CycleResult, ...] = ()

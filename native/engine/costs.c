@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the native monitor's paths cost on the machine clock, since nobody executes them.
- * Assumptions, printed as such: what the simulated build of the same source executed on
- * those paths, warm, when it was last measured (null call; int3 to a registered handler,
- * without its iret, and for the cores a page fault; a tick that changes nothing; a yield between
- * two partitions, without the call). In the unit of the timing model.
+ * Assumptions, printed as such: what the simulated build of the same source executes on those
+ * paths, warm, from the entry until it leaves, for a 64-bit guest (null call; page fault to a
+ * registered handler, without its iret; a tick that changes nothing; a yield between two
+ * partitions, without the call). In the unit of the timing model: bytes of code, instructions,
+ * or cycles of a core. path_costs.inc is written by
+ * `python -m ultravisor.bench.native_costs`.
  */
 #include <string.h>
 
 #include "machine.h"
 #include "timing/parameters.h"
 
+#define PATH_COSTS(timing, hypercall, trap, interrupt, world_switch)                               \
+    [TIMING_##timing] = {hypercall, trap, interrupt, world_switch},
 static const struct path_costs costs_by_timing[] = {
-    [TIMING_OFF] = {456, 2300, 3157, 1881},      /* bytes of code */
-    [TIMING_UNIT] = {123, 650, 674, 456},        /* instructions */
-    [TIMING_SKYLAKE] = {177, 914, 1644, 1428}, /* cycles, from here on */
-    [TIMING_HASWELL] = {184, 927, 1689, 1492}, [TIMING_IVYBRIDGE] = {185, 938, 1699, 1499},
-    [TIMING_ZEN4] = {182, 851, 1583, 1303},
+#include "path_costs.inc"
 };
+#undef PATH_COSTS
 
 _Static_assert(sizeof costs_by_timing / sizeof *costs_by_timing ==
                    TIMING_SKYLAKE + TIMING_CORE_COUNT,

@@ -20,6 +20,9 @@ void engine_complete_block(struct engine *engine, uint64_t next_address)
 {
     if (engine->meter != NULL) {
         bool in_monitor = address_is_monitor(engine->meter->address);
+        if (in_monitor && engine->machine->options.model != 0) {
+            model_complete_block(engine, next_address);
+        }
         charge_pending(engine, in_monitor, meter_complete(engine->meter, next_address));
     }
 }
@@ -27,6 +30,9 @@ void engine_complete_block(struct engine *engine, uint64_t next_address)
 void engine_execute_until(struct engine *engine, uint64_t rip)
 {
     bool in_monitor = address_is_monitor(engine->meter->address);
+    if (in_monitor && !address_is_monitor(rip) && engine->machine->options.model != 0) {
+        model_complete_block(engine, rip); /* the guest's first instruction faults */
+    }
     charge_pending(engine, in_monitor, meter_execute_until(engine->meter, rip));
 }
 
@@ -52,6 +58,9 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, void 
         return;
     }
     engine_complete_block(engine, address);
+    if (engine->machine->options.model != 0 && address_is_monitor(address)) {
+        model_begin_monitor(engine);
+    }
     if (engine->machine->options.monitor_build == MONITOR_SIMULATED) {
         simulated_on_block(uc, address, size_bytes, user_data);
     } else {

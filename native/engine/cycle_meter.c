@@ -71,6 +71,7 @@ void meter_begin(struct cycle_meter *meter, const struct block *block,
     meter->part_limit_bytes = 0;
     meter->access_count = 0;
     meter->reentered = false;
+    meter->root = 0;
     if (code != NULL && code->repeats) {
         uint32_t last = code->instruction_count - 1;
         meter->repeat_address = address + code->size_bytes - code->instructions[last].size_bytes;
@@ -153,6 +154,10 @@ static void flush_translations(struct cycle_meter *meter)
     const struct timing_code *code = meter->block->code;
     const struct address_form *last = code->forms + code->form_count - 1;
     bool page = code->form_count > 0 && last->size_bytes == 0;
+    if (!page && meter->root != 0) {
+        (void)meter_transition(meter, TIMING_TRANSITION_ROOT, meter->root);
+        return;
+    }
     (void)meter_transition(meter, page ? TIMING_TRANSITION_FLUSH_PAGE : TIMING_TRANSITION_FLUSH_ALL,
                            page ? form_address(meter, last) : 0);
 }
@@ -183,6 +188,16 @@ uint64_t meter_execute_until(struct cycle_meter *meter, uint64_t rip)
     /* A fault within the rounds of a repeated instruction: those before it did run. */
     bool began = meter->reentered && rip == meter->repeat_address;
     return hand_over(meter, began ? code->instruction_count : end, rip);
+}
+
+uint64_t meter_execute_to_last(struct cycle_meter *meter)
+{
+    const struct timing_code *code = meter->block->code;
+    uint32_t last = code->instruction_count - 1;
+    uint32_t access_count = meter->access_count;
+    uint64_t cycles = hand_over(meter, last, meter->address + timing_code_offset(code, last));
+    meter->access_count = access_count; /* the last one's may be among them */
+    return cycles;
 }
 
 /*

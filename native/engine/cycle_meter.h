@@ -30,9 +30,10 @@ struct cycle_meter {
     uint32_t part_limit_bytes;  /* what the last access may grow to */
     uint32_t access_count;
     uint32_t context;
+    uint64_t root; /* with a model: whose root the pending block loads, as a core names it */
     bool reentered; /* the repeated instruction has gone round */
     bool merges;    /* it moves or fills: many elements an access */
-    bool in_monitor;
+    bool in_monitor; /* with a model: the entry was charged, the exit not yet */
     struct timing_access accesses[METER_ACCESS_LIMIT];
 };
 
@@ -49,6 +50,8 @@ bool meter_repeats(struct cycle_meter *meter, uint64_t address);
 uint64_t meter_complete(struct cycle_meter *meter, uint64_t next_address);
 /* Of the pending block what lies before rip, all if rip is not in it; it stays pending. */
 uint64_t meter_execute_until(struct cycle_meter *meter, uint64_t rip);
+/* All of the pending block but its last instruction. */
+uint64_t meter_execute_to_last(struct cycle_meter *meter);
 void meter_drop(struct cycle_meter *meter);
 /* From the engine's memory hook: in order, an access of many bytes perhaps in parts. */
 void meter_access(struct cycle_meter *meter, uint64_t machine_address, uint32_t size_bytes,

@@ -29,6 +29,8 @@ int cycle_meters_open(struct machine *machine)
         whole = meter != NULL && timing_shared_attach(machine->timing_shared, meter->core) == 0;
         if (whole) {
             meter_context(meter, 0, TIMING_PATH_INTERRUPT);
+            timing_core_model(meter->core, machine->options.model, MONITOR_DIRECT_ADDRESS,
+                              (uint64_t)MONITOR_SLOT_COUNT << 39);
         }
     }
     return whole ? NATIVE_OK
@@ -96,11 +98,28 @@ void meter_charge(struct physical_processor *processor, uint32_t transition, uin
     }
 }
 
-void meter_load_root(struct physical_processor *processor, uint64_t root)
+void meter_load_root(struct physical_processor *processor, const struct virtual_processor *record)
 {
-    if (processor->root != root) {
-        processor->root = root;
+    if (processor->root == record->root_address) {
+        return;
+    }
+    processor->root = record->root_address;
+    if (processor->meter != NULL && processor->machine->options.model != 0) {
+        model_load_root(processor, record, false);
+    } else {
         meter_charge(processor, TIMING_TRANSITION_FLUSH_ALL, 0);
+    }
+}
+
+void meter_stale_translations(struct machine *machine, uint32_t partition)
+{
+    bool native = machine->options.monitor_build == MONITOR_NATIVE;
+    for (uint32_t id = 0; id < machine->options.processor_count; id++) {
+        struct cycle_meter *meter = machine->processors[id].meter;
+        if (meter != NULL && (machine->options.model & MODEL_PCID) != 0) {
+            /* In the native build what is in force was dropped at once. */
+            timing_core_stale(meter->core, partition, !native);
+        }
     }
 }
 
@@ -161,6 +180,7 @@ void cycle_state_load(struct machine *machine, const uint8_t *bytes)
         if (meter != NULL) {
             meter_drop(meter);
             meter->context = timing_core_context_now(meter->core);
+            meter->in_monitor = false;
         }
     }
 }

@@ -88,6 +88,7 @@ struct physical_processor {
     bool kicked;
     bool halted; /* simulated build: in the idle loop */
     bool budget_stale; /* the monitor moved the deadline or the clock */
+    bool returning; /* native: the monitor was left, and no instruction fetched yet */
     uint64_t clock; /* position in the schedule, as last settled */
     uint64_t deadline; /* the monitor's: ENTRY_TIMER is due; TIME_NEVER: none */
     uint64_t horizon; /* the run loop's: give the next processor its turn */
@@ -357,7 +358,9 @@ uint64_t cycle_state_hash(const struct machine *machine);
 void cycle_state_save(const struct machine *machine, uint8_t *bytes);
 void cycle_state_load(struct machine *machine, const uint8_t *bytes);
 /* Native: a root that the processor does not have is loaded, and drops all translations. */
-void meter_load_root(struct physical_processor *processor, uint64_t root);
+void meter_load_root(struct physical_processor *processor, const struct virtual_processor *record);
+/* A partition's tables have changed: what processors hold under other tags is stale. */
+void meter_stale_translations(struct machine *machine, uint32_t partition);
 /* Native: the monitor drops a page's translation, or all; TRANSLATION_ALL of platform.h. */
 void meter_flush_translation(struct machine *machine, uint32_t partition, uint64_t address);
 /* enum timing_path of an entry that has just come. */
@@ -365,6 +368,22 @@ uint32_t entry_path(const struct physical_processor *processor,
                     const struct virtual_processor *record, uint64_t vector, bool user_mode);
 /* Charged as it is, by assumption or because nothing ran. */
 void meter_charge(struct physical_processor *processor, uint32_t transition, uint64_t cycles);
+
+/*
+ * switching_model.c: what machine_options.model adds, in cycles of the core. Native: at an entry
+ * from a record, at a switch to one of another owner, and before one is left to.
+ */
+uint64_t model_enter(struct physical_processor *processor, const struct virtual_processor *record);
+bool model_changes_owner(const struct physical_processor *processor,
+                         const struct virtual_processor *next);
+uint64_t model_switch(struct physical_processor *processor);
+uint64_t model_leave(struct physical_processor *processor, const struct virtual_processor *record);
+/* The record's root comes into force, or the monitor's own view of it. */
+void model_load_root(struct physical_processor *processor, const struct virtual_processor *record,
+                     bool monitors);
+/* Simulated: before the monitor's first instruction, and when a block of the monitor's has run. */
+void model_begin_monitor(struct engine *engine);
+void model_complete_block(struct engine *engine, uint64_t next_address);
 
 /* input.c */
 void input_deliver(struct machine *machine, uint64_t clock_cycles);

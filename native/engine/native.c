@@ -56,6 +56,12 @@ static int check_options(struct machine *machine)
         options->clock_frequency_hz == 0) {
         return machine_fail(machine, NATIVE_INVALID, "an option of the machine has no such value");
     }
+    if ((options->model != 0 && !is_core) || options->model >= 2 * MODEL_RSB ||
+        (options->model & (MODEL_GLOBAL | MODEL_KPTI)) == (MODEL_GLOBAL | MODEL_KPTI)) {
+        return machine_fail(machine, NATIVE_INVALID,
+                            "a model has bits of enum machine_model, not both global and kpti, "
+                            "and a cycle-level core");
+    }
     if (options->check_refusals > 1 ||
         (options->check_refusals != 0 && options->monitor_build != MONITOR_NATIVE)) {
         return machine_fail(machine, NATIVE_INVALID,

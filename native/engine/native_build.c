@@ -28,7 +28,7 @@ static void load_root(struct engine *engine)
 {
     const struct virtual_processor *record = engine->record;
     uint64_t root = record->root_address;
-    meter_load_root(engine->processor, root);
+    meter_load_root(engine->processor, record);
     if (root != engine->loaded_root) {
         (void)uc_reg_write(engine->uc, UC_X86_REG_CR3, &root); /* drops all translations */
         engine->loaded_root = root;
@@ -74,15 +74,20 @@ static void load_registers(struct engine *engine)
     load_root(engine);
 }
 
-/* On the machine clock the path just entered has its named cost. */
-static void charge(struct physical_processor *processor, uint64_t cycles)
+static void count(struct physical_processor *processor, uint64_t cycles)
 {
-    meter_charge(processor, TIMING_TRANSITION_CHARGE, cycles);
     processor->machine_cycles += cycles;
     if (processor->machine->options.clock == CLOCK_MACHINE) {
         processor->clock += cycles;
         processor->budget_stale = true;
     }
+}
+
+/* On the machine clock the path just entered has its named cost. */
+static void charge(struct physical_processor *processor, uint64_t cycles)
+{
+    meter_charge(processor, TIMING_TRANSITION_CHARGE, cycles);
+    count(processor, cycles);
 }
 
 static uint64_t path_cost(const struct path_costs *costs, uint64_t vector)
@@ -115,21 +120,47 @@ static struct virtual_processor *dispatch(struct physical_processor *processor,
     return machine->observed ? enter_observed(machine, processor, record) : monitor_enter(record);
 }
 
+/* A model's part from the monitor's decision until it is left. */
+static void leave_by_model(struct physical_processor *processor,
+                           const struct virtual_processor *next)
+{
+    uint64_t cycles = 0;
+    if (next->id >= IDLE_ID_FIRST) {
+        return;
+    }
+    if (model_changes_owner(processor, next)) {
+        cycles += model_switch(processor);
+    }
+    if ((processor->machine->options.model & MODEL_KPTI) != 0 &&
+        processor->root != next->root_address) {
+        processor->root = next->root_address;
+        model_load_root(processor, next, true);
+    }
+    count(processor, cycles + model_leave(processor, next));
+}
+
 static struct virtual_processor *enter(struct physical_processor *processor,
                                        struct virtual_processor *record)
 {
     const struct path_costs *costs = processor->machine->costs;
     bool traced = processor->machine->traced;
+    bool has_model = processor->machine->options.model != 0;
     bool user_mode = record_in_user_mode(record, record->registers.cs);
     if (traced) {
         trace_enter(processor->machine, processor, record, &record->registers,
                     entry_path(processor, record, record->registers.vector, user_mode));
     }
     meter_enter(processor, record, record->registers.vector, user_mode);
+    if (has_model) {
+        count(processor, model_enter(processor, record));
+    }
     charge(processor, path_cost(costs, record->registers.vector));
     struct virtual_processor *next = dispatch(processor, record);
     if (next != record) {
         charge(processor, costs->world_switch);
+    }
+    if (has_model) {
+        leave_by_model(processor, next);
     }
     if (next->id < IDLE_ID_FIRST) {
         block_cache_forget_pages(processor->machine->engines[next->id]->blocks);
@@ -281,24 +312,6 @@ static int open_engine(struct machine *machine, uint32_t id)
     return engine_add_hooks(engine, &hooks);
 }
 
-static int native_boot(struct machine *machine)
-{
-    platform_enter(machine);
-    monitor_start();
-    for (uint32_t id = 0; id < machine->view->virtual_processor_count; id++) {
-        int result = open_engine(machine, id);
-        if (result != NATIVE_OK) {
-            return result;
-        }
-    }
-    for (uint32_t id = 0; id < machine->options.processor_count; id++) {
-        struct physical_processor *processor = &machine->processors[id];
-        processor->record = monitor_first(id);
-        meter_leave_to(processor, processor->record);
-    }
-    return NATIVE_OK;
-}
-
 static void enter_from_outside(struct physical_processor *processor, uint64_t vector)
 {
     struct virtual_processor *record = processor->record;
@@ -306,6 +319,7 @@ static void enter_from_outside(struct physical_processor *processor, uint64_t ve
     record->registers.error_code = 0;
     processor->engine = NULL;
     processor->record = enter(processor, record);
+    processor->returning = true;
 }
 
 static int run_engine(struct physical_processor *processor)
@@ -313,6 +327,7 @@ static int run_engine(struct physical_processor *processor)
     struct engine *engine = processor->machine->engines[processor->record->id];
     processor->engine = engine;
     processor->budget_stale = false;
+    processor->returning = true; /* unless it comes to rest at a guest's next instruction */
     load_registers(engine);
     if ((engine->saved_rflags & RFLAGS_TRAP) != 0 && leaves_by_sysret(&engine->record->registers)) {
         raise_trap(engine, VECTOR_DEBUG, 0);
@@ -335,7 +350,10 @@ static int run_engine(struct physical_processor *processor)
     if (cause.vector != NO_TRAP) {
         raise_trap(engine, cause.vector, cause.error_code);
         processor->record = enter(processor, engine->record);
-    } else if (engine->stop == ENGINE_STOP_NONE) {
+        return NATIVE_OK;
+    }
+    processor->returning = false;
+    if (engine->stop == ENGINE_STOP_NONE) {
         return machine_fail(processor->machine, NATIVE_ENGINE,
                             "the engine came to rest at %#llx for no reason",
                             (unsigned long long)engine->environment->rip);
@@ -343,17 +361,24 @@ static int run_engine(struct physical_processor *processor)
     return NATIVE_OK;
 }
 
+/*
+ * A processor that leaves the monitor fetches the guest's next instruction, which its page tables
+ * show and which may fault, before it looks at interrupts, or gives others their turn: as the
+ * simulated build does, which comes to rest where the block that follows has been translated.
+ */
 static int native_run_processor(struct physical_processor *processor)
 {
     struct machine *machine = processor->machine;
     while (machine->monitor->running_partitions != 0 && machine->hosted.partition == 0) {
-        if (processor->kicked || processor->clock >= processor->deadline) {
+        bool idle = processor->record->id >= IDLE_ID_FIRST;
+        bool fetched = idle || !processor->returning;
+        if (fetched && (processor->kicked || processor->clock >= processor->deadline)) {
             uint64_t vector = processor->kicked ? ENTRY_KICK : ENTRY_TIMER;
             processor->kicked = false;
             enter_from_outside(processor, vector);
-        } else if (processor->clock >= processor->horizon) {
+        } else if (fetched && processor->clock >= processor->horizon) {
             break;
-        } else if (processor->record->id >= IDLE_ID_FIRST) {
+        } else if (idle) {
             processor_idle(processor);
         } else {
             int result = run_engine(processor);
@@ -363,6 +388,28 @@ static int native_run_processor(struct physical_processor *processor)
         }
     }
     return NATIVE_OK;
+}
+
+static int native_boot(struct machine *machine)
+{
+    platform_enter(machine);
+    monitor_start();
+    for (uint32_t id = 0; id < machine->view->virtual_processor_count; id++) {
+        int result = open_engine(machine, id);
+        if (result != NATIVE_OK) {
+            return result;
+        }
+    }
+    int result = NATIVE_OK;
+    for (uint32_t id = 0; id < machine->options.processor_count && result == NATIVE_OK; id++) {
+        struct physical_processor *processor = &machine->processors[id];
+        processor->record = monitor_first(id);
+        meter_leave_to(processor, processor->record);
+        processor->returning = true;
+        processor->horizon = 0; /* it stops before the first guest block */
+        result = native_run_processor(processor);
+    }
+    return result;
 }
 
 /*

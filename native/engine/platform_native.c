@@ -71,6 +71,7 @@ static void mark_stale(struct machine *machine, uint32_t partition, enum stale w
 void host_translation_flush(struct machine *machine, uint32_t partition)
 {
     mark_stale(machine, partition, STALE_TRANSLATION);
+    meter_stale_translations(machine, partition);
 }
 
 void host_code_changed(struct machine *machine, uint32_t partition)

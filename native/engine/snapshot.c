@@ -17,7 +17,8 @@ uint64_t options_hash(const struct machine *machine)
     uint64_t hash = mix64(options->memory_size_bytes ^ mix64(options->seed));
     hash = mix64(hash ^ options->clock_frequency_hz ^ mix64(options->interleave_cycles));
     hash = mix64(hash ^ options->processor_count ^ (uint64_t)options->monitor_build << 32);
-    hash = mix64(hash ^ options->timing ^ (uint64_t)options->clock << 32);
+    hash = mix64(hash ^ options->timing ^ (uint64_t)options->model << 8 ^
+                 (uint64_t)options->clock << 32);
     return mix64(hash ^ machine->partition_count);
 }
 

@@ -10,6 +10,7 @@
 #include "pipeline.h"
 #include "prefetch.h"
 #include "scheduler.h"
+#include "switching.h"
 
 const struct timing_parameters *timing_core_named(const char *name)
 {
@@ -103,19 +104,6 @@ static uint64_t drain(struct timing_core *core, uint64_t cycles, enum timing_cau
     return state->reorder.retire_cycle - before;
 }
 
-/*
- * The micro-op cache goes with the translation of its code: it is flushed when a root is loaded,
- * and may be when a page of code loses its translation. SOM E.2.2.3; for AMD the same, [A].
- */
-static void flush_uop_cache(struct timing_core *core)
-{
-    struct front_end *front = &core->state.front;
-    memset(front->uop_cache, 0, sizeof front->uop_cache);
-    front->window = 0;
-    front->window_uops = 0;
-    front->line = 0;
-}
-
 void timing_core_forget(struct timing_core *core, uint32_t what)
 {
     struct core_state *state = &core->state;
@@ -132,7 +120,7 @@ void timing_core_forget(struct timing_core *core, uint32_t what)
         prefetch_forget(core);
     }
     if ((what & TIMING_FORGET_UOPS) != 0) {
-        flush_uop_cache(core);
+        front_end_flush_uops(core);
     }
 }
 
@@ -162,18 +150,28 @@ uint64_t timing_transition(struct timing_core *core, uint32_t transition, uint64
         return 0;
     case TIMING_TRANSITION_FLUSH_SPACE:
         hierarchy_flush_space(core, value);
-        flush_uop_cache(core);
+        front_end_flush_uops(core);
         return 0;
     case TIMING_TRANSITION_FLUSH_PAGE:
         if (hierarchy_flush_page(core, value)) {
-            flush_uop_cache(core);
+            front_end_flush_uops(core);
         }
+        switching_note_page(core);
         return 0;
     case TIMING_TRANSITION_FLUSH_ALL:
         hierarchy_flush_all(core);
-        flush_uop_cache(core);
+        front_end_flush_uops(core);
+        return 0;
+    case TIMING_TRANSITION_ROOT:
+        switching_apply(core, transition, value);
         return 0;
     default:
+        break;
+    }
+    if (transition > TIMING_TRANSITION_RETURN_FILLING) {
         return 0;
     }
+    uint64_t cycles = drain(core, switching_cycles(core, transition), TIMING_CAUSE_TRANSITION);
+    switching_apply(core, transition, value);
+    return cycles;
 }

@@ -45,6 +45,9 @@
 #define TARGET_LIMIT 4096u
 #define INDIRECT_LIMIT 512u
 #define RETURN_LIMIT 32u
+#define SPACE_LIMIT 64u    /* tags of address spaces: 1 and up; 0 where there are none */
+#define GLOBAL_SPACE 0xffu /* the tag of what is in all of them */
+#define MODEL_COST_LIMIT 8u
 
 struct front_end {
     uint64_t next_address; /* where the instruction after the last one would be */
@@ -171,6 +174,15 @@ struct predictor {
     uint64_t return_stack[RETURN_LIMIT];
 };
 
+/* With MODEL_PCID: which root has which tag. */
+struct spaces {
+    uint64_t roots[SPACE_LIMIT]; /* as loaded; 0: the tag is free */
+    uint64_t used[SPACE_LIMIT];  /* which load was the last one */
+    uint64_t loads;
+    uint64_t stale; /* a bit a tag: dropped when it is loaded again */
+    uint64_t owner; /* of the last root that had one */
+};
+
 struct core_state {
     struct front_end front;
     struct scheduler scheduler;
@@ -187,6 +199,7 @@ struct core_state {
     uint64_t ready[SLOT_COUNT];
     struct predictor predictor;
     struct memory_state memory;
+    struct spaces spaces;
     struct timing_statistics contexts[TIMING_CONTEXT_LIMIT];
 };
 
@@ -204,12 +217,25 @@ struct timing_core {
     struct recording recording;
     uint32_t number; /* among the processors that share */
     uint32_t ideals;
+    uint32_t model; /* enum machine_model */
+    uint32_t model_costs[MODEL_COST_LIMIT]; /* see switching.c */
+    uint64_t global_address; /* pages that are in every space */
+    uint64_t global_size_bytes;
+    uint64_t unpredicted_address; /* code whose indirect branches are not predicted */
+    uint64_t unpredicted_size_bytes;
     struct core_state state;
 };
 
 static inline uint64_t later(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
+}
+
+/* The tag of a page's translation. */
+static inline uint64_t core_space_of(const struct timing_core *core, uint64_t address)
+{
+    return address - core->global_address < core->global_size_bytes ? GLOBAL_SPACE
+                                                                    : core->state.space;
 }
 
 static inline void core_count_event(struct timing_core *core, enum timing_event event)

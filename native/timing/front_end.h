@@ -24,7 +24,20 @@ static inline void front_end_next_decode(struct front_end *front, uint64_t cycle
 static inline uint64_t window_of(const struct timing_core *core, uint64_t address)
 {
     uint64_t first = address & -(uint64_t)core->parameters->uop_cache_window_bytes;
-    return (first << 3 | core->state.space) + 1;
+    return (first << 3 | core_space_of(core, address)) + 1;
+}
+
+/*
+ * The micro-op cache goes with the translation of its code: it is flushed when a root is loaded,
+ * and may be when a page of code loses its translation. SOM E.2.2.3; for AMD the same, [A].
+ */
+static inline void front_end_flush_uops(struct timing_core *core)
+{
+    struct front_end *front = &core->state.front;
+    memset(front->uop_cache, 0, sizeof front->uop_cache);
+    front->window = 0;
+    front->window_uops = 0;
+    front->line = 0;
 }
 
 static inline struct cache_entry *window_set(struct front_end *front,

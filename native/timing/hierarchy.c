@@ -51,6 +51,20 @@ void hierarchy_forget_lines(struct timing_core *core)
     shared_forget(core);
 }
 
+void hierarchy_empty_data_cache(struct timing_core *core)
+{
+    struct cache_entry *entries = core->state.memory.data_cache;
+    uint32_t ways = core->parameters->second_cache.ways;
+    for (size_t i = 0; i < DATA_CACHE_LIMIT; i++) {
+        struct cache_entry *set = entries[i].tag == 0 ? NULL : second_set(core, entries[i].tag - 1);
+        if (set != NULL && !cache_has(set, ways, entries[i].tag)) {
+            (void)cache_insert(set, ways, entries[i].tag, entries[i].ready_cycle);
+        }
+        entries[i] = (struct cache_entry){0};
+    }
+    prefetch_forget(core); /* which lines it asked for */
+}
+
 void hierarchy_drop_line(struct timing_core *core, uint64_t line)
 {
     cache_remove(data_set(core, line), core->parameters->data_cache.ways, line + 1);
@@ -259,6 +273,16 @@ static bool drop(struct cache_entry *entries, size_t count, uint64_t mask, uint6
     return found;
 }
 
+/* The upper tables that were walked lately: of one space, or with mask 0 of all. */
+static void drop_regions(struct memory_state *memory, uint64_t mask, uint64_t value)
+{
+    for (size_t i = 0; i < REGION_LIMIT; i++) {
+        if (memory->regions[i] != 0 && ((memory->regions[i] - 1) & mask) == value) {
+            memory->regions[i] = 0;
+        }
+    }
+}
+
 /* Returns whether there was one for code. */
 static bool drop_all(struct timing_core *core, uint64_t mask, uint64_t value)
 {
@@ -266,7 +290,7 @@ static bool drop_all(struct timing_core *core, uint64_t mask, uint64_t value)
     bool code = drop(memory->code_tlb, CODE_TLB_LIMIT, mask, value);
     (void)drop(memory->data_tlb, DATA_TLB_LIMIT, mask, value);
     (void)drop(memory->second_tlb, SECOND_TLB_LIMIT, mask, value);
-    memset(memory->regions, 0, sizeof memory->regions);
+    drop_regions(memory, mask & 0xff, value & mask & 0xff);
     return code;
 }
 

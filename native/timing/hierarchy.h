@@ -27,6 +27,8 @@ bool hierarchy_flush_page(struct timing_core *core, uint64_t address);
 void hierarchy_flush_all(struct timing_core *core);
 /* No line is in this processor's caches, nor in the one that it shares. */
 void hierarchy_forget_lines(struct timing_core *core);
+/* What the first data cache held is in the second one. */
+void hierarchy_empty_data_cache(struct timing_core *core);
 /* Another processor writes the line, or reads it. */
 void hierarchy_drop_line(struct timing_core *core, uint64_t line);
 void hierarchy_share_line(struct timing_core *core, uint64_t line);
@@ -46,7 +48,7 @@ uint64_t hierarchy_own(struct timing_core *core, uint64_t line, uint64_t cycle);
 /* Not 0, and different in every address space. */
 static inline uint64_t page_tag(const struct timing_core *core, uint64_t address)
 {
-    return (address >> PAGE_BITS << 8 | core->state.space) + 1;
+    return (address >> PAGE_BITS << 8 | core_space_of(core, address)) + 1;
 }
 
 /* When an access that begins in `cycle` has its translation. */

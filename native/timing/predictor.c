@@ -2,6 +2,8 @@
 /* Branch prediction: see predictor.h. */
 #include "predictor.h"
 
+#include <string.h>
+
 #define TAG_MASK 0xfffu
 #define NO_TABLE TAGGED_TABLES
 
@@ -117,6 +119,9 @@ enum prediction predictor_direct(struct timing_core *core, uint64_t address, uin
 enum prediction predictor_indirect(struct timing_core *core, uint64_t address, uint64_t target)
 {
     struct predictor *predictor = &core->state.predictor;
+    if (address - core->unpredicted_address < core->unpredicted_size_bytes) {
+        return PREDICTION_WRONG; /* and nothing is learnt */
+    }
     uint64_t hash = mix(address * 0x9e3779b97f4a7c15ull ^ (predictor->history & 0xffff));
     struct branch_target *entry = &predictor->indirect[hash % INDIRECT_LIMIT];
     bool by_history = entry->address == address && entry->target == target;
@@ -141,4 +146,17 @@ enum prediction predictor_return(struct timing_core *core, uint64_t target)
     uint32_t entries = core->parameters->return_entries;
     uint64_t *entry = &predictor->return_stack[--predictor->returns % entries];
     return *entry == target ? PREDICTION_RIGHT : PREDICTION_WRONG;
+}
+
+void predictor_forget_targets(struct timing_core *core)
+{
+    struct predictor *predictor = &core->state.predictor;
+    memset(predictor->targets, 0, sizeof predictor->targets);
+    memset(predictor->indirect, 0, sizeof predictor->indirect);
+}
+
+void predictor_forget_returns(struct timing_core *core)
+{
+    struct predictor *predictor = &core->state.predictor;
+    memset(predictor->return_stack, 0, sizeof predictor->return_stack);
 }

@@ -20,6 +20,10 @@ enum prediction predictor_conditional(struct timing_core *core, uint64_t address
 enum prediction predictor_direct(struct timing_core *core, uint64_t address, uint64_t target);
 enum prediction predictor_indirect(struct timing_core *core, uint64_t address, uint64_t target);
 enum prediction predictor_return(struct timing_core *core, uint64_t target);
+/* As a barrier does: no target of a branch is known any more; directions are. */
+void predictor_forget_targets(struct timing_core *core);
+/* Every return that is predicted is wrong. */
+void predictor_forget_returns(struct timing_core *core);
 void predictor_call(struct timing_core *core, uint64_t return_address);
 
 #endif

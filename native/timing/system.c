@@ -4,13 +4,6 @@
 
 #include <stddef.h>
 
-/* Moves that are other instructions than their name says. */
-#define X86_INS_MOV_TO_CR3 (X86_INS_ENDING + 1)
-#define X86_INS_MOV_TO_CR (X86_INS_ENDING + 2)
-#define X86_INS_MOV_FROM_CR (X86_INS_ENDING + 3)
-#define X86_INS_MOV_DR (X86_INS_ENDING + 4)
-#define X86_INS_MOV_TO_SEGMENT (X86_INS_ENDING + 5)
-
 #define SKL (1u << 0)
 #define HSW (1u << 1)
 #define IVB (1u << 2)
@@ -118,6 +111,16 @@ uint32_t system_row_of(const cs_insn *instruction)
     for (uint32_t i = 0; i < system_row_count; i++) {
         if (system_rows[i].instruction == particular) {
             return i + 1;
+        }
+    }
+    return 0;
+}
+
+uint32_t system_cycles_of(uint32_t instruction, uint8_t column)
+{
+    for (uint32_t i = 0; i < system_row_count; i++) {
+        if (system_rows[i].instruction == instruction) {
+            return system_rows[i].cycles[column];
         }
     }
     return 0;

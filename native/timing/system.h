@@ -14,6 +14,17 @@
 #include "parameters.h"
 #include "timing.h"
 
+/* Moves that are other instructions than their name says. */
+#define X86_INS_MOV_TO_CR3 (X86_INS_ENDING + 1)
+#define X86_INS_MOV_TO_CR (X86_INS_ENDING + 2)
+#define X86_INS_MOV_FROM_CR (X86_INS_ENDING + 3)
+#define X86_INS_MOV_DR (X86_INS_ENDING + 4)
+#define X86_INS_MOV_TO_SEGMENT (X86_INS_ENDING + 5)
+/* And what a model adds, of which there is no instruction. */
+#define X86_INS_TARGET_BARRIER (X86_INS_ENDING + 6)
+#define X86_INS_DATA_CACHE_FLUSH (X86_INS_ENDING + 7)
+#define X86_INS_RETURN_FILLING (X86_INS_ENDING + 8)
+
 enum system_effect {
     SYSTEM_DRAINS = 1 << 0,        /* begins when all before it has retired */
     SYSTEM_DRAINS_STORES = 1 << 1, /* and when all stores before it are in the cache */
@@ -40,6 +51,8 @@ bool system_is_far_branch(const cs_insn *instruction);
 const struct form_class *fact_find(const struct encoding *encoding, uint8_t column);
 /* 1 and up, or 0. */
 uint32_t system_row_of(const cs_insn *instruction);
+/* What a row costs on a core of that column, by the decoder's number or one of those above. */
+uint32_t system_cycles_of(uint32_t instruction, uint8_t column);
 /* Of a row, from 1; 0: none. */
 bool system_flushes_translations(uint8_t row);
 

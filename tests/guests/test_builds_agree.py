@@ -184,3 +184,45 @@ def test_a_snapshot_at_any_point_leads_to_the_same_end(
         second = host.run()
     assert first.state_hash == straight.state_hash
     assert second == first
+
+
+# Rounds of several processors are 10,000 cycles; one processor alone pauses anywhere.
+STEP_CYCLES = 2017
+END_CYCLES = 1_200_000
+
+
+@pytest.mark.parametrize("timing", ["off", "unit"])
+@pytest.mark.parametrize("names", [["demo"], ["smp", "smp_32"], ["pingpong", "duo"]])
+def test_states_are_the_same_at_boot_and_at_every_pause(names: list[str], timing: str) -> None:
+    """A switch at the very end of a round included: its guest's first page is accessed, or not."""
+    with (
+        Host(make_plan(resolve(names, timing=timing))) as native,
+        Host(make_plan(resolve(names, timing=timing, monitor="simulated"))) as simulated,
+    ):
+        for until in range(0, END_CYCLES, STEP_CYCLES):
+            hashes = []
+            for host in (native, simulated):
+                if until:
+                    host.machine.run(until)
+                hashes.append(host.machine.state_hash())
+            assert hashes[0] == hashes[1], until
+
+
+def test_a_restored_host_goes_on_as_the_other_build() -> None:
+    """Saved at a pause at which somebody has just got the processor."""
+    pauses = (100_000, 300_000, 400_000)
+    with (
+        Host(make_plan(resolve(["demo"]))) as native,
+        Host(make_plan(resolve(["demo"], monitor="simulated"))) as simulated,
+    ):
+        for until in pauses:
+            native.machine.run(until)
+            simulated.machine.run(until)
+            snapshot = native.machine.snapshot()
+            native.machine.run(until + 500_000)
+            native.machine.restore(snapshot)
+            snapshot.free()
+            assert native.machine.state_hash() == simulated.machine.state_hash()
+            native.machine.run(until + 10_000)
+            simulated.machine.run(until + 10_000)
+            assert native.machine.state_hash() == simulated.machine.state_hash()

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
 from tests.unit.test_bench_switch import cells, result
@@ -17,9 +18,14 @@ from ultravisor.bench.switch_results import (
     PhaseResult,
     SwitchResult,
     distribution,
+    read_result,
 )
 from ultravisor.cli.bench_compare import instructions_table, phases_table, totals_table
-from ultravisor.errors import UsageError
+from ultravisor.cycles import EVENT_NAMES
+from ultravisor.errors import ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def instruction(text: str, cycles: int, symbol: str = "leave", phase: str = "exit") -> Any:
@@ -83,7 +89,7 @@ def test_sides_that_are_not_alike_are_told() -> None:
         "1 rows are in B only",
     )
     with pytest.raises(UsageError, match="no path in common"):
-        compare(switch_result(result()), switch_result(result(state="all-cold")))
+        compare(switch_result(result()), switch_result(result(path="yield")))
 
 
 def test_a_page_has_both_sides_on_one_scale() -> None:
@@ -103,3 +109,50 @@ def test_a_page_has_both_sides_on_one_scale() -> None:
     assert ElementTree.fromstring(waterfall_svg(one, 200)).get("role") == "img"
     with pytest.raises(UsageError, match="no path in common"):
         switch_page([switch_result(one), switch_result(result(path="yield"))])
+
+
+def whole_row(**changes: Any) -> PathResult:
+    """Return a row as a run would have it."""
+    events = dict.fromkeys(EVENT_NAMES.values(), 1)
+    phases = tuple(
+        PhaseResult(name, distribution(values), {}, events)
+        for name, values in (("entry", [40, 41]), ("exit", [60, 60]))
+    )
+    fields: dict[str, Any] = {
+        "cycles": distribution([100, 101]),
+        "representative": 0,
+        "phases": phases,
+        "events": events,
+        "instructions": (),
+    }
+    return result(**fields | changes)
+
+
+def entry_phase(name: str = "entry", values: tuple[int, ...] = (40, 41), **events: int) -> Any:
+    whole = whole_row()
+    phase = PhaseResult(name, distribution(values), {}, events or whole.events)
+    return (phase, whole.phases[1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"representative": 2}, r"representative: 2 is no place in 2 values"),
+        ({"representative": 1}, r"the representative is not the median"),
+        ({"phases": entry_phase(values=(40,))}, r"phases\[0\]: 1 values, not 2"),
+        ({"phases": entry_phase(values=(40, 42))}, r"do not add up to cycles.values\[1\]"),
+        ({"phases": entry_phase("enter")}, r"there is no phase `enter`"),
+        ({"phases": entry_phase(uops=1)}, r"no event `instructions`"),
+        ({"events": {}}, r"no event `instructions`"),
+        ({"instructions": (instruction("ret", 1, phase="x"),)}, r"there is no phase `x`"),
+    ],
+)
+def test_a_file_that_was_changed_is_refused_with_the_place(
+    changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "result.json"
+    path.write_bytes(msgspec.json.encode(switch_result(whole_row())))
+    assert read_result(path) == switch_result(whole_row())
+    path.write_bytes(msgspec.json.encode(switch_result(whole_row(), whole_row(**changes))))
+    with pytest.raises(ConfigurationError, match=rf"result.json: paths\[1\]: .*{message}"):
+        read_result(path)

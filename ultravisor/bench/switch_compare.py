@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ultravisor.bench.switch_fpu import rows_alike
+from ultravisor.bench.switch_match import match_rows
 from ultravisor.bench.switch_phases import Phase, source_name
-from ultravisor.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,21 +48,29 @@ class InstructionDifference(Struct, frozen=True):
 
 
 class PathDifference(Struct, frozen=True):
-    """A path in one width, by one transport, in one state."""
+    """A path on both sides; its axes are those of A, of B too where they are not compared."""
 
     path: str
     width: int
     transport: str | None
     state: str
+    fpu: str | None
+    model: str
     cycles_a: int
     cycles_b: int
     difference: int
-    fpu_a: str | None
-    fpu_b: str | None
-    """When FPU and SSE change hands on either side; None: an entry path of the user's own."""
     phases: tuple[PhaseDifference, ...]
     instructions: tuple[InstructionDifference, ...]
     """Those that differ, in the order of B; what only A has, where it was."""
+
+
+class ComparedAxis(Struct, frozen=True):
+    """In what each side has one value only, and not the same."""
+
+    axis: str
+    """`width`, `transport`, `state`, `fpu` or `model`."""
+    a: str | int | None
+    b: str | int | None
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
@@ -73,23 +80,19 @@ class Comparison(Struct, frozen=True, kw_only=True):
     unit_a: str
     unit_b: str
     warnings: tuple[str, ...]
+    compared: tuple[ComparedAxis, ...]
     paths: tuple[PathDifference, ...]
 
 
 def compare(first: SwitchResult, second: SwitchResult) -> Comparison:
     """Compare what both have; raise UsageError when that is nothing."""
-    pairs = list(rows_alike((first, second)))
-    paths = tuple(_compare_path(*pair) for pair in pairs)
-    if not paths:
-        raise UsageError(
-            "the two results have no path in common",
-            "measure the same paths, widths, transports and states in both",
-        )
+    match = match_rows((first, second))
     return Comparison(
         unit_a=first.unit,
         unit_b=second.unit,
-        warnings=tuple(_warnings(first, second, len(pairs))),
-        paths=paths,
+        warnings=tuple(_warnings(first, second, len(match.groups))),
+        compared=tuple(ComparedAxis(axis, *values) for axis, values in match.compared.items()),
+        paths=tuple(_compare_path(*rows) for rows in match.groups),
     )
 
 
@@ -109,8 +112,8 @@ def _compare_path(first: PathResult, second: PathResult) -> PathDifference:
         width=first.width,
         transport=first.transport,
         state=first.state,
-        fpu_a=first.fpu,
-        fpu_b=second.fpu,
+        fpu=first.fpu,
+        model=first.model,
         cycles_a=first.cycles.median,
         cycles_b=second.cycles.median,
         difference=second.cycles.median - first.cycles.median,

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Taking FPU and SSE eagerly or lazily: what the one saves, and where the other is ahead.
 
-Owns how results of several schemes become one, which rows of two results belong together,
-and at which share of slots both schemes cost the same. Used by the commands and
-switch_compare; measures nothing.
+Owns how results of several schemes become one, and at which share of slots both schemes cost
+the same. Used by the command; measures nothing.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ class _Place(NamedTuple):
     width: int
     transport: str | None
     state: str
+    model: str
 
 
 def join(results: Sequence[SwitchResult]) -> SwitchResult:
@@ -43,31 +43,18 @@ def join(results: Sequence[SwitchResult]) -> SwitchResult:
     )
 
 
-def rows_alike(results: Sequence[SwitchResult]) -> Iterator[tuple[PathResult, ...]]:
-    """Return the rows that all results have, in the first one's order.
-
-    Where no result has several schemes, the scheme may be what differs.
-    """
-    several = any(len({row.fpu for row in result.paths}) > 1 for result in results)
-    keyed = [
-        {(_plain_key(row), row.fpu if several else None): row for row in result.paths}
-        for result in results
-    ]
-    for key in keyed[0]:
-        if all(key in rows for rows in keyed):
-            yield tuple(rows[key] for rows in keyed)
+def _plain_key(row: PathResult) -> tuple[str, _Place]:
+    return row.path, _place(row)
 
 
-def _plain_key(row: PathResult) -> tuple[str, int, str | None, str]:
-    return row.path, row.width, row.transport, row.state
+def _place(row: PathResult) -> _Place:
+    return _Place(row.width, row.transport, row.state, row.model)
 
 
 def _break_evens(paths: Sequence[PathResult]) -> Iterator[BreakEven]:
     """Return those of warm paths: of cold ones, where the code lies decides more."""
     cycles = {
-        (_Place(row.width, row.transport, row.state), row.path, row.fpu): row.cycles.median
-        for row in paths
-        if row.state == "warm"
+        (_place(row), row.path, row.fpu): row.cycles.median for row in paths if row.state == "warm"
     }
     for place in dict.fromkeys(place for place, _, _ in cycles):
         wanted = [(place, path, fpu) for path in (UNUSED, USED) for fpu in ("eager", "lazy")]
@@ -77,7 +64,7 @@ def _break_evens(paths: Sequence[PathResult]) -> Iterator[BreakEven]:
 
 
 def break_even(
-    place: tuple[int, str | None, str], saved_cycles: int, added_cycles: int
+    place: tuple[int, str | None, str, str], saved_cycles: int, added_cycles: int
 ) -> BreakEven:
     """Return the share p of slots at which (1 - p) of what is saved is p of what is added."""
     total = saved_cycles + added_cycles

@@ -11,8 +11,16 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
+
 from ultravisor.bench.switch_paths import IMAGES, NOTHING, PAGE_TRANSPORTS, TRANSPORTS
-from ultravisor.bench.switch_phases import TRANSITION_PHASES, Phase, PhaseMap, is_monitor
+from ultravisor.bench.switch_phases import (
+    TRANSITION_PHASES,
+    Phase,
+    PhaseMap,
+    is_monitor,
+    transition_text,
+)
 from ultravisor.bench.switch_references import REFERENCES
 from ultravisor.bench.switch_results import (
     InstructionResult,
@@ -30,6 +38,7 @@ from ultravisor.machine.cores import VALIDATED, unit_of
 from ultravisor.machine.flat_image import read_flat_image
 from ultravisor.machine.image import read_image
 from ultravisor.machine.interface import TimingCause, TimingEvent, TimingTransition
+from ultravisor.machine.models import model_text
 from ultravisor.resolution import find_image
 from ultravisor.timing.disassembly import instruction_text
 
@@ -40,6 +49,7 @@ if TYPE_CHECKING:
     from ultravisor.bench.switch_rows import Record, Row
     from ultravisor.bench.switch_run import Setting
     from ultravisor.configuration import FpuName
+    from ultravisor.machine.models import Model
     from ultravisor.machine.symbols import SymbolTable
 
 INTERRUPTED: Final = "interrupted"
@@ -55,6 +65,8 @@ class Request(NamedTuple):
     states: Sequence[StateName]
     transports: Sequence[TransportName] = ()
     """Of paths that begin with a call; by default the one of the hypercall page."""
+    models: Sequence[Model] = ((),)
+    """Everything is measured with each."""
 
 
 class _Job(NamedTuple):
@@ -95,14 +107,16 @@ def measure(
     scheme = None if entry is not None else fpu
     phases = PhaseMap(text_symbols(setting.monitor.read_bytes()))
     found: list[PathResult] = []
-    for width in request.widths:
-        on_progress(f"{width} bits: the work alone")
-        symbols = read_image(find_image(IMAGES[width])).symbols
-        alone_cycles = _work_alone(setting, width, request.states)
-        lens = _Lens(phases, symbols, width, scheme, alone_cycles)
-        for job in _jobs(request, width):
-            on_progress(f"{width} bits: {', '.join(path.name for path in job.paths)}")
-            found.extend(_measure_job(setting, job, request.states, lens))
+    for model in request.models:
+        modelled = setting._replace(model=model)
+        for width in request.widths:
+            on_progress(f"{width} bits: the work alone")
+            symbols = read_image(find_image(IMAGES[width])).symbols
+            alone_cycles = _work_alone(modelled, width, request.states)
+            lens = _Lens(phases, symbols, width, scheme, alone_cycles)
+            for job in _jobs(request, width):
+                on_progress(f"{width} bits: {', '.join(path.name for path in job.paths)}")
+                found.extend(_measure_job(modelled, job, request.states, lens))
     states = list(request.states)
     # Whoever compares wants one state of one width in a piece.
     found.sort(key=lambda result: (-result.width, states.index(result.state)))  # type: ignore[arg-type]
@@ -155,7 +169,8 @@ def _measure_job(
                     repeats[path.name].append(_repeat(record, path))
             for path in job.paths:
                 transport = job.transport if path.is_call else None
-                yield _path_result(path, transport, state, repeats[path.name], lens)
+                found = _path_result(path, transport, state, repeats[path.name], lens)
+                yield msgspec.structs.replace(found, model=model_text(setting.model))
 
 
 def _repeat(record: Record, path: Path) -> _Repeat:
@@ -242,8 +257,7 @@ def _instruction_results(rows: Iterable[Row], lens: _Lens) -> Iterator[Instructi
         same[row.address, row.transition, row.code].append(row)
     for (address, transition, code), executions in same.items():
         if transition:
-            name = TimingTransition(transition - 1).name.lower().replace("_", " ")
-            label, text = "", f"({name})"
+            label, text = "", f"({transition_text(TimingTransition(transition - 1))})"
         else:
             label = _label(address, lens)
             text = instruction_text(code, address, executions[0].width_bits)

@@ -10,13 +10,13 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from ultravisor.bench.switch_fpu import rows_alike
+from ultravisor.bench.switch_match import axis_text, match_rows, row_text, varied_axes
 from ultravisor.bench.switch_phases import Phase
-from ultravisor.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ultravisor.bench.switch_match import Match
     from ultravisor.bench.switch_results import PathResult, PhaseResult, Reference, SwitchResult
 
 COLOURS: Final = {
@@ -54,14 +54,14 @@ summary { cursor: pointer; }
 
 def switch_page(results: Sequence[SwitchResult]) -> str:
     """Return the page of one result, or of two side by side: the paths that both have."""
-    groups = list(rows_alike(results))
-    if not groups:
-        raise UsageError(
-            "the two results have no path in common",
-            "measure the same paths, widths, transports and states in both",
-        )
-    body = "\n".join(_section(rows, results) for rows in groups)
-    names = " and ".join(escape(_name(result)) for result in results)
+    match = match_rows(results)
+    varied = varied_axes(results)
+    sides = [_side_name(match, place, result) for place, result in enumerate(results)]
+    body = "\n".join(
+        _section(rows, row_text(rows[0], varied, match.compared), sides) for rows in match.groups
+    )
+    letters = ["A: ", "B: "] if len(sides) > 1 else [""]
+    names = "<br>".join(escape(letter + name) for letter, name in zip(letters, sides, strict=True))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
@@ -74,18 +74,17 @@ def switch_page(results: Sequence[SwitchResult]) -> str:
     )
 
 
-def _name(result: SwitchResult) -> str:
-    entry = f", entry path {result.entry}" if result.entry else ""
-    return f"{result.unit}{entry}"
+def _side_name(match: Match, place: int, result: SwitchResult) -> str:
+    entry = [f"entry path {result.entry}"] if result.entry else []
+    values = (axis_text(axis, values[place]) for axis, values in match.compared.items())
+    return ", ".join([result.unit, *entry, *values])
 
 
-def _section(rows: Sequence[PathResult], results: Sequence[SwitchResult]) -> str:
+def _section(rows: Sequence[PathResult], head: str, names: Sequence[str]) -> str:
     first = rows[0]
-    transport = f", {first.transport}" if first.transport else ""
-    head = f"{first.path}, {first.width} bits{transport}, {first.state}"
     scale = max(row.cycles.median for row in rows) or 1
     sides = "\n".join(
-        f"<div>{_side(row, result, scale)}</div>" for row, result in zip(rows, results, strict=True)
+        f"<div>{_side(row, name, scale)}</div>" for row, name in zip(rows, names, strict=True)
     )
     references = "".join(_reference(found) for found in first.references)
     shown = f"<ul class=quiet>{references}</ul>" if first.state == "warm" and references else ""
@@ -95,17 +94,13 @@ def _section(rows: Sequence[PathResult], results: Sequence[SwitchResult]) -> str
     )
 
 
-def _scheme(row: PathResult) -> str:
-    return ", FPU lazy" if row.fpu == "lazy" else ""
-
-
-def _side(row: PathResult, result: SwitchResult, scale: int) -> str:
+def _side(row: PathResult, name: str, scale: int) -> str:
     events, cycles = row.events, row.cycles
     refill = "".join(
         f"; {found.who}: {found.refill_cycles:+,} cycles of refill" for found in row.refill
     )
     return (
-        f"<p><b>{cycles.median:,}</b> {escape(_name(result) + _scheme(row))}<br>"
+        f"<p><b>{cycles.median:,}</b> {escape(name)}<br>"
         f'<span class="quiet">{cycles.minimum:,} to {cycles.maximum:,} in {len(cycles.values)} '
         f"repeats; {events['instructions']:,} instructions, {events['uops']:,} micro-ops; misses "
         f"L1D {events['data_cache_misses']}, L2 {events['second_cache_misses']}, "

@@ -19,6 +19,8 @@ from ultravisor.machine.interface import TimingTransition
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ultravisor.machine.models import ModelName
+
 
 class Phase(StrEnum):
     """A part of a path, in the order in which they usually come."""
@@ -120,6 +122,26 @@ TRANSITION_PHASES: dict[TimingTransition, Phase] = {
     TimingTransition.FLUSH_PAGE: Phase.SPACE,
     TimingTransition.FLUSH_ALL: Phase.SPACE,
     TimingTransition.IDLE: Phase.SCHEDULE,
+    TimingTransition.ROOT: Phase.SPACE,
+    TimingTransition.ENTRY_ROOT: Phase.ENTRY,
+    TimingTransition.EXIT_ROOT: Phase.EXIT,
+    TimingTransition.ENTRY_RESTRICTION: Phase.ENTRY,
+    TimingTransition.EXIT_RESTRICTION: Phase.EXIT,
+    TimingTransition.BUFFER_CLEARING: Phase.EXIT,
+    TimingTransition.TARGET_BARRIER: Phase.SPACE,
+    TimingTransition.DATA_CACHE_FLUSH: Phase.SPACE,
+    TimingTransition.RETURN_FILLING: Phase.SPACE,
+}
+# Whose parameter of the model it is that makes it happen.
+TRANSITION_MODELS: dict[TimingTransition, ModelName] = {
+    TimingTransition.ENTRY_ROOT: "kpti",
+    TimingTransition.EXIT_ROOT: "kpti",
+    TimingTransition.ENTRY_RESTRICTION: "ibrs",
+    TimingTransition.EXIT_RESTRICTION: "ibrs",
+    TimingTransition.BUFFER_CLEARING: "verw",
+    TimingTransition.TARGET_BARRIER: "ibpb",
+    TimingTransition.DATA_CACHE_FLUSH: "l1d",
+    TimingTransition.RETURN_FILLING: "rsb",
 }
 
 
@@ -134,6 +156,12 @@ def is_monitor(address: int) -> bool:
     """Say whether an address lies in the slots that are the monitor's in every space."""
     slot = address >> SLOT_SHIFT & SLOT_MASK
     return MONITOR_SLOT_FIRST <= slot < MONITOR_SLOT_FIRST + MONITOR_SLOT_COUNT
+
+
+def transition_text(transition: TimingTransition) -> str:
+    """Return how what happens without an instruction is called: `flush all`, `model: verw`."""
+    model = TRANSITION_MODELS.get(transition)
+    return f"model: {model}" if model else transition.name.lower().replace("_", " ")
 
 
 def source_name(symbol: str) -> str:

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct
 
+from ultravisor.bench.switch_phases import Phase
+from ultravisor.cycles import EVENT_NAMES
 from ultravisor.errors import ConfigurationError, NotFoundError
+from ultravisor.machine.models import NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 SCHEMA: Final = "ultravisor.bench.switch/1"
@@ -96,11 +99,13 @@ class PathResult(Struct, frozen=True):
     references: tuple[Reference, ...]
     fpu: str | None = "eager"
     """When FPU and SSE change hands, `eager` or `lazy`; None: as the user's own entry path does."""
+    model: str = NONE
+    """What the core counted though the emulated machine lacks it: `pcid,global`, or `none`."""
 
     @property
-    def key(self) -> tuple[str, int, str | None, str, str | None]:
+    def key(self) -> tuple[str, int, str | None, str, str | None, str]:
         """Return what two measurements of the same thing have in common."""
-        return self.path, self.width, self.transport, self.state, self.fpu
+        return self.path, self.width, self.transport, self.state, self.fpu, self.model
 
 
 class BreakEven(Struct, frozen=True):
@@ -109,6 +114,7 @@ class BreakEven(Struct, frozen=True):
     width: int
     transport: str | None
     state: str
+    model: str
     saved_cycles: int
     """`yield`, eager less lazy."""
     added_cycles: int
@@ -135,6 +141,11 @@ class SwitchResult(Struct, frozen=True, kw_only=True):
     """The hash of each scheme's monitor; empty with an entry path of the user's own."""
     break_even: tuple[BreakEven, ...] = ()
     """Where `yield` and `yield-fpu` were measured by both schemes."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Return the models of its rows, each once."""
+        return tuple(dict.fromkeys(row.model for row in self.paths))
 
 
 def distribution(values: Iterable[int]) -> Distribution:
@@ -165,4 +176,30 @@ def read_result(path: Path) -> SwitchResult:
             f"{path}: schema `{found.schema}`, not `{SCHEMA}`",
             "write it again with this version of the command",
         )
+    for place, row in enumerate(found.paths):
+        wrong = next(_wrong_in(row), None)
+        if wrong is not None:
+            raise ConfigurationError(
+                f"{path}: paths[{place}]: {wrong}", "somebody has changed it: write it again"
+            )
     return found
+
+
+def _wrong_in(row: PathResult) -> Iterator[str]:
+    """Say what the types do not: whoever shows or compares a row relies on it."""
+    count = len(row.cycles.values)
+    if not 0 <= row.representative < count:
+        yield f"representative: {row.representative} is no place in {count} values"
+    for index, phase in enumerate(row.phases):
+        if len(phase.cycles.values) != count:
+            yield f"phases[{index}]: {len(phase.cycles.values)} values, not {count}"
+    for index, cycles in enumerate(row.cycles.values):
+        if sum(phase.cycles.values[index] for phase in row.phases) != cycles:
+            yield f"the phases do not add up to cycles.values[{index}]"
+    if row.cycles.values[row.representative] != row.cycles.median:
+        yield "cycles: the representative is not the median"
+    for name in (*(phase.phase for phase in row.phases), *(r.phase for r in row.instructions)):
+        if name not in set(Phase):
+            yield f"there is no phase `{name}`"
+    for events in (row.events, *(phase.events for phase in row.phases)):
+        yield from (f"no event `{name}`" for name in EVENT_NAMES.values() if name not in events)

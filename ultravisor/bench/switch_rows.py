@@ -37,6 +37,8 @@ class Row(NamedTuple):
     causes: tuple[int, ...]
     events: tuple[int, ...]
     code: bytes
+    path: int = 0
+    """Of enum timing_path: what the processor worked for."""
 
     @property
     def is_guest(self) -> bool:
@@ -65,6 +67,7 @@ def read_rows(data: bytes) -> list[Row]:
             row[_CAUSES:_CODE],
             row[_EVENTS:_CAUSES],
             row[_CODE][: row[4]],
+            row[2],
         )
         for row in WINDOW_ROW.iter_unpack(data)
     ]

@@ -24,7 +24,7 @@ from ultravisor.configuration import (
 from ultravisor.errors import MachineError
 from ultravisor.host import Host
 from ultravisor.machine.flat_image import read_flat_image
-from ultravisor.machine.interface import ExitReason, TimingForget
+from ultravisor.machine.interface import ExitReason, TimingEvent, TimingForget, TimingPath
 from ultravisor.plan import MIB, make_plan
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from ultravisor.bench.switch_paths import Scenario
     from ultravisor.machine.cores import CoreName
+    from ultravisor.machine.models import Model
     from ultravisor.plan import HostPlan
 
 # USER_TEXT_ADDRESS and WORK_STEP_BYTES of guest_kernels/paths/paths.h.
@@ -77,6 +78,8 @@ class Setting(NamedTuple):
     repeats: int
     monitor: Path
     """The simulated monitor's image."""
+    model: Model = ()
+    """What the core counts though the machine lacks it."""
 
 
 class Guests:
@@ -138,8 +141,8 @@ class Guests:
     def _record_preemption(self, state: StateName) -> None:
         """Find when the slot ends; go back, and stop shortly before."""
         before, position_cycles = self._machine.snapshot(), self._position_cycles
-        switches = self._switches()
-        while self._switches() == switches:
+        turns = self._turns()
+        while self._turns() == turns:
             self._run_to(self._position_cycles + BEFORE_SLOT_END_CYCLES)
         end_cycles = self._position_cycles
         self._machine.restore(before)
@@ -154,8 +157,12 @@ class Guests:
             self._machine.timing_forget(0, TimingForget(FORGET[state]))
         self._machine.window_open(0, 0, instruction_count)
 
-    def _switches(self) -> int:
-        return self._machine.processor_statistics(0).switches
+    def _turns(self) -> int:
+        """Return something that changes when a slot ends: switches; of a guest alone, ticks."""
+        if len(self._scenario.words) > 1:
+            return self._machine.processor_statistics(0).switches
+        ticks = self._machine.timing_statistics(0, 1, TimingPath.INTERRUPT)
+        return ticks.events[TimingEvent.INSTRUCTION]
 
     def _rounds(self, partition: int) -> int:
         """Return how many rounds a guest has begun."""
@@ -206,7 +213,9 @@ def _plan(setting: Setting, scenario: Scenario, width: int, *, vmcall: bool) -> 
     ends = [f"{name}:{LINK_PORT}" for name in names]
     plan = make_plan(
         Configuration(
-            host=HostConfiguration(processors=1, monitor="simulated", timing=setting.core),
+            host=HostConfiguration(
+                processors=1, monitor="simulated", timing=setting.core, model=setting.model
+            ),
             partition=tuple(
                 PartitionConfiguration(
                     name=name,

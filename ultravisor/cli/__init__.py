@@ -11,13 +11,17 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ultravisor.cli.failures import report_failure, report_unexpected
+from ultravisor.cli.interrupt import block, ignore_from_now_on, interruptible_once
 from ultravisor.cli.lazy import LazyGroup, Verb
 from ultravisor.errors import ExitCode, OutputError, UltravisorError
+
+if TYPE_CHECKING:
+    from ultravisor.cli.interrupt import Interrupt
 
 VERBS = {
     "boot": Verb("ultravisor.cli.boot", "Boot images or a configuration, and show what they do."),
@@ -110,16 +114,25 @@ def _report_output(failure: OSError) -> int:
     return ExitCode.USAGE
 
 
-def run(arguments: list[str] | None = None) -> int:
-    """Run the command; return its exit code, never raise."""
+def _run_verb(arguments: list[str] | None, interrupt: Interrupt) -> int:
     try:
         result: Any = _run_group(arguments)
         sys.stdout.flush()
         return int(result or 0)
+    except Exception:
+        if interrupt.has_come:
+            # What ends in the middle of its work may fail because of that.
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _run_reporting(arguments: list[str] | None, interrupt: Interrupt) -> int:
+    try:
+        return _run_verb(arguments, interrupt)
     except click.ClickException as failure:
         failure.show()
         return failure.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
         return ExitCode.INTERRUPTED
     except UltravisorError as failure:
         report_failure(failure)
@@ -131,6 +144,18 @@ def run(arguments: list[str] | None = None) -> int:
         return ExitCode.INTERNAL
 
 
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit code, never raise."""
+    try:
+        with interruptible_once() as interrupt:
+            return _run_reporting(arguments, interrupt)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
 def main() -> None:
-    """Run the command and end the process with its exit code."""
-    sys.exit(run())
+    """Run the command and end the process with its exit code, whatever comes meanwhile."""
+    ignore_from_now_on()
+    code = run()
+    block()
+    sys.exit(code)

@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from ultravisor.machine.models import NONE
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
-    from ultravisor.bench.switch_compare import Comparison, PathDifference
+    from ultravisor.bench.switch_compare import ComparedAxis, Comparison, PathDifference
 
 # Of an instruction's text, in 80 columns.
 TEXT_COLUMNS: Final = 28
@@ -38,8 +42,8 @@ of the phases add up to the path's, and so do those of all instructions.
 Exit codes: 0 done, 2 nothing in common, 3 not such a file, 6 not found.
 """,
 )
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", type=click.Path(path_type=Path), metavar="A")
+@click.argument("second", type=click.Path(path_type=Path), metavar="B")
 @click.option(
     "--instructions",
     "count",
@@ -48,20 +52,28 @@ Exit codes: 0 done, 2 nothing in common, 3 not such a file, 6 not found.
     show_default=True,
     help="How many instructions to show of each path: those that differ most.",
 )
-@click.option("--html", "page", metavar="FILE", help="Write a page with both side by side.")
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a page with both side by side.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
-def command(first: str, second: str, count: int, page: str | None, as_json: bool) -> int:
+def command(first: Path, second: Path, count: int, page: Path | None, as_json: bool) -> int:
     """Compare and show."""
     from ultravisor.bench.switch_compare import compare
     from ultravisor.bench.switch_results import read_result
+    from ultravisor.cli.output_file import OutputFile, require_distinct
 
-    sides = [read_result(Path(name)) for name in (first, second)]
+    for name, side in (("A", first), ("B", second)):
+        require_distinct({name: side, "--html": page})
+    sides = [read_result(side) for side in (first, second)]
     found = compare(*sides)
     if page is not None:
         from ultravisor.bench.switch_page import switch_page
-        from ultravisor.cli.output_file import OutputFile
 
-        OutputFile(Path(page)).write(switch_page(sides).encode())
+        OutputFile(page).write(switch_page(sides).encode())
     if as_json:
         print(msgspec.json.encode(found).decode())
     else:
@@ -88,25 +100,35 @@ def _show(found: Comparison, count: int) -> None:
     console.print(phases_table(found))
     for row in found.paths:
         if row.instructions and count:
-            console.print(Text(f"{how(row)}: instructions that differ most", "bold"))
+            console.print(
+                Text(f"{how(row, found.compared)}: instructions that differ most", "bold")
+            )
             console.print(instructions_table(row, count))
 
 
-def how(row: PathDifference) -> str:
-    """Return how a row is called."""
-    transport = ", vmcall" if row.transport == "vmcall" else ""
-    lazy = ", lazy" if row.fpu_a == row.fpu_b == "lazy" else ""
-    return f"{row.path}{transport}{lazy} {row.width} {row.state}"
+def how(row: PathDifference, compared: Sequence[ComparedAxis]) -> str:
+    """Return how a row is called, without what is compared."""
+    differing = {axis.axis for axis in compared}
+    unusual = {"transport": row.transport == "vmcall", "fpu": row.fpu == "lazy"}
+    marks = [
+        getattr(row, axis) for axis, is_so in unusual.items() if is_so and axis not in differing
+    ]
+    words = {"width": str(row.width), "state": row.state}
+    if row.model != NONE:
+        words["model"] = row.model
+    said = [word for axis, word in words.items() if axis not in differing]
+    return " ".join([", ".join([row.path, *marks]), *said])
 
 
 def sides_line(found: Comparison) -> str:
-    """Say what the sides are: the unit of each, and the scheme where it is what differs."""
-    units = []
-    schemes = {(row.fpu_a, row.fpu_b) for row in found.paths}
-    for place, unit in enumerate((found.unit_a, found.unit_b)):
-        scheme = {pair[place] for pair in schemes if len(set(pair)) > 1} - {None}
-        units.append(f"{unit}, FPU {scheme.pop()}" if scheme else unit)
-    return f"A: {units[0]}   B: {units[1]}"
+    """Say what the sides are: the unit of each, and what is compared."""
+    from ultravisor.bench.switch_match import axis_text
+
+    a, b = (
+        ", ".join([unit, *(axis_text(axis.axis, getattr(axis, side)) for axis in found.compared)])
+        for side, unit in (("a", found.unit_a), ("b", found.unit_b))
+    )
+    return f"A: {a}   B: {b}"
 
 
 def totals_table(found: Comparison) -> Table:
@@ -117,7 +139,7 @@ def totals_table(found: Comparison) -> Table:
     for row in found.paths:
         share = f"{row.difference / row.cycles_a:+.1%}" if row.cycles_a else ""
         cycles = (str(row.cycles_a), str(row.cycles_b), f"{row.difference:+d}")
-        table.add_row(how(row), *cycles, share)
+        table.add_row(how(row, found.compared), *cycles, share)
     return table
 
 
@@ -132,7 +154,7 @@ def phases_table(found: Comparison) -> Table:
     for row in found.paths:
         cells = {phase.phase: f"{phase.difference:+d}" for phase in row.phases}
         shown = ("" if cells.get(name) == "+0" else cells.get(name, "") for name in columns)
-        table.add_row(how(row), *shown)
+        table.add_row(how(row, found.compared), *shown)
     return table
 
 

@@ -25,9 +25,10 @@ from ultravisor.bench.switch_paths import (
     StateName,
     TransportName,
 )
-from ultravisor.cli.output_file import OutputFile
+from ultravisor.cli.output_file import OutputFile, require_distinct
 from ultravisor.errors import UsageError
 from ultravisor.machine.cores import CORES
+from ultravisor.machine.models import MODEL_NAMES, parse_model
 from ultravisor.resolution import monitor_image
 
 if TYPE_CHECKING:
@@ -100,6 +101,15 @@ Exit codes: 0 done, 2 wrong use, 3 an entry path that cannot be
     help="When guests get FPU and SSE: eager, at every switch; lazy, when used.  [default: eager]",
 )
 @click.option(
+    "--model",
+    "models",
+    multiple=True,
+    default=("none",),
+    metavar="LIST",
+    help=f"What the core counts though the machine lacks it: none, {', '.join(MODEL_NAMES)}. "
+    "More than once: each is measured.",
+)
+@click.option(
     "--pages",
     type=click.IntRange(1, PAGE_LIMIT),
     default=16,
@@ -121,12 +131,14 @@ Exit codes: 0 done, 2 wrong use, 3 an entry path that cannot be
 )
 @click.option(
     "--save",
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="Write the JSON object to a file too: what `bench compare` reads.",
 )
 @click.option(
     "--html",
     "page",
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="Write a page to look at: a waterfall of each path, and its instructions.",
 )
@@ -134,6 +146,9 @@ Exit codes: 0 done, 2 wrong use, 3 an entry path that cannot be
 def command(paths: tuple[str, ...], **given: Any) -> int:
     """Measure and show."""
     request = make_request(paths, given["states"], given["widths"], given["transports"])
+    models = tuple(dict.fromkeys(parse_model(text) for text in given["models"]))
+    request = request._replace(models=models)
+    require_distinct({"--save": given["save"], "--html": given["page"]})
     with ExitStack() as files:
         save, page = (_open(files, given[name]) for name in ("save", "page"))
         result = _measure(request, _schemes(given["fpus"], given["entry"]), given)
@@ -152,11 +167,11 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     return 0
 
 
-def _open(files: ExitStack, name: str | None) -> OutputFile | None:
+def _open(files: ExitStack, path: Path | None) -> OutputFile | None:
     """Prove at once that a file can be written which is wanted at the end."""
-    if name is None:
+    if path is None:
         return None
-    file = OutputFile(Path(name))
+    file = OutputFile(path)
     files.callback(file.close)
     return file
 

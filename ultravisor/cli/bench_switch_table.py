@@ -16,9 +16,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ultravisor.bench.switch_match import varied_axes
 from ultravisor.bench.switch_phases import Phase
 from ultravisor.cli.bench_switch_waterfall import waterfall
 from ultravisor.cli.terminal import colours_wanted
+from ultravisor.machine.models import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,19 +61,45 @@ def show(result: SwitchResult) -> None:
     console = Console(
         color_system="standard" if coloured else None, highlight=False, markup=False, emoji=False
     )
-    for (width, state), rows in groupby(result.paths, key=lambda row: (row.width, row.state)):
+    for _, rows in groupby(result.paths, key=lambda row: (row.width, row.state, row.model)):
         of_group = list(rows)
-        console.print(Text(f"{width}-bit guests, {state}: {result.unit}", "bold"))
+        console.print(Text(heading(of_group[0], result), "bold"))
         console.print(counts_table(of_group))
         console.print(phases_table(of_group))
         console.print(spread_table(of_group))
+    if len(result.models) > 1:
+        console.print(models_table(result))
     if len(result.paths) <= WATERFALL_LIMIT:
+        varied = varied_axes([result])
         for row in result.paths:
-            console.print(waterfall(row, result.unit, console.width))
+            console.print(waterfall(row, result.unit, console.width, varied))
     console.print(Text("\n".join(closing_lines(result)), "dim"))
     references = references_table(result.paths)
     if references is not None:
         console.print(references)
+
+
+def heading(row: PathResult, result: SwitchResult) -> str:
+    """Return what a group of rows has in common."""
+    model = f", {row.model}" if result.models != (NONE,) else ""
+    return f"{row.width}-bit guests, {row.state}{model}: {result.unit}"
+
+
+def models_table(result: SwitchResult) -> Table:
+    """Return the cycles of each path with each model, beside the first one's."""
+    cycles = {row.key: row.cycles.median for row in result.paths}
+    first, *others = result.models
+    table = narrow_table("cycles by model", "bits", "state", "of the first", "model", "cycles", "")
+    table.columns[4].overflow = "fold"
+    for row in result.paths:
+        if row.model != first:
+            continue
+        cells = [title(row), str(row.width), row.state, str(row.cycles.median)]
+        for model in others:
+            found = cycles[*row.key[:-1], model]
+            table.add_row(*cells, model, str(found), f"{found - row.cycles.median:+d}")
+            cells = [""] * len(cells)
+    return table
 
 
 def title(row: PathResult) -> str:
@@ -146,6 +174,7 @@ def closing_lines(result: SwitchResult) -> list[str]:
 def break_even_lines(found: BreakEven) -> list[str]:
     """Say when it is worth while to take FPU and SSE lazily."""
     transport = ", vmcall" if found.transport == "vmcall" else ""
+    model = f", {found.model}" if found.model != NONE else ""
     unused, used = (
         f"{abs(cycles):,} cycles {'more' if cycles > 0 else 'less'}"
         for cycles in (-found.saved_cycles, found.added_cycles)
@@ -154,14 +183,16 @@ def break_even_lines(found: BreakEven) -> list[str]:
     if found.share is not None:
         share = f"both cost the same with use in {found.share:.0%} of the slots"
     return [
-        f"FPU and SSE lazily, {found.width} bits{transport}, {found.state}: a switch takes {unused}"
-        f" without use, {used} with use; {share}."
+        f"FPU and SSE lazily, {found.width} bits{transport}, {found.state}{model}: a switch takes "
+        f"{unused} without use, {used} with use; {share}."
     ]
 
 
 def references_table(rows: Sequence[PathResult]) -> Table | None:
     """Return the published figures beside the warm paths that they are like."""
-    warm = [row for row in rows if row.state == "warm" and row.references]
+    warm = [
+        row for row in rows if row.state == "warm" and row.references and row.model == rows[0].model
+    ]
     if not warm:
         return None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
@@ -178,8 +209,8 @@ def references_table(rows: Sequence[PathResult]) -> Table | None:
 
 
 def _how(row: PathResult) -> str:
-    lazy = ", lazy" if row.fpu == "lazy" else ""
-    return f"{row.width}, {row.transport}{lazy}" if row.transport else f"{row.width}{lazy}"
+    unusual = [row.fpu if row.fpu == "lazy" else None, row.model if row.model != NONE else None]
+    return ", ".join([str(row.width), *filter(None, [row.transport, *unusual])])
 
 
 def reference_text(reference: Reference) -> str:

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
+from ultravisor.bench.switch_match import row_text
+
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from ultravisor.bench.switch_results import PathResult
 
 COLOURS: Final = {
@@ -29,14 +33,12 @@ LABEL_COLUMNS: Final = 9 + 8 + 7
 BAR_MINIMUM_COLUMNS: Final = 20
 
 
-def waterfall(row: PathResult, unit: str, columns: int) -> Text:
-    """Return the picture of a path, as wide as there is room."""
+def waterfall(row: PathResult, unit: str, columns: int, varied: Container[str] = ()) -> Text:
+    """Return the picture of a path, as wide as there is room; `varied`: axes to be told."""
     bar_columns = max(BAR_MINIMUM_COLUMNS, columns - LABEL_COLUMNS - 1)
     total = row.cycles.median
-    transport = f", {row.transport}" if row.transport else ""
-    lazy = ", FPU lazy" if row.fpu == "lazy" else ""
     text = Text()
-    text.append(f"{row.path}, {row.width} bits{transport}{lazy}, {row.state}: ", "bold")
+    text.append(f"{row_text(row, varied)}: ", "bold")
     text.append(f"{total:,} {unit}\n")
     done = 0
     for phase in row.phases:

@@ -188,10 +188,19 @@ def boot(options: BootOptions) -> int:
 
 def _run_and_write(plan: HostPlan, options: BootOptions) -> SessionResult:
     """Run the host and write the files asked for, which are proved writable first."""
+    from ultravisor.cli.output_file import require_distinct
     from ultravisor.cli.pipeline_options import write_pipeline
     from ultravisor.cli.session import SessionOptions, run_session
 
     pipeline = options.pipeline
+    require_distinct(
+        {
+            "--record": options.record,
+            "--stats": options.stats,
+            "--trace": options.trace,
+            "--pipeline": pipeline.path if pipeline is not None else None,
+        }
+    )
     with ExitStack() as stack:
         record = _open(stack, options.record)
         stats = _open(stack, options.stats)

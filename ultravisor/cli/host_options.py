@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ultravisor.machine.cores import TIMING_NAMES
+from ultravisor.machine.models import MODEL_NAMES, parse_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,13 +47,29 @@ OPTIONS = (
         help="What slots and timers run by: guest work, or the monitor's too (with a core).",
     ),
     click.option(
+        "--model",
+        metavar="LIST",
+        callback=lambda _context, _option, given: None if given is None else parse_model(given),
+        help=f"What a core counts though the machine lacks it: none, {', '.join(MODEL_NAMES)}.",
+    ),
+    click.option(
         "--check-refusals",
         is_flag=True,
         default=None,
         help="Check that a refused call changes nothing; slow; native build only.",
     ),
 )
-NAMES = ("seed", "processors", "memory_mib", "monitor", "fpu", "timing", "clock", "check_refusals")
+NAMES = (
+    "seed",
+    "processors",
+    "memory_mib",
+    "monitor",
+    "fpu",
+    "timing",
+    "clock",
+    "model",
+    "check_refusals",
+)
 
 
 def host_options(function: Function) -> Function:

@@ -10,10 +10,27 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from ultravisor.errors import OutputError
+from ultravisor.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+
+def require_distinct(files: Mapping[str, Path | None]) -> None:
+    """Refuse one file by two options, of which only the last written would be left.
+
+    What is there and no regular file, as /dev/null, can be had more than once.
+    """
+    taken: dict[str, str] = {}
+    for option, path in files.items():
+        if path is None or (path.exists() and not path.is_file()):
+            continue
+        first = taken.setdefault(os.path.realpath(path), option)
+        if first != option:
+            raise UsageError(
+                f"{first} and {option} are one file: {path}", "give each a file of its own"
+            )
 
 
 class OutputFile:

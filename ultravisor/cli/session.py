@@ -173,12 +173,13 @@ def _interruptible(host: Host | SupervisedHost) -> Iterator[None]:
     """Let the first Ctrl-C end the run with its table, and the second end everything."""
     count = 0
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
+    def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal count
         count += 1
-        if count > 1:
-            raise KeyboardInterrupt
-        host.interrupt()
+        if count == 1:
+            host.interrupt()
+        elif callable(previous):
+            previous(number, frame)
 
     previous = signal.signal(signal.SIGINT, on_signal)
     try:

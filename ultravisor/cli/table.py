@@ -18,6 +18,7 @@ from ultravisor.cli.span_table import span_table
 from ultravisor.cli.table_form import make_table
 from ultravisor.cli.terminal import colours_wanted, printable
 from ultravisor.machine.cores import basis_of
+from ultravisor.machine.models import model_text
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -79,6 +80,8 @@ def _closing_lines(result: HostResult) -> list[str]:
 def _unit_line(result: HostResult) -> str:
     """Say what a cycle is, and what of the machine's cycles nobody executed."""
     line = f"work and cycles are {basis_of(result.unit)}"
+    if result.model:
+        line += f"; with the model {model_text(result.model)}"
     if result.assumed_cycles:
         costs = ", ".join(f"{name} {count}" for name, count in result.assumed_cycles.items())
         line += f"; of machine cycles, the monitor's are assumed: {costs}"

@@ -247,6 +247,19 @@ class Core:
         """Let something happen beside instructions; return its cycles."""
         return lib.timing_transition(self._core, int(transition), value)
 
+    def model(self, model: int, monitor_address: int = 0, monitor_size_bytes: int = 0) -> None:
+        """Set bits of MachineModel, and where the monitor lies."""
+        lib.timing_core_model(self._core, int(model), monitor_address, monitor_size_bytes)
+
+    @property
+    def owner(self) -> int:
+        """Return whose root was loaded last; 0: nobody's."""
+        return lib.timing_core_owner(self._core)
+
+    def stale(self, owner: int, *, in_force_too: bool) -> None:
+        """Let an owner's tables have changed."""
+        lib.timing_core_stale(self._core, owner, int(in_force_too))
+
     def record(self, limit: int) -> None:
         """Record the first micro-ops from now on; 0: no more."""
         self._steps = ffi.new("struct timing_step[]", max(1, limit))

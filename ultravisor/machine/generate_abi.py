@@ -47,6 +47,7 @@ ENUM_PREFIXES = {
     "monitor_build": "MONITOR_",
     "timing_model": "TIMING_",
     "clock_source": "CLOCK_",
+    "machine_model": "MODEL_",
     "exit_reason": "EXIT_",
     "log_category": "LOG_",
     "log_number": "LOG_NUMBER_",
@@ -59,7 +60,8 @@ ENUM_PREFIXES = {
     "trace_kind": "TRACE_",
 }
 FLAG_ENUMS = frozenset(
-    {"log_category", "timing_forget", "client_error", "channel_feature", "queue_error"}
+    {"log_category", "machine_model", "timing_forget"}
+    | {"client_error", "channel_feature", "queue_error"}
     | {"control_flag", "segment_state", "chipset_feature"}
 )
 ENUM_SENTENCES = {
@@ -92,6 +94,7 @@ ENUM_SENTENCES = {
     "timing_path": "On whose behalf, and in what, a core spent its cycles.",
     "timing_transition": "What happens to a core without an instruction, or beside one.",
     "clock_source": "Which clock slots and timers run by.",
+    "machine_model": "What the emulated machine lacks around a switch, and a core can count.",
     "exit_reason": "Why machine_run returned.",
     "log_category": "What the log records.",
     "log_number": "What is in the log beside calls and exceptions.",

@@ -53,6 +53,29 @@ class ClockSource(IntEnum):
     MACHINE = 1
 
 
+class MachineModel(IntFlag):
+    """What the emulated machine lacks around a switch, and a core can count."""
+
+    PCID = 1
+    """Loading a root keeps translations, each with its space's tag."""
+    GLOBAL = 2
+    """The monitor's translations survive it."""
+    KPTI = 4
+    """The monitor's own root is loaded at entry, the guest's at exit."""
+    VERW = 8
+    """Buffers are cleared before each exit to a guest."""
+    IBRS = 16
+    """Speculation control is written at each entry and exit."""
+    RETPOLINE = 32
+    """No indirect branch of the monitor's is predicted."""
+    IBPB = 64
+    """Targets are forgotten from one partition to another."""
+    L1D = 128
+    """The first data cache is emptied from one partition to another."""
+    RSB = 256
+    """Predicted returns are overwritten from one partition to another."""
+
+
 class ExitReason(IntEnum):
     """Why machine_run returned."""
 
@@ -208,6 +231,18 @@ class TimingTransition(IntEnum):
     FLUSH_ALL = 6
     IDLE = 7
     """Value: cycles in which nothing ran."""
+    ROOT = 8
+    """Value: the root that an instruction has loaded."""
+    ENTRY_ROOT = 9
+    """Value: the root, loaded without an instruction."""
+    EXIT_ROOT = 10
+    """The same."""
+    ENTRY_RESTRICTION = 11
+    EXIT_RESTRICTION = 12
+    BUFFER_CLEARING = 13
+    TARGET_BARRIER = 14
+    DATA_CACHE_FLUSH = 15
+    RETURN_FILLING = 16
 
 
 class PartitionState(IntEnum):

@@ -100,6 +100,7 @@ class Machine:
         record.monitor_build = options.monitor
         record.timing = options.timing
         record.clock = options.clock
+        record.model = options.model
         record.check_refusals = options.check_refusals
         place = ffi.new("struct machine **")
         check(lib.machine_create(record, place))

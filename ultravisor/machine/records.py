@@ -35,6 +35,8 @@ class MachineOptions:
     timing: int = TimingModel.OFF
     """A member of TimingModel, or `core_model` of a cycle-level core."""
     clock: ClockSource = ClockSource.GUEST
+    model: int = 0
+    """Bits of MachineModel; not 0 only with a cycle-level core."""
     check_refusals: bool = False
     """A refused call that changes anything is a panic; native build only."""
 

@@ -21,6 +21,7 @@ from ultravisor.machine.cycle_core import BlockMeter, costs
 from ultravisor.machine.interface import TimingIdeal
 from ultravisor.timing.accuracy import PredictedBlock, accuracy, read_measurements
 from ultravisor.timing.evaluation import predict_block
+from ultravisor.timing.switching_section import switching_section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -213,7 +214,14 @@ def assumption_section() -> str:
 def render(measurements: dict[str, Path]) -> str:
     """Return the whole page."""
     sections = [core_section(core, read_measurements(path)) for core, path in measurements.items()]
-    return HEAD + "".join(sections) + TAIL + assumption_section() + cost_section()
+    return (
+        HEAD
+        + "".join(sections)
+        + TAIL
+        + switching_section()
+        + assumption_section()
+        + cost_section()
+    )
 
 
 def main(arguments: list[str]) -> None:
