@@ -44,7 +44,8 @@ enum exit_reason {
     EXIT_HALTED = 2,         /* every partition has stopped */
     EXIT_IDLE = 3,           /* some partition lives, but nothing can ever wake it */
     EXIT_MONITOR_PANIC = 4,  /* we are wrong: text in machine_error() */
-    EXIT_ENGINE_FAILURE = 5  /* the engine is wrong: text in machine_error() */
+    EXIT_ENGINE_FAILURE = 5, /* the engine is wrong: text in machine_error() */
+    EXIT_HOSTED = 6          /* a program's turn: machine_hosted_done, then machine_run again */
 };
 
 enum log_category {
@@ -102,6 +103,11 @@ struct machine_exit {
     uint32_t reason; /* enum exit_reason */
     uint32_t processor;
     uint64_t clock_cycles; /* of processor 0 */
+    /* With EXIT_HOSTED; otherwise 0. */
+    uint32_t partition;
+    uint32_t virtual_processor; /* index within the partition */
+    uint64_t time_cycles;       /* the guest-visible clock */
+    uint64_t page_address; /* of its struct hosted_page, as the kernel says: guest-physical */
 };
 
 struct console_chunk {
@@ -116,7 +122,7 @@ struct log_record {
     uint32_t category; /* enum log_category */
     uint32_t processor;
     uint32_t virtual_processor; /* global number, 256 + p: idle of processor p */
-    uint32_t number;            /* hypercall, vector, next record, stop reason, enum log_number */
+    uint32_t number; /* hypercall, vector, next record, stop reason, enum log_number */
     uint64_t arguments[3];
     int64_t result;
 };
@@ -130,12 +136,48 @@ struct mark_record {
     uint32_t virtual_processor; /* index within the partition */
 };
 
+/*
+ * One line of a trace. An entry of the monitor is told whole, when the monitor has left; what
+ * happened within it was told before it.
+ */
+enum trace_kind {
+    TRACE_HYPERCALL = 1,
+    TRACE_TRAP = 2,      /* numbers as in the log */
+    TRACE_INTERRUPT = 3, /* numbers as of LOG_EVENT */
+    TRACE_MARK = 4,      /* arguments: id, value, guest cycles */
+    TRACE_CONSOLE = 5,   /* arguments: the first bytes; result: how many there were */
+    TRACE_STOP = 6       /* number: stop reason; arguments: partition, exit code, rip, address */
+};
+
+struct trace_record {
+    uint64_t enter_cycles;   /* the processor's clock; a slot's overshoot may set it back */
+    uint64_t leave_cycles;
+    uint64_t machine_cycles; /* of the processor, from entering to leaving, charges included */
+    uint32_t kind;           /* enum trace_kind */
+    uint32_t processor;
+    uint32_t virtual_processor; /* who entered: global number, 256 + p: idle of processor p */
+    uint32_t next;              /* who goes on */
+    uint32_t number;
+    uint32_t delivers; /* 1: who goes on takes its event callback */
+    uint64_t arguments[5]; /* trap: error code, rip, address */
+    int64_t result;
+};
+
+/* What found no room in the queues, which a guest can fill, since it was last asked for. */
+struct dropped_records {
+    uint64_t log_records;
+    uint64_t trace_records;
+    uint64_t marks;
+    uint64_t console_bytes[128]; /* by partition */
+};
+
 struct processor_statistics {
-    uint64_t guest_cycles;   /* guest work */
+    uint64_t guest_cycles; /* guest work */
     uint64_t machine_cycles; /* guest work and the monitor's */
     uint64_t idle_cycles;
-    uint64_t clock_cycles;   /* position in the schedule */
+    uint64_t clock_cycles; /* position in the schedule */
     uint64_t switches;
+    uint64_t virtual_processor; /* what it runs: global number, 256 + p: idle */
 };
 
 struct partition_statistics {
@@ -160,14 +202,14 @@ struct partition_statistics {
 struct path_costs {
     uint64_t hypercall;
     uint64_t trap;
-    uint64_t interrupt;    /* deadline or kick */
+    uint64_t interrupt; /* deadline or kick */
     uint64_t world_switch; /* besides what led to it */
 };
 
 struct engine_report {
     uint32_t version_major, version_minor, version_patch;
     int32_t environment_offset; /* of the live register state behind the engine's cpu pointer */
-    uint32_t calibrated;        /* 1: every offset was found and confirmed */
+    uint32_t calibrated; /* 1: every offset was found and confirmed */
     char text[256];
 };
 
@@ -195,6 +237,18 @@ int machine_boot(struct machine *machine);
 /* Until the clocks reach `until_cycles` or nothing is left to run. Guests cannot see a pause. */
 int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_exit *exit);
 
+/*
+ * Between EXIT_HOSTED and machine_hosted_done, for the partition whose program has its turn:
+ * its own memory by guest-physical address, all or nothing. Written is only what the partition
+ * could write itself: no table, nothing executable, nothing that it may only read.
+ */
+int machine_hosted_read(struct machine *machine, uint32_t partition, uint64_t address,
+                        uint8_t *buffer, uint64_t size_bytes);
+int machine_hosted_write(struct machine *machine, uint32_t partition, uint64_t address,
+                         const uint8_t *data, uint64_t size_bytes);
+/* Ends the turn; the cycles are charged as if the partition had executed them. */
+int machine_hosted_done(struct machine *machine, uint64_t work_cycles);
+
 /* Console input for a partition, seen by it once processor 0's clock has reached `at_cycles`. */
 int machine_input(struct machine *machine, uint32_t partition, uint64_t at_cycles,
                   const uint8_t *data, uint32_t size_bytes);
@@ -206,6 +260,12 @@ int machine_log_next(struct machine *machine, struct log_record *record);
 int machine_mark_next(struct machine *machine, struct mark_record *record);
 void machine_log_set(struct machine *machine, uint32_t categories);
 
+/* Whether everything that `enum trace_kind` has is recorded from now on, whatever guests say. */
+void machine_trace_set(struct machine *machine, uint32_t enabled);
+/* What was recorded since the last time, valid until the next call on the machine; how many. */
+uint32_t machine_trace_take(struct machine *machine, const struct trace_record **records);
+void machine_dropped_take(struct machine *machine, struct dropped_records *dropped);
+
 /* All zero in the simulated build, which executes its paths. */
 int machine_path_costs(struct machine *machine, struct path_costs *costs);
 int machine_processor_statistics(struct machine *machine, uint32_t processor,
@@ -215,7 +275,7 @@ int machine_partition_statistics(struct machine *machine, uint32_t partition,
 
 /* On whose behalf, and in what, a cycle-level core spent its cycles. */
 enum timing_path {
-    TIMING_PATH_GUEST = 0,     /* the partition's own code; of partition 0: idle */
+    TIMING_PATH_GUEST = 0, /* the partition's own code; of partition 0: idle */
     TIMING_PATH_HYPERCALL = 1, /* from here on the monitor's, until it leaves to a partition */
     TIMING_PATH_TRAP = 2,
     TIMING_PATH_INTERRUPT = 3, /* a deadline or a kick; of partition 0: the monitor's start */
@@ -234,10 +294,10 @@ int machine_timing_statistics(struct machine *machine, uint32_t processor, uint3
  * used it meanwhile. The bits of enum timing_forget.
  */
 enum timing_forget {
-    TIMING_FORGET_CACHES = 1,     /* code and data, down to memory */
+    TIMING_FORGET_CACHES = 1, /* code and data, down to memory */
     TIMING_FORGET_TRANSLATIONS = 2,
     TIMING_FORGET_PREDICTORS = 4, /* branches, targets, returns */
-    TIMING_FORGET_UOPS = 8        /* decoded instructions */
+    TIMING_FORGET_UOPS = 8 /* decoded instructions */
 };
 int machine_timing_forget(struct machine *machine, uint32_t processor, uint32_t what);
 
@@ -253,7 +313,7 @@ struct window_instruction {
     uint32_t size_bytes;
     uint32_t transition; /* 0: an instruction; else 1 + enum timing_transition */
     uint32_t events[22]; /* by enum timing_event */
-    uint64_t cycles[6];  /* by enum timing_cause */
+    uint64_t cycles[6]; /* by enum timing_cause */
     uint8_t bytes[16];
 };
 
@@ -335,7 +395,7 @@ int timing_cost_row(const struct timing_parameters *parameters, uint32_t row,
 
 /* One access of a block, in program order: an instruction's loads before its stores. */
 struct timing_access {
-    uint64_t address;         /* virtual */
+    uint64_t address; /* virtual */
     uint64_t machine_address; /* physical */
     uint32_t size_bytes;
     uint16_t is_write;
@@ -367,9 +427,9 @@ enum timing_cause {
     TIMING_CAUSE_RETIRING = 0,
     TIMING_CAUSE_FRONT_END = 1,
     TIMING_CAUSE_SPECULATION = 2, /* after a branch that was predicted wrongly */
-    TIMING_CAUSE_CORE = 3,        /* waiting for results and ports */
+    TIMING_CAUSE_CORE = 3, /* waiting for results and ports */
     TIMING_CAUSE_MEMORY = 4,
-    TIMING_CAUSE_TRANSITION = 5,  /* serialising instructions, exceptions, interrupts */
+    TIMING_CAUSE_TRANSITION = 5, /* serialising instructions, exceptions, interrupts */
     TIMING_CAUSE_COUNT = 6
 };
 
@@ -379,7 +439,7 @@ enum timing_event {
     TIMING_EVENT_UNKNOWN_INSTRUCTION = 2,
     TIMING_EVENT_LOAD = 3,
     TIMING_EVENT_STORE = 4,
-    TIMING_EVENT_FORWARD = 5,         /* a load served by a store that was not yet in the cache */
+    TIMING_EVENT_FORWARD = 5, /* a load served by a store that was not yet in the cache */
     TIMING_EVENT_BLOCKED_FORWARD = 6, /* a load that had to wait for such a store */
     TIMING_EVENT_DATA_CACHE_MISS = 7,
     TIMING_EVENT_SECOND_CACHE_MISS = 8,
@@ -395,7 +455,7 @@ enum timing_event {
     TIMING_EVENT_UOP_CACHE_MISS = 18,
     TIMING_EVENT_TRANSITION = 19,
     TIMING_EVENT_COHERENCE = 20, /* a line that another processor had */
-    TIMING_EVENT_PREFETCH = 21,  /* a line that the first cache asked for ahead */
+    TIMING_EVENT_PREFETCH = 21, /* a line that the first cache asked for ahead */
     TIMING_EVENT_COUNT = 22
 };
 
@@ -408,12 +468,12 @@ struct timing_statistics {
 enum timing_transition {
     TIMING_TRANSITION_EXCEPTION = 0,
     TIMING_TRANSITION_INTERRUPT = 1,
-    TIMING_TRANSITION_CHARGE = 2,        /* value: cycles of a path that nobody executed */
+    TIMING_TRANSITION_CHARGE = 2, /* value: cycles of a path that nobody executed */
     TIMING_TRANSITION_ADDRESS_SPACE = 3, /* value: the tag of the one that is now in force */
-    TIMING_TRANSITION_FLUSH_SPACE = 4,   /* value: the tag whose translations are dropped */
-    TIMING_TRANSITION_FLUSH_PAGE = 5,    /* value: the virtual address */
+    TIMING_TRANSITION_FLUSH_SPACE = 4, /* value: the tag whose translations are dropped */
+    TIMING_TRANSITION_FLUSH_PAGE = 5, /* value: the virtual address */
     TIMING_TRANSITION_FLUSH_ALL = 6,
-    TIMING_TRANSITION_IDLE = 7           /* value: cycles in which nothing ran */
+    TIMING_TRANSITION_IDLE = 7 /* value: cycles in which nothing ran */
 };
 
 #define TIMING_CONTEXT_LIMIT 512
@@ -421,7 +481,7 @@ enum timing_transition {
 /* One micro-op on its way. */
 struct timing_step {
     uint32_t instruction; /* counted from the first one recorded */
-    uint32_t port;        /* 255: none */
+    uint32_t port; /* 255: none */
     uint64_t issue, dispatch, done, retire;
 };
 
@@ -468,7 +528,7 @@ struct timing_block_run {
     uint32_t warm_copies; /* before the measured ones */
     uint32_t copies;
     const struct timing_access *accesses; /* NULL: no two accesses meet */
-    const uint32_t *access_ends;          /* for each copy, where its accesses end */
+    const uint32_t *access_ends; /* for each copy, where its accesses end */
     struct timing_step *steps; /* NULL, or where the first measured ones are recorded */
     uint32_t step_limit;
     uint32_t ideals;

@@ -74,6 +74,7 @@ def _add(machine: Machine, partition: PlannedPartition) -> None:
         memory_size_bytes=partition.memory_size_bytes,
         entry_address=partition.image.entry_address,
         segments=partition.image.segments,
+        kind=partition.kind,
         width=partition.image.width,
         rights=partition.rights,
         processors=partition.processors,

@@ -19,7 +19,7 @@ from ultravisor.errors import EngineError, UltravisorError
 from ultravisor.machine.supervised import Channel, ChannelClosed, Child
 from ultravisor.plan import make_plan
 from ultravisor.recording import versions
-from ultravisor.resolution import BUNDLED, bundled_names, monitor_image, resolve
+from ultravisor.resolution import BUNDLED, MONITOR_NAMES, bundled_names, monitor_image, resolve
 from ultravisor.supervised_host import SupervisedHost
 
 if TYPE_CHECKING:
@@ -131,8 +131,9 @@ def _images() -> Check:
     if missing:
         advice = "build the images: make (an installed package has them)"
         return Check("images", False, f"missing in {BUNDLED}: {', '.join(missing)}", advice)
-    monitor_image()
-    return Check("images", True, ", ".join([*names, "monitor"]))
+    for fpu in MONITOR_NAMES:
+        monitor_image(fpu)
+    return Check("images", True, ", ".join([*names, *MONITOR_NAMES.values()]))
 
 
 def _missing_images(names: list[str]) -> list[str]:

@@ -31,11 +31,15 @@ INTERLEAVE_DEFAULT_CYCLES = 10_000
 CLOCK_FREQUENCY_DEFAULT_HZ = 1_000_000_000
 # Bytes of console input that one [[input]] may hold.
 INPUT_LIMIT_BYTES = 4096
+# The kernel of hosted partitions, and of them alone.
+HOSTED_IMAGE = "hosted"
 # What a TOML integer holds.
 INTEGER_MAXIMUM = (1 << 63) - 1
 
 MonitorName = Literal["native", "simulated"]
+FpuName = Literal["eager", "lazy"]
 ClockName = Literal["guest", "machine"]
+KindName = Literal["guest", "hosted"]
 RightName = Literal["console", "memory", "events", "processors", "trace"]
 RIGHT_NAMES: tuple[RightName, ...] = ("console", "memory", "events", "processors", "trace")
 
@@ -59,6 +63,9 @@ class HostConfiguration(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """The one source of randomness."""
     monitor: MonitorName = "native"
     """Which build of the monitor runs: `native` is fast, `simulated` is executed."""
+    fpu: FpuName = "eager"
+    """When guests get FPU and SSE: `eager`, at every switch; `lazy`, at the first use after one;
+    simulated build only."""
     timing: TimingName = "off"
     """`off` counts bytes of code executed, `unit` each instruction as one cycle; the name of
     a cycle-level core, that core's cycles."""
@@ -90,6 +97,8 @@ class PartitionConfiguration(Struct, frozen=True, forbid_unknown_fields=True, kw
 
     name: PartitionName
     """Up to 31 letters, digits, dots, dashes and underscores; unique."""
+    kind: KindName = "guest"
+    """`guest` runs its image; `hosted` carries a program, which only the library can give."""
     image: Annotated[str, Meta(min_length=1)]
     """Path of an ELF image, relative to the configuration, or the name of a bundled one."""
     memory_mib: Annotated[int, Meta(ge=1)] | None = None

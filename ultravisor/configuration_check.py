@@ -10,7 +10,13 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from ultravisor.configuration import MEMORY_STEP_MIB, PARTITION_COUNT_LIMIT, LinkEnd, parse_link_end
+from ultravisor.configuration import (
+    HOSTED_IMAGE,
+    MEMORY_STEP_MIB,
+    PARTITION_COUNT_LIMIT,
+    LinkEnd,
+    parse_link_end,
+)
 from ultravisor.errors import ConfigurationError
 from ultravisor.machine.abi import (
     COMMAND_LINE_LIMIT,
@@ -53,6 +59,10 @@ class _Checker:
         self.check_inputs()
 
     def check_host(self) -> None:
+        host = self.configuration.host
+        if host.fpu == "lazy" and host.monitor == "native":
+            message = "the native build gives each guest FPU and SSE of its own"
+            raise self.refuse("host", None, "fpu", message, 'take monitor = "simulated"')
         memory_mib = self.configuration.host.memory_mib
         if memory_mib is None:
             return
@@ -90,11 +100,21 @@ class _Checker:
                 message = f"processor {processor} does not exist; the host has {count}"
                 hint = f"raise host.processors to {processor + 1}, or use 0 to {count - 1}"
                 raise self.refuse("partition", index, "processors", message, hint)
+        self.check_kind(index, row)
         if len(row.command_line.encode()) >= COMMAND_LINE_LIMIT:
             message = f"longer than {COMMAND_LINE_LIMIT - 1} bytes"
             raise self.refuse("partition", index, "command_line", message)
         if "\0" in row.command_line:
             raise self.refuse("partition", index, "command_line", "contains a zero byte")
+
+    def check_kind(self, index: int, row: PartitionConfiguration) -> None:
+        hint = f'a hosted partition has kind = "hosted" and image = "{HOSTED_IMAGE}"'
+        if (row.kind == "hosted") != (row.image == HOSTED_IMAGE):
+            message = f"image `{row.image}` is not that of a {row.kind} partition"
+            raise self.refuse("partition", index, "image", message, hint)
+        if row.kind == "hosted" and len(self.configuration.processors_of(index)) != 1:
+            message = "a hosted partition has one virtual processor"
+            raise self.refuse("partition", index, "processors", message)
 
     def check_memory(self) -> None:
         rows = self.configuration.partition

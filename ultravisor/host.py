@@ -3,7 +3,7 @@
 
 Owns the order in which a host is made, the slices in which it runs, what its consoles
 said, and its results. Used by the command and by users of the library; supervised_host
-offers the same in a child process. It must not print, parse arguments or write files.
+offers the same in a child process. It must not print or parse arguments.
 
 A host of this class runs in the calling process: a guest that makes the engine abort
 takes the process with it. `Host.supervised` does not have that risk.
@@ -14,10 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+import msgspec
+
 from ultravisor.assembly import make_machine, populate
 from ultravisor.configuration import INTEGER_MAXIMUM, Configuration
 from ultravisor.consoles import Console
 from ultravisor.errors import SnapshotError, UltravisorError, UsageError
+from ultravisor.hosted_programs import HostedPrograms, SavedProgram
 from ultravisor.inputs import InputEntry
 from ultravisor.log_lines import log_line
 from ultravisor.machine.interface import ExitReason, LogCategory, PartitionState
@@ -35,14 +38,18 @@ from ultravisor.saved_state import (
     verify_state,
     write_state,
 )
+from ultravisor.trace.host_trace import HostTrace
+from ultravisor.trace.layout import layout_of
+from ultravisor.trace.trace_file import TraceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import TracebackType
 
+    from ultravisor.machine.hosted import HostedProgram
     from ultravisor.machine.machine import MachineSnapshot
-    from ultravisor.machine.records import MarkRecord
+    from ultravisor.machine.records import DroppedRecords, MarkRecord
     from ultravisor.supervised_host import SupervisedHost
 
 LOG_NOTHING = LogCategory(0)
@@ -62,6 +69,7 @@ class HostSnapshot:
     marks: tuple[int, int]
     position_cycles: int
     reason: ExitReason
+    programs: tuple[SavedProgram, ...]
 
 
 class Host:
@@ -73,17 +81,26 @@ class Host:
         *,
         log: LogCategory = LOG_NOTHING,
         state: Path | None = None,
+        trace: Path | None = None,
+        programs: Mapping[str, HostedProgram] | None = None,
     ) -> None:
         """Make and boot the host, or let it go on from a saved state of the same host.
 
-        Raises what the configuration, or the state's file, makes impossible.
+        `trace` is a file to which a Perfetto trace of the host is written as it runs;
+        `programs` has the program of each hosted partition, by the partition's name. Raises
+        what the configuration, or one of the files, makes impossible.
         """
         plan = configuration if isinstance(configuration, HostPlan) else make_plan(configuration)
         self.plan = plan
+        self.programs = HostedPrograms(plan, programs or {})
         self.inputs: list[InputEntry] = []
+        trace_file = TraceFile(trace) if trace is not None else None
+        self._trace: HostTrace | None = None
         self.machine = make_machine(plan)
         self._consoles = [Console() for _ in plan.partitions]
         self._marks = MarkLog()
+        self._log_dropped = 0
+        self._trace_dropped = 0
         self._position_cycles = 0
         self._reason = ExitReason.NONE
         self._interrupted = False
@@ -101,18 +118,26 @@ class Host:
             else:
                 for row in plan.configuration.input:
                     self.input(row.partition, row.text.encode(), row.at_cycles)
+            if trace_file is not None:
+                layout = layout_of(plan, self.machine.options.processor_count)
+                self._trace = HostTrace(self.machine, layout, trace_file, booted=state is None)
         except BaseException:
+            if trace_file is not None:
+                trace_file.close()
             self.machine.close()
             raise
 
     @staticmethod
     def supervised(
-        configuration: Configuration | HostPlan, *, log: LogCategory = LOG_NOTHING
+        configuration: Configuration | HostPlan,
+        *,
+        log: LogCategory = LOG_NOTHING,
+        trace: Path | None = None,
     ) -> SupervisedHost:
         """Return a host of the same interface that runs in a child process."""
         from ultravisor.supervised_host import SupervisedHost
 
-        return SupervisedHost(configuration, log=log)
+        return SupervisedHost(configuration, log=log, trace=trace)
 
     def __enter__(self) -> Self:
         return self
@@ -126,8 +151,17 @@ class Host:
         self.close()
 
     def close(self) -> None:
-        """Give everything back; closing twice is allowed."""
-        self.machine.close()
+        """Give everything back, and end the trace; closing twice is allowed."""
+        try:
+            self.end_trace()
+        finally:
+            self.machine.close()
+
+    def end_trace(self) -> None:
+        """Write the end of the trace, if there is one; raise OutputError when it cannot be."""
+        trace, self._trace = self._trace, None
+        if trace is not None:
+            trace.finish()
 
     @property
     def position_cycles(self) -> int:
@@ -149,19 +183,24 @@ class Host:
         limit = INTEGER_MAXIMUM if cycles is None else self._position_cycles + cycles
         if not self._position_cycles <= limit <= INTEGER_MAXIMUM:
             raise UsageError(f"cannot run for {cycles} cycles")
-        timing = self.plan.configuration.host.timing
-        step = SLICE_FUNCTIONAL_CYCLES if timing == "off" else SLICE_CYCLES
+        step = self._slice_cycles()
         while not self._interrupted and self._reason <= ExitReason.PAUSED:
             if self._position_cycles >= limit:
                 break
             self._position_cycles = min(limit, self._position_cycles + step)
-            self._reason = self.machine.run(self._position_cycles).reason
+            self._reason = self.programs.run(self.machine, self._position_cycles).reason
             self._drain(on_console, on_log)
             if on_progress is not None:
                 on_progress(self._progress())
         result = self.result()
         self._interrupted = False
         return result
+
+    def _slice_cycles(self) -> int:
+        """Return how far the machine runs before it is looked at; pauses are invisible."""
+        timing = self.plan.configuration.host.timing
+        cycles = SLICE_FUNCTIONAL_CYCLES if timing == "off" else SLICE_CYCLES
+        return cycles if self._trace is None else min(cycles, self._trace.piece_cycles)
 
     def interrupt(self) -> None:
         """Make `run` return after its current slice; may be called by a signal handler."""
@@ -179,6 +218,18 @@ class Host:
         self.machine.partition_stop(self._index(name) + 1)
         self.inputs.append(InputEntry(name, self._position_cycles, kind="stop"))
         self._wake()
+
+    def start_program(self, name: str, program: HostedProgram, state: bytes | None = None) -> None:
+        """Give a hosted partition another program, which has its first turn soon.
+
+        `state` is what a program before it has saved; events that came meanwhile are kept.
+        """
+        self.programs.start(name, program, state)
+        self.input(name, b"")
+
+    def kill_program(self, name: str) -> None:
+        """Drop a hosted partition's program with all that it knows; others go on."""
+        self.programs.kill(name)
 
     def console(self, name: str) -> bytes:
         """Return what a partition has written so far."""
@@ -206,10 +257,14 @@ class Host:
             marks=(len(self._marks.rows), self._marks.dropped),
             position_cycles=self._position_cycles,
             reason=self._reason,
+            programs=self.programs.save(),
         )
 
     def restore(self, snapshot: HostSnapshot) -> None:
-        """Go back to a snapshot of this host."""
+        """Go back to a snapshot of this host; one that is traced cannot, and raises UsageError."""
+        if self._trace is not None:
+            raise UsageError("a host that is traced cannot go back", "end its trace first")
+        self.programs.load(snapshot.programs)
         self.machine.restore(snapshot.machine)
         self._drain(None, None, discard=True)
         for console, (size, dropped) in zip(self._consoles, snapshot.consoles, strict=True):
@@ -226,13 +281,16 @@ class Host:
 
     def result(self) -> HostResult:
         """Return the results as they are now."""
-        return build_result(
+        result = build_result(
             self.plan,
             self.machine,
             self._consoles,
             self._marks,
             self._reason,
             interrupted=self._interrupted,
+        )
+        return msgspec.structs.replace(
+            result, log_dropped=self._log_dropped, trace_dropped=self._trace_dropped
         )
 
     def _manifest(self, state_size_bytes: int, state_sha256: str) -> StateManifest:
@@ -246,6 +304,7 @@ class Host:
             ),
             marks=tuple(self._marks.rows),
             marks_dropped=self._marks.dropped,
+            programs=self.programs.save(),
             position_cycles=self._position_cycles,
             exit_reason=self._reason,
             state_hash=f"{self.machine.state_hash():016x}",
@@ -266,6 +325,7 @@ class Host:
         if f"{self.machine.state_hash():016x}" != manifest.state_hash:
             message = f"{path}: the restored host is not the one that was saved"
             raise SnapshotError(message, "save it again with this build of the extension")
+        self.programs.load(manifest.programs)
         # What the boot itself wrote is in the saved consoles already.
         self._drain(None, None, discard=True)
         for console, saved in zip(self._consoles, manifest.consoles, strict=True):
@@ -295,7 +355,7 @@ class Host:
         *,
         discard: bool = False,
     ) -> None:
-        """Take consoles, log and marks from the machine."""
+        """Take consoles, log, marks and trace from the machine."""
         for chunk in self.machine.consoles():
             if discard:
                 continue
@@ -309,6 +369,19 @@ class Host:
         for mark in self.machine.marks():
             if not discard:
                 self._marks.add(self._mark(mark))
+        dropped = self.machine.dropped()
+        if not discard:
+            self._account(dropped)
+        if self._trace is not None:
+            self._trace.take(dropped.trace_records)
+
+    def _account(self, dropped: DroppedRecords) -> None:
+        """Count what guests produced faster than it could be taken."""
+        for partition, size_bytes in dropped.console_bytes.items():
+            self._consoles[partition - 1].dropped_bytes += size_bytes
+        self._marks.dropped += dropped.marks
+        self._log_dropped += dropped.log_records
+        self._trace_dropped += dropped.trace_records
 
     def _mark(self, record: MarkRecord) -> Mark:
         return Mark(

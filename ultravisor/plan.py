@@ -15,7 +15,12 @@ import msgspec
 
 from ultravisor.configuration import LinkEnd, parse_link_end
 from ultravisor.errors import ConfigurationError
-from ultravisor.machine.abi import MACHINE_MEMORY_MAXIMUM_MIB, MACHINE_MEMORY_MINIMUM_MIB, Right
+from ultravisor.machine.abi import (
+    MACHINE_MEMORY_MAXIMUM_MIB,
+    MACHINE_MEMORY_MINIMUM_MIB,
+    PartitionKind,
+    Right,
+)
 from ultravisor.machine.flat_image import FlatImage, read_flat_image
 from ultravisor.machine.image import Image, read_image
 from ultravisor.machine.image_width import WIDTHS_BY_BITS
@@ -44,6 +49,7 @@ class PlannedPartition:
     memory_size_bytes: int
     processors: tuple[int, ...]
     rights: Right
+    kind: PartitionKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ def make_plan(configuration: Configuration) -> HostPlan:
         partitions=tuple(partitions),
         slots=_slots(configuration),
         links=_links(configuration),
-        monitor=read_flat_image(monitor_image()) if simulated else None,
+        monitor=read_flat_image(monitor_image(configuration.host.fpu)) if simulated else None,
     )
 
 
@@ -133,9 +139,9 @@ def _partition(configuration: Configuration, index: int, image: Image) -> Planne
     rights = Right.NONE
     for name in row.rights:
         rights |= Right[name.upper()]
-    return PlannedPartition(
-        row, image, memory_size_bytes, configuration.processors_of(index), rights
-    )
+    kind = PartitionKind[row.kind.upper()]
+    processors = configuration.processors_of(index)
+    return PlannedPartition(row, image, memory_size_bytes, processors, rights, kind)
 
 
 def _memory_size_bytes(configuration: Configuration, partitions: list[PlannedPartition]) -> int:

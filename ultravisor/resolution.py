@@ -16,6 +16,7 @@ import msgspec
 
 from ultravisor.configuration import (
     Configuration,
+    FpuName,
     HostConfiguration,
     InputConfiguration,
     LinkConfiguration,
@@ -32,11 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 BUNDLED = Path(__file__).resolve().parent / "images"
-# These images lie beside the guests and are none: the simulated monitor, and the kernels of
-# `compute` for an emulator that has no monitor.
-MONITOR_NAME = "monitor"
+# These images lie beside the guests and are none: the simulated monitor, by when it gives guests
+# FPU and SSE, and the kernels of `compute` for an emulator that has no monitor.
+MONITOR_NAMES: dict[FpuName, str] = {"eager": "monitor", "lazy": "monitor_lazy"}
 BARE_NAME = "compute_bare"
-NOT_GUESTS = frozenset({MONITOR_NAME, BARE_NAME})
+NOT_GUESTS = frozenset({*MONITOR_NAMES.values(), BARE_NAME})
 
 
 def bundled_names(suffix: str) -> list[str]:
@@ -56,9 +57,9 @@ def find_image(name: str) -> Path:
     raise _not_found(name, bundled_names(".elf"))
 
 
-def monitor_image() -> Path:
+def monitor_image(fpu: FpuName = "eager") -> Path:
     """Return the simulated monitor's image; raise NotFoundError where it was not built."""
-    path = BUNDLED / f"{MONITOR_NAME}.elf"
+    path = BUNDLED / f"{MONITOR_NAMES[fpu]}.elf"
     if not path.is_file():
         message = "the simulated monitor's image is not installed"
         raise NotFoundError(message, "use --monitor native, or build the images: make")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ultravisor.cycles import cycle_results
 from ultravisor.errors import ExitCode
-from ultravisor.machine.abi import Hypercall, PartitionKind, StopReason
+from ultravisor.machine.abi import Hypercall, StopReason
 from ultravisor.machine.cores import unit_of
 from ultravisor.machine.interface import ExitReason, PartitionState
 from ultravisor.machine.symbols import SymbolTable
@@ -129,7 +129,7 @@ def _partition_result(
     symbols = SymbolTable(()) if quiet else partition.image.symbols
     return PartitionResult(
         name=partition.configuration.name,
-        kind=PartitionKind.GUEST.name.lower(),
+        kind=partition.kind.name.lower(),
         width=partition.image.width,
         state=_state_name(row),
         exit_code=row.exit_code if exited else None,

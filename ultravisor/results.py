@@ -122,6 +122,10 @@ class HostResult(Struct, frozen=True):
     """What passed between the marks that guests set."""
     marks_dropped: int = 0
     """Marks beyond those that a host keeps."""
+    log_dropped: int = 0
+    """Lines of the log that came faster than they could be taken."""
+    trace_dropped: int = 0
+    """Records of the trace, likewise."""
     schema: Literal["ultravisor.boot/1"] = "ultravisor.boot/1"
 
     def partition(self, name: str) -> PartitionResult:

@@ -22,6 +22,7 @@ import msgspec
 from msgspec import Struct
 
 from ultravisor.errors import NotFoundError, OutputError, SnapshotError
+from ultravisor.hosted_programs import SavedProgram
 from ultravisor.inputs import InputEntry
 from ultravisor.machine.interface import ExitReason
 from ultravisor.recording import RunRecord, make_record, replay_plan, versions
@@ -60,6 +61,7 @@ class StateManifest(Struct, frozen=True, kw_only=True):
     consoles: tuple[SavedConsole, ...]
     marks: tuple[Mark, ...] = ()
     marks_dropped: int = 0
+    programs: tuple[SavedProgram, ...] = ()
     position_cycles: int
     exit_reason: ExitReason
     """Why the machine last returned."""

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from ultravisor import errors
 from ultravisor.errors import MachineError, SupervisedFailure, UltravisorError, UsageError
+from ultravisor.hosted_programs import make_program
 from ultravisor.inputs import InputEntry
 from ultravisor.machine.interface import LogCategory
 from ultravisor.machine.supervised import INTERRUPT_SIGNAL, Channel, ChannelClosed, Child
@@ -29,7 +30,7 @@ from ultravisor.results import ConsoleOutput, HostResult, LogLine, Mark, Progres
 from ultravisor.saved_state import partial_path, read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from ultravisor.configuration import Configuration
@@ -55,6 +56,14 @@ class InputRequest(Struct, frozen=True, tag="input"):
     at_cycles: int
 
 
+class StartProgramRequest(Struct, frozen=True, tag="start_program"):
+    """Make a program in the child and give it to a hosted partition."""
+
+    name: str
+    path: str
+    state: bytes | None
+
+
 class CallRequest(Struct, frozen=True, tag="call"):
     """Call a method with one or no argument: stop, snapshot, restore, marks, result, ..."""
 
@@ -77,12 +86,14 @@ class Failure(Struct, frozen=True, tag="failure"):
     hint: str
 
 
-Request = RunRequest | InputRequest | WindowRequest | CallRequest
+Request = RunRequest | InputRequest | WindowRequest | StartProgramRequest | CallRequest
 Message = ConsoleOutput | LogLine | Progress | Reply | Failure
 REQUEST_DECODER: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 MESSAGE_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 encode = msgspec.msgpack.encode
 LOG_NOTHING = LogCategory(0)
+# Methods of a host that a CallRequest names, and that take nothing.
+BARE_CALLS = frozenset({"end_trace", "marks", "result", "window"})
 
 
 class SupervisedHost:
@@ -95,8 +106,14 @@ class SupervisedHost:
         log: LogCategory = LOG_NOTHING,
         replay_path: Path | None = None,
         state: Path | None = None,
+        trace: Path | None = None,
+        programs: Mapping[str, str] | None = None,
     ) -> None:
-        """Start the child and boot the host in it; errors are raised here as in-process."""
+        """Start the child and boot the host in it; errors are raised here as in-process.
+
+        Programs are made in the child: `programs` has for each hosted partition the import
+        path of what makes its program, `package.module:name`.
+        """
         plan = configuration if isinstance(configuration, HostPlan) else make_plan(configuration)
         self.plan = plan
         self.inputs = [
@@ -111,7 +128,13 @@ class SupervisedHost:
         self._snapshots: dict[int, int] = {}
         self._death: SupervisedFailure | None = None
         self._closed = False
-        self._child = Child(lambda channel: _serve(plan, log, state, channel))
+        self._traced = trace is not None
+        paths = dict(programs or {})
+
+        def serve(channel: Channel) -> None:
+            _serve(lambda: _open(plan, log, state, trace, paths), channel)
+
+        self._child = Child(serve)
         try:
             self._answer(type(None))
         except BaseException:
@@ -127,7 +150,11 @@ class SupervisedHost:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        try:
+            if exception_type is None and not self._closed and self._death is None:
+                self.end_trace()
+        finally:
+            self.close()
 
     @property
     def process(self) -> int:
@@ -143,6 +170,13 @@ class SupervisedHost:
         """End the child; closing twice is allowed."""
         self._closed = True
         self._child.close()
+
+    def end_trace(self) -> None:
+        """Write the end of the trace, if there is one; raise OutputError when it cannot be."""
+        if self._traced:
+            self._traced = False
+            self._send(CallRequest("end_trace"))
+            self._answer(type(None))
 
     def run(
         self,
@@ -191,6 +225,17 @@ class SupervisedHost:
         self._send(CallRequest("stop", name))
         self._answer(type(None))
         self.inputs.append(InputEntry(name, self._position_cycles, kind="stop"))
+
+    def start_program(self, name: str, path: str, state: bytes | None = None) -> None:
+        """Give a hosted partition another program, made in the child from its import path."""
+        self._send(StartProgramRequest(name, path, state))
+        self._answer(type(None))
+        self.inputs.append(InputEntry(name, self._position_cycles))
+
+    def kill_program(self, name: str) -> None:
+        """Drop a hosted partition's program with all that it knows."""
+        self._send(CallRequest("kill_program", name))
+        self._answer(type(None))
 
     def console(self, name: str) -> bytes:
         """Return what a partition has written so far."""
@@ -316,12 +361,24 @@ def _exception(failure: Failure) -> UltravisorError:
     return MachineError(failure.message, failure.hint)
 
 
-def _serve(plan: HostPlan, log: LogCategory, state: Path | None, channel: Channel) -> None:
-    """Run a host for the parent until it goes away; the child's whole life."""
+def _open(
+    plan: HostPlan,
+    log: LogCategory,
+    state: Path | None,
+    trace: Path | None,
+    paths: dict[str, str],
+) -> Host:
+    """Make the host, in the child alone: the parent does not load the engine."""
     from ultravisor.host import Host
 
+    programs = {name: make_program(path) for name, path in paths.items()}
+    return Host(plan, log=log, state=state, trace=trace, programs=programs)
+
+
+def _serve(make_host: Callable[[], Host], channel: Channel) -> None:
+    """Run a host for the parent until it goes away; the child's whole life."""
     try:
-        host = Host(plan, log=log, state=state)
+        host = make_host()
     except UltravisorError as failure:
         channel.send(encode(Failure(type(failure).__name__, failure.message, failure.hint)))
         return
@@ -364,6 +421,10 @@ class _Server:
         if isinstance(request, WindowRequest):
             self.host.open_window(request)
             return None
+        if isinstance(request, StartProgramRequest):
+            program = make_program(request.path)
+            self.host.start_program(request.name, program, request.state)
+            return None
         return self.call(request)
 
     def run(self, request: RunRequest) -> HostResult:
@@ -382,6 +443,8 @@ class _Server:
         )
 
     def call(self, request: CallRequest) -> object:
+        if request.method in BARE_CALLS:
+            return getattr(self.host, request.method)()
         name = str(request.argument)
         match request.method:
             case "snapshot":
@@ -391,16 +454,12 @@ class _Server:
                 self.host.restore(self.snapshots[request.argument])
             case "stop":
                 self.host.stop(name)
+            case "kill_program":
+                self.host.kill_program(name)
             case "save":
                 self.host.save(Path(name))
             case "console":
                 return self.host.console(name)
-            case "marks":
-                return self.host.marks()
-            case "window":
-                return self.host.window()
-            case "result":
-                return self.host.result()
             case _:
                 raise MachineError(f"the child knows no {request.method}")
         return None

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The engine does not look at privilege before it reads and writes ports.
+ * The engine does not look at privilege before it reads and writes ports. HOSTED_PORT among them:
+ * its doorbell is for hosted partitions alone.
  */
 #include "shared/hostile.h"
 
@@ -14,6 +15,7 @@ HOSTILE("Reading and writing ports is a protection fault in every form.");
     X(in_ax_dx, "inw %dx, %ax") \
     X(in_eax_dx, "inl %dx, %eax") \
     X(out_al_immediate, "outb %al, $0x60") \
+    X(out_hosted_doorbell, "outb %al, $0xe5") \
     X(out_eax_immediate, "outl %eax, $0x60") \
     X(out_al_dx, "outb %al, %dx") \
     X(out_ax_dx, "outw %ax, %dx") \

@@ -105,6 +105,23 @@ static void run_yield_partner(void)
     path_partner(stub_of(HC_yield), data, pages);
 }
 
+/* What the partner finds in FPU and SSE is this one's. */
+static void run_yield_floating(void)
+{
+    for (;;) {
+        path_work(data, pages);
+        path_work(data, pages);
+        path_floating();
+        CHECK(path_go((uintptr_t)path_call, stub_of(HC_yield), 0, 0) >= 0);
+        path_work(data, pages);
+    }
+}
+
+static void run_yield_floating_partner(void)
+{
+    path_partner_floating(stub_of(HC_yield), data, pages);
+}
+
 static void events_begin(const char *entry)
 {
     CALL(hypercall_callback_set(CALLBACK_event, (uintptr_t)entry));
@@ -224,12 +241,20 @@ static void run_system_call(void)
 }
 
 static const struct path paths[] = {
-    {"path_none", run_none},           {"path_null", run_null},
-    {"path_yield", run_yield},         {"path_yield_partner", run_yield_partner},
-    {"path_event", run_event},         {"path_event_partner", run_event_partner},
-    {"path_fault", run_fault},         {"path_system_call", run_system_call},
-    {"path_preempt", run_preempt},     {"path_update_1", run_update_1},
-    {"path_update_64", run_update_64}, {"path_space", run_space},
+    {"path_none", run_none},
+    {"path_null", run_null},
+    {"path_yield", run_yield},
+    {"path_yield_partner", run_yield_partner},
+    {"path_yield_floating", run_yield_floating},
+    {"path_yield_floating_partner", run_yield_floating_partner},
+    {"path_event", run_event},
+    {"path_event_partner", run_event_partner},
+    {"path_fault", run_fault},
+    {"path_system_call", run_system_call},
+    {"path_preempt", run_preempt},
+    {"path_update_1", run_update_1},
+    {"path_update_64", run_update_64},
+    {"path_space", run_space},
 };
 
 void path_run(const char *command_line)

@@ -43,6 +43,12 @@ int64_t path_go(uintptr_t target, uintptr_t stub, uintptr_t first, uintptr_t sec
 /* The other partition: calls the stub and does its work, without end. */
 _Noreturn void path_partner(uintptr_t stub, uintptr_t data, uintptr_t pages);
 
+/* The same, but right after the stub it executes an SSE instruction. */
+_Noreturn void path_partner_floating(uintptr_t stub, uintptr_t data, uintptr_t pages);
+
+/* An SSE instruction, by which the caller's state is what FPU and SSE hold. */
+void path_floating(void);
+
 /* Targets of path_go, and handlers; none is a C function. */
 extern const char path_call[], path_none[], path_fault[];
 extern const char path_fault_entry[], path_client_entry[], path_server_entry[];

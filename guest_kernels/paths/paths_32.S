@@ -122,4 +122,26 @@ path_vmcall_stubs:
     .set number, number + 1
     .endr
 
+    .globl path_floating
+    .type path_floating, @function
+path_floating:
+    addps %xmm0, %xmm0
+    ret
+
+    .globl path_partner_floating, path_partner_floating_end
+    .type path_partner_floating, @function
+path_partner_floating:
+    mov 4(%esp), %ebx
+    mov 8(%esp), %esi
+    mov 12(%esp), %edi
+1:  mov %ebx, %eax
+    call *%eax
+    addps %xmm0, %xmm0
+path_partner_floating_end:
+    push %edi
+    push %esi
+    call path_work
+    add $8, %esp
+    jmp 1b
+
     .section .note.GNU-stack, "", @progbits

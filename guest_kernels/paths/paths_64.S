@@ -111,4 +111,25 @@ path_vmcall_stubs:
     .set number, number + 1
     .endr
 
+    .globl path_floating
+    .type path_floating, @function
+path_floating:
+    addps %xmm0, %xmm0
+    ret
+
+    .globl path_partner_floating, path_partner_floating_end
+    .type path_partner_floating, @function
+path_partner_floating:
+    mov %rdi, %rbx
+    mov %rsi, %r12
+    mov %rdx, %r13
+1:  mov %rbx, %rax
+    call *%rax
+    addps %xmm0, %xmm0
+path_partner_floating_end:
+    mov %r12, %rdi
+    mov %r13, %rsi
+    call path_work
+    jmp 1b
+
     .section .note.GNU-stack, "", @progbits

@@ -35,6 +35,17 @@
 #define EXIT_REASON_LIMIT 128        /* bytes of the reason to exit, with its final zero */
 #define FRAMES_RELEASE_LIMIT 512     /* frames in one frames_release */
 
+/* One memory channel. */
+#define CHANNEL_SLOT_MINIMUM 64      /* slots of a queue, of which one stays empty */
+#define CHANNEL_SLOT_LIMIT 4096      /* slots of a queue */
+#define CHANNEL_SIGNAL_LIMIT 4096    /* bytes of a signal */
+#define CONTROL_MESSAGE_COUNT 64     /* slots of each queue of a control channel, as published */
+#define CONTROL_CRASH_MESSAGE_COUNT 2 /* saved messages of a control channel, as published */
+#define CONTROL_PAYLOAD_LIMIT 131072 /* bytes of the payload of a control message */
+/* One turn of a hosted partition's program. */
+#define HOSTED_CALL_LIMIT 60 /* calls of the monitor that it may queue: they fill one page */
+#define HOSTED_WORK_LIMIT_CYCLES 1000000000 /* cycles of work that it may declare */
+
 /* Time. A slot shorter than this could not hold one hypercall path. */
 #define QUANTUM_MINIMUM_CYCLES 16
 

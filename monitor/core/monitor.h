@@ -48,6 +48,9 @@ enum virtual_processor_state {
     VIRTUAL_PROCESSOR_BLOCKED = 3
 };
 
+/* Of an FXSAVE image; the processor leaves what is behind it to software. */
+#define FLOATING_POINT_STATE_SIZE_BYTES 464
+
 #define IDLE_ID_FIRST VIRTUAL_PROCESSOR_LIMIT /* ids of the idle records, one a processor */
 
 struct virtual_processor {

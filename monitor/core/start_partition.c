@@ -38,7 +38,8 @@ static bool width_is_good(uint32_t width)
 
 static bool partition_is_started(const struct view_partition *view)
 {
-    return view->kind == PARTITION_guest || view->kind == PARTITION_io;
+    return view->kind == PARTITION_guest || view->kind == PARTITION_io ||
+           view->kind == PARTITION_hosted;
 }
 
 /* Whether the view's virtual processors of a partition are what its own record says. */

@@ -12,7 +12,8 @@ struct processor_area {
     struct virtual_processor *current;
     uint64_t *task_stack; /* TSS.rsp0, in two halves of four bytes after the first word */
     uint32_t id;
-    uint32_t reserved0;
+    /* Lazy entry path: low half of the record's address whose state FPU and SSE hold, or 0. */
+    uint32_t floating_point_owner;
 };
 
 extern struct processor_area processor_areas[PROCESSOR_LIMIT];

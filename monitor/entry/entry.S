@@ -16,6 +16,7 @@
 
 #define MSR_FS_BASE 0xc0000100
 #define MSR_KERNEL_GS_BASE 0xc0000102
+#define VECTOR_DEVICE_NOT_AVAILABLE 7
 #define VECTOR_PAGE_FAULT 14
 
         /* Offsets from %rsp once all general registers are popped: vector, error code, frame. */
@@ -23,6 +24,11 @@
 #define AT_RIP 16
 #define AT_RFLAGS 32
 #define AT_RSP 40
+
+#ifndef FLOATING_POINT_SCHEME
+#define FLOATING_POINT_SCHEME "floating_point_eager.S"
+#endif
+#include FLOATING_POINT_SCHEME
 
 .macro push_general
         push %rdi
@@ -126,7 +132,9 @@ trap_\vector:
         .set vector, 0
         .rept TRAP_VECTOR_LIMIT
         /* Vectors for which the processor pushes an error code: 8, 10 to 14, 17, 21, 29, 30. */
-        .if (0x60227d00 >> vector) & 1
+        .if vector == VECTOR_DEVICE_NOT_AVAILABLE
+        floating_point_trap
+        .elseif (0x60227d00 >> vector) & 1
         trap_stub %vector, 1
         .else
         trap_stub %vector, 0
@@ -184,10 +192,10 @@ idle_loop:
         mov %cx, \place(%rdx)
 .endm
 
-        /* %rax: next record. Full context, eagerly: what is not lazy cannot leak. */
+        /* %rax: next record. Full context, but for what the scheme above leaves for later. */
 switch_to:
         mov %gs:AREA_current, %rdx
-        fxsave64 RECORD_floating_point(%rdx)
+        floating_point_leave
         save_selector ds, RECORD_selectors
         save_selector es, RECORD_selectors + 2
         save_selector fs, RECORD_selectors + 4
@@ -215,7 +223,7 @@ selectors_loaded:
         mov RECORD_gs_base + 4(%rsi), %edx
         mov $MSR_KERNEL_GS_BASE, %ecx
         wrmsr
-        fxrstor64 RECORD_floating_point(%rsi)
+        floating_point_enter
         mov %rsi, %gs:AREA_current
         lea REGISTERS_size(%rsi), %rax
         mov %rax, %gs:AREA_frame_end
@@ -260,6 +268,7 @@ leave_boot:
         /* %rdi: processor. Long mode, the boot tables, ring 0: as the firmware leaves it. */
         .globl boot_entry
 boot_entry:
+        floating_point_boot
         mov %edi, %eax
         inc %eax
         imul $MONITOR_STACK_SIZE_BYTES, %rax, %rax

@@ -16,6 +16,8 @@ void offsets(void)
     DEFINE(RECORD_fault_address, offsetof(struct virtual_processor, fault_address));
     DEFINE(RECORD_selectors, offsetof(struct virtual_processor, selectors));
     DEFINE(RECORD_floating_point, offsetof(struct virtual_processor, floating_point));
+    DEFINE(RECORD_is_live,
+           offsetof(struct virtual_processor, floating_point) + FLOATING_POINT_STATE_SIZE_BYTES);
     DEFINE(RECORD_fs_base, offsetof(struct virtual_processor, fs_base));
     DEFINE(RECORD_gs_base, offsetof(struct virtual_processor, gs_base));
     DEFINE(RECORD_root_address, offsetof(struct virtual_processor, root_address));
@@ -23,7 +25,9 @@ void offsets(void)
     DEFINE(AREA_scratch, offsetof(struct processor_area, scratch));
     DEFINE(AREA_stack_top, offsetof(struct processor_area, stack_top));
     DEFINE(AREA_current, offsetof(struct processor_area, current));
+    DEFINE(AREA_floating_point_owner, offsetof(struct processor_area, floating_point_owner));
     DEFINE(AREA_task_stack, offsetof(struct processor_area, task_stack));
+    DEFINE(MONITOR_lock, offsetof(struct monitor, lock));
     DEFINE(ENTRY_syscall, ENTRY_SYSCALL);
     DEFINE(ENTRY_call_32, ENTRY_SOFTWARE_INTERRUPT + HYPERCALL_VECTOR);
 }

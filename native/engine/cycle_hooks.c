@@ -37,6 +37,14 @@ void engine_charge_transition(struct engine *engine, uint32_t transition, uint64
     }
 }
 
+void engine_charge_work(struct engine *engine, uint64_t cycles)
+{
+    engine->budget -=
+        (int64_t)(engine->meter == NULL
+                      ? cycles
+                      : meter_transition(engine->meter, TIMING_TRANSITION_CHARGE, cycles));
+}
+
 static void on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, void *user_data)
 {
     struct engine *engine = user_data;

@@ -70,19 +70,23 @@ static bool is_hypercall(const struct physical_processor *processor,
                                           : ENTRY_SYSCALL);
 }
 
+uint32_t entry_path(const struct physical_processor *processor,
+                    const struct virtual_processor *record, uint64_t vector, bool user_mode)
+{
+    if (vector == ENTRY_TIMER || vector == ENTRY_KICK) {
+        return TIMING_PATH_INTERRUPT;
+    }
+    return !user_mode && is_hypercall(processor, record, vector) ? TIMING_PATH_HYPERCALL
+                                                                 : TIMING_PATH_TRAP;
+}
+
 void meter_enter(struct physical_processor *processor, const struct virtual_processor *record,
                  uint64_t vector, bool user_mode)
 {
-    enum timing_path path = TIMING_PATH_TRAP;
-    if (processor->meter == NULL) {
-        return;
+    if (processor->meter != NULL) {
+        meter_context(processor->meter, partition_of(record),
+                      entry_path(processor, record, vector, user_mode));
     }
-    if (vector == ENTRY_TIMER || vector == ENTRY_KICK) {
-        path = TIMING_PATH_INTERRUPT;
-    } else if (!user_mode && is_hypercall(processor, record, vector)) {
-        path = TIMING_PATH_HYPERCALL;
-    }
-    meter_context(processor->meter, partition_of(record), path);
 }
 
 void meter_charge(struct physical_processor *processor, uint32_t transition, uint64_t cycles)

@@ -82,7 +82,7 @@ static void log_trap(struct engine *engine, uint64_t vector, uint64_t error_code
 {
     struct machine *machine = engine->machine;
     struct registers registers;
-    if (machine->log_categories == 0) {
+    if (machine->log_categories == 0 && !machine->traced) {
         return;
     }
     struct virtual_processor *record = current_record(engine->processor);
@@ -95,8 +95,16 @@ static void log_trap(struct engine *engine, uint64_t vector, uint64_t error_code
         registers.error_code = 0;
     }
     registers.rip += vector == ENTRY_SYSCALL ? engine_syscall_size_bytes(engine) : 0;
-    log_return(machine, engine->processor, record); /* one that has not run a block since */
-    log_entry(machine, engine->processor, record, &registers, engine->environment->cr[2]);
+    /* One that has not run a block since it was left is left now. */
+    if (machine->log_categories != 0) {
+        log_return(machine, engine->processor, record);
+        log_entry(machine, engine->processor, record, &registers, engine->environment->cr[2]);
+    }
+    if (machine->traced) {
+        trace_leave(machine, engine->processor, record);
+        trace_enter(machine, engine->processor, record, &registers,
+                    entry_path(engine->processor, record, registers.vector, in_user_mode(engine)));
+    }
 }
 
 /* Through the interrupt table to ring 0. The engine is in a hook, or at rest. */
@@ -140,6 +148,8 @@ void simulated_deliver_trap(struct engine *engine, uint32_t vector, uint64_t err
     }
     simulated_deliver(engine, vector, error_code, (VECTORS_WITH_ERROR_CODE >> vector & 1) != 0,
                       engine->environment->rip);
+    /* Where the FPU was taken lazily must not move the boundaries at which interrupts come. */
+    engine->continues = vector == VECTOR_DEVICE_NOT_AVAILABLE;
     engine_charge_transition(engine, TIMING_TRANSITION_EXCEPTION, 0);
 }
 

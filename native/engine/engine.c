@@ -192,6 +192,11 @@ bool engine_block_boundary(struct engine *engine, uint64_t address, uint32_t siz
             return false;
         }
     }
+    if (engine->continues) {
+        engine->continues = false;
+        engine_budget(engine);
+        return true;
+    }
     if ((processor->kicked || processor->clock >= processor->deadline) &&
         !machine_build(engine->machine)->take_interrupt(engine)) {
         return false;
@@ -461,7 +466,7 @@ struct trap_cause engine_take_refused(struct engine *engine)
     case UNSUPPORTED_UNDEFINED:
         return (struct trap_cause){VECTOR_UNDEFINED, 0};
     case UNSUPPORTED_PROTECTION:
-        return (struct trap_cause){VECTOR_PROTECTION, 0};
+        return (struct trap_cause){hosted_doorbell(engine) ? NO_TRAP : VECTOR_PROTECTION, 0};
     default:
         return far_transfer_execute(engine);
     }
@@ -504,6 +509,7 @@ static int contain_failure(struct engine *engine, enum engine_end end, uc_err er
     engine->processor->kicked = true;
     engine->stop = ENGINE_STOP_BOUNDARY;
     engine->refusing = false;
+    engine->continues = false;
     return end == ENGINE_END_ABORTED ? engine_replace(engine) : NATIVE_OK;
 }
 

@@ -73,6 +73,7 @@ static void copy_state(struct environment *to, const struct environment *from)
     memcpy(to->registers, from->registers, sizeof to->registers);
     to->rip = from->rip;
     to->hflags = from->hflags;
+    to->cr[0] = from->cr[0];
     memcpy(to->segments, from->segments, sizeof to->segments);
     to->ldt = from->ldt;
     to->tr = from->tr;

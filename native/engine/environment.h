@@ -82,6 +82,8 @@ _Static_assert(__builtin_offsetof(struct environment, old_exception) == 5496, "a
 #define CONTROL_FLAGS 0x254302u
 #define FLAGS_NEVER (~(uint64_t)(ARITHMETIC_FLAGS | DIRECTION_FLAG | CONTROL_FLAGS))
 
+#define CR0_TASK_SWITCHED 0x8u /* FPU and SSE instructions raise #NM */
+
 #define HFLAG_CPL_MASK 0x3u
 #define HFLAG_CS32 (1u << 4)
 #define HFLAG_SS32 (1u << 5)

@@ -60,7 +60,7 @@ void floating_point_save(uc_engine *uc, uint8_t image[512])
 {
     const uint32_t mask = MXCSR_MASK;
     uint16_t tags;
-    memset(image, 0, 512);
+    memset(image, 0, FLOATING_POINT_STATE_SIZE_BYTES);
     (void)uc_reg_read(uc, UC_X86_REG_FPCW, image + AT_CONTROL);
     (void)uc_reg_read(uc, UC_X86_REG_FPSW, image + AT_STATUS);
     (void)uc_reg_read(uc, UC_X86_REG_FPTAG, &tags);

@@ -43,7 +43,8 @@ static uint64_t hash_record(const struct virtual_processor *record)
     canonical.debt_cycles = record->debt_cycles;
     canonical.state = record->state;
     canonical.user_mode = record->user_mode;
-    memcpy(canonical.floating_point, record->floating_point, sizeof canonical.floating_point);
+    /* What is behind the state says where the lazy entry path has it. */
+    memcpy(canonical.floating_point, record->floating_point, FLOATING_POINT_STATE_SIZE_BYTES);
     return memory_hash(&canonical, sizeof canonical, record->index);
 }
 

@@ -72,6 +72,7 @@ struct engine {
     bool code_stale; /* translated code must be dropped before anything runs */
     bool translation_stale; /* translations must be dropped before anything runs */
     bool was_in_monitor; /* simulated: the last block was the monitor's */
+    bool continues; /* simulated: a block that #NM had cut in two goes on: no boundary is there */
     bool in_monitor; /* native: its record is to come back from the monitor, or begins */
     struct cycle_meter *meter; /* its processor's; NULL: no cycle-level core */
     bool timed; /* the timing model wants every block decoded */
@@ -110,6 +111,15 @@ struct input {
 struct console {
     uint8_t *input; /* bytes that the guest has not read yet */
     uint32_t input_size_bytes;
+    uint64_t dropped_bytes; /* of output, since it was last asked for */
+};
+
+/* The program that has its turn; partition 0: none. */
+struct hosted_turn {
+    uint32_t partition;
+    struct engine *engine;
+    uint64_t time_cycles;
+    uint64_t page_address;
 };
 
 struct machine {
@@ -128,7 +138,10 @@ struct machine {
     uint64_t next_free_frame;
     uint64_t guest_first_frame;
     uint64_t round_start;
+    uint64_t round_end;
     uint32_t turn; /* processor whose turn in the round it is */
+    bool in_round; /* it has begun, and not every processor has reached its end */
+    struct hosted_turn hosted;
     uint32_t partition_count;
     uint32_t log_categories;
     bool observed; /* entries of the monitor are logged or checked */
@@ -139,8 +152,12 @@ struct machine {
     jmp_buf panic; /* out of the monitor, native build */
     struct input *inputs; /* by time */
     struct console consoles[PARTITION_LIMIT];
-    struct queue console_queue, log_queue, mark_queue;
+    struct queue console_queue, log_queue, mark_queue, trace_queue;
     struct log_record pending_log[PROCESSOR_LIMIT]; /* category 0: none */
+    struct trace_record pending_trace[PROCESSOR_LIMIT]; /* kind 0: none */
+    uint64_t traced_deliveries[PARTITION_LIMIT]; /* the partitions' counters, as last seen */
+    bool traced_stops[PARTITION_LIMIT]; /* told already */
+    bool traced;
     struct view_body *view; /* the body in force, through the writer's alias */
     struct machine_snapshot *tracked; /* whose restore needs only what is dirty */
     char error[512];
@@ -299,6 +316,8 @@ extern const struct build_operations simulated_build;
 void engine_complete_block(struct engine *engine, uint64_t next_address);
 /* Monitor cycles that no instruction accounts for: enum timing_transition, and its value. */
 void engine_charge_transition(struct engine *engine, uint32_t transition, uint64_t cycles);
+/* Guest work that no instruction accounts for. */
+void engine_charge_work(struct engine *engine, uint64_t cycles);
 /* What of the current block lies before rip is charged now; the rest when it has run. */
 void engine_execute_until(struct engine *engine, uint64_t rip);
 bool cycle_hooks_add(struct engine *engine);
@@ -311,6 +330,13 @@ void simulated_on_block(uc_engine *uc, uint64_t address, uint32_t size_bytes, vo
 void floating_point_save(uc_engine *uc, uint8_t image[512]);
 void floating_point_load(uc_engine *uc, const uint8_t image[512]);
 void floating_point_reset_image(uint8_t image[512]);
+
+/* hosted.c */
+/*
+ * At an instruction that the engine is not given: whether it is the doorbell of a hosted
+ * partition. If so it has been executed, and its program's turn has begun.
+ */
+bool hosted_doorbell(struct engine *engine);
 
 /* costs.c */
 const struct path_costs *costs_of(const struct machine_options *options);
@@ -334,6 +360,9 @@ void cycle_state_load(struct machine *machine, const uint8_t *bytes);
 void meter_load_root(struct physical_processor *processor, uint64_t root);
 /* Native: the monitor drops a page's translation, or all; TRANSLATION_ALL of platform.h. */
 void meter_flush_translation(struct machine *machine, uint32_t partition, uint64_t address);
+/* enum timing_path of an entry that has just come. */
+uint32_t entry_path(const struct physical_processor *processor,
+                    const struct virtual_processor *record, uint64_t vector, bool user_mode);
 /* Charged as it is, by assumption or because nothing ran. */
 void meter_charge(struct physical_processor *processor, uint32_t transition, uint64_t cycles);
 
@@ -350,6 +379,21 @@ void log_entry(struct machine *machine, struct physical_processor *processor,
                uint64_t fault_address);
 void log_return(struct machine *machine, struct physical_processor *processor,
                 const struct virtual_processor *next);
+
+/* trace_records.c: around a monitor entry, and within it, when a trace is wanted. */
+void trace_enter(struct machine *machine, struct physical_processor *processor,
+                 const struct virtual_processor *record, const struct registers *registers,
+                 uint32_t path);
+void trace_leave(struct machine *machine, struct physical_processor *processor,
+                 const struct virtual_processor *next);
+void trace_mark(struct machine *machine, uint32_t virtual_processor,
+                const struct mark_record *mark);
+void trace_console(struct machine *machine, const uint8_t *data, uint32_t size_bytes);
+/* The machine's state was replaced: what is pending belongs to another one. */
+void trace_forget(struct machine *machine);
+/* Which LOG_NUMBER_*, exception or interrupt an entry is. */
+uint32_t log_number(const struct virtual_processor *record, uint64_t vector);
+
 /* Guest cycles of a virtual processor so far. */
 uint64_t machine_work(const struct machine *machine, uint32_t virtual_processor);
 

@@ -135,6 +135,7 @@ void machine_destroy(struct machine *machine)
     queue_free(&machine->console_queue);
     queue_free(&machine->log_queue);
     queue_free(&machine->mark_queue);
+    queue_free(&machine->trace_queue);
     memory_destroy(&machine->memory);
     free(machine);
 }
@@ -206,6 +207,7 @@ int machine_processor_statistics(struct machine *machine, uint32_t id,
     statistics->idle_cycles = processor->idle_cycles;
     statistics->clock_cycles = processor->clock;
     statistics->switches = machine->monitor->processors[id].switches;
+    statistics->virtual_processor = machine->monitor->processors[id].current;
     return NATIVE_OK;
 }
 

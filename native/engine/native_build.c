@@ -119,8 +119,13 @@ static struct virtual_processor *enter(struct physical_processor *processor,
                                        struct virtual_processor *record)
 {
     const struct path_costs *costs = processor->machine->costs;
-    meter_enter(processor, record, record->registers.vector,
-                record_in_user_mode(record, record->registers.cs));
+    bool traced = processor->machine->traced;
+    bool user_mode = record_in_user_mode(record, record->registers.cs);
+    if (traced) {
+        trace_enter(processor->machine, processor, record, &record->registers,
+                    entry_path(processor, record, record->registers.vector, user_mode));
+    }
+    meter_enter(processor, record, record->registers.vector, user_mode);
     charge(processor, path_cost(costs, record->registers.vector));
     struct virtual_processor *next = dispatch(processor, record);
     if (next != record) {
@@ -130,6 +135,9 @@ static struct virtual_processor *enter(struct physical_processor *processor,
         block_cache_forget_pages(processor->machine->engines[next->id]->blocks);
     }
     meter_leave_to(processor, next);
+    if (traced) {
+        trace_leave(processor->machine, processor, next);
+    }
     return next;
 }
 
@@ -338,7 +346,7 @@ static int run_engine(struct physical_processor *processor)
 static int native_run_processor(struct physical_processor *processor)
 {
     struct machine *machine = processor->machine;
-    while (machine->monitor->running_partitions != 0) {
+    while (machine->monitor->running_partitions != 0 && machine->hosted.partition == 0) {
         if (processor->kicked || processor->clock >= processor->deadline) {
             uint64_t vector = processor->kicked ? ENTRY_KICK : ENTRY_TIMER;
             processor->kicked = false;

@@ -232,6 +232,12 @@ static int check_partition(struct machine *machine, const struct partition_optio
                             "%s: width must be 64 or 32, virtual processors 1 to %d", options->name,
                             PARTITION_PROCESSOR_LIMIT);
     }
+    if (options->kind == PARTITION_hosted &&
+        (options->width != 64 || options->virtual_processor_count != 1)) {
+        return machine_fail(machine, NATIVE_INVALID,
+                            "%s: a hosted partition has 64 bits and one virtual processor",
+                            options->name);
+    }
     for (uint32_t index = 0; index < options->virtual_processor_count; index++) {
         if (options->processors[index] >= machine->options.processor_count) {
             return machine_fail(machine, NATIVE_INVALID, "%s: there is no processor %u",

@@ -19,7 +19,11 @@ void record_console(struct machine *machine, uint32_t partition, const uint8_t *
 {
     struct console_chunk chunk = {0};
     uint8_t *room = queue_push(&machine->console_queue, sizeof chunk + size_bytes);
+    if (machine->traced) {
+        trace_console(machine, data, size_bytes);
+    }
     if (room == NULL) {
+        machine->consoles[partition].dropped_bytes += size_bytes;
         return;
     }
     chunk.clock_cycles = host_time(machine, processor_running(machine, partition));
@@ -58,26 +62,29 @@ static bool is_traced(const struct machine *machine, const struct virtual_proces
 
 void record_mark(struct machine *machine, uint32_t virtual_processor, uint64_t id, uint64_t value)
 {
-    struct mark_record *mark = queue_push(&machine->mark_queue, sizeof *mark);
-    if (mark == NULL) {
-        return;
-    }
     const struct virtual_processor *record =
         &machine->monitor->virtual_processors[virtual_processor];
-    struct physical_processor *processor = &machine->processors[record->processor];
-    memset(mark, 0, sizeof *mark);
-    mark->clock_cycles = host_time(machine, processor->id);
-    mark->guest_cycles = machine_work(machine, virtual_processor);
-    mark->id = id;
-    mark->value = value;
-    mark->partition = record->partition;
-    mark->virtual_processor = record->index;
+    struct mark_record mark = {
+        .clock_cycles = host_time(machine, record->processor),
+        .guest_cycles = machine_work(machine, virtual_processor),
+        .id = id,
+        .value = value,
+        .partition = record->partition,
+        .virtual_processor = record->index,
+    };
+    struct mark_record *room = queue_push(&machine->mark_queue, sizeof *room);
+    if (room != NULL) {
+        *room = mark;
+    }
+    if (machine->traced) {
+        trace_mark(machine, virtual_processor, &mark);
+    }
     if ((machine->log_categories & LOG_MARK) != 0 && is_traced(machine, record)) {
-        push_log(machine, &(struct log_record){.clock_cycles = mark->clock_cycles,
+        push_log(machine, &(struct log_record){.clock_cycles = mark.clock_cycles,
                                                .category = LOG_MARK,
-                                               .processor = processor->id,
+                                               .processor = record->processor,
                                                .virtual_processor = virtual_processor,
-                                               .arguments = {id, value, mark->guest_cycles}});
+                                               .arguments = {id, value, mark.guest_cycles}});
     }
 }
 
@@ -124,7 +131,7 @@ static uint32_t category_of(const struct virtual_processor *record,
     return vector == ENTRY_TIMER || vector == ENTRY_KICK ? LOG_EVENT : LOG_TRAP;
 }
 
-static uint32_t number_of(const struct virtual_processor *record, uint64_t vector)
+uint32_t log_number(const struct virtual_processor *record, uint64_t vector)
 {
     if (record->width == 32 && vector == ENTRY_SOFTWARE_INTERRUPT + SYSTEM_CALL_VECTOR) {
         return LOG_NUMBER_SYSTEM_CALL;
@@ -161,7 +168,7 @@ void log_entry(struct machine *machine, struct physical_processor *processor,
         log->arguments[1] = narrow ? registers->rcx : registers->rsi;
         log->arguments[2] = registers->rdx;
     } else {
-        log->number = number_of(record, registers->vector);
+        log->number = log_number(record, registers->vector);
         log->arguments[0] = registers->error_code;
         log->arguments[1] = registers->rip;
         log->arguments[2] = registers->vector == 14 ? fault_address : 0;
@@ -215,4 +222,21 @@ void log_return(struct machine *machine, struct physical_processor *processor,
         push_log(machine, &change);
     }
     log->category = 0;
+}
+
+static uint64_t take(uint64_t *count)
+{
+    uint64_t taken = *count;
+    *count = 0;
+    return taken;
+}
+
+void machine_dropped_take(struct machine *machine, struct dropped_records *dropped)
+{
+    dropped->log_records = take(&machine->log_queue.dropped);
+    dropped->trace_records = take(&machine->trace_queue.dropped);
+    dropped->marks = take(&machine->mark_queue.dropped);
+    for (uint32_t partition = 0; partition < PARTITION_LIMIT; partition++) {
+        dropped->console_bytes[partition] = take(&machine->consoles[partition].dropped_bytes);
+    }
 }

@@ -63,40 +63,73 @@ static void skip_idle_rounds(struct machine *machine, uint64_t until_cycles)
     }
 }
 
-/* One round: every processor runs to its end, in order. */
-static int run_round(struct machine *machine, uint64_t end)
+/*
+ * The round that has begun: every processor runs to its end, in order. A program's turn leaves
+ * it in the middle, to be gone on with where it was.
+ */
+static int run_round(struct machine *machine)
 {
     for (; machine->turn < machine->options.processor_count; machine->turn++) {
         struct physical_processor *processor = &machine->processors[machine->turn];
-        processor->horizon = end;
+        processor->horizon = machine->round_end;
         int result = machine_build(machine)->run_processor(processor);
-        if (result != NATIVE_OK) {
+        if (result != NATIVE_OK || machine->hosted.partition != 0) {
             return result;
         }
     }
     machine->turn = 0;
-    machine->round_start = end;
+    machine->round_start = machine->round_end;
+    machine->in_round = false;
     return NATIVE_OK;
+}
+
+/* EXIT_NONE: a round has begun. */
+static uint32_t begin_round(struct machine *machine, uint64_t until_cycles)
+{
+    if (machine->round_start >= until_cycles) {
+        return EXIT_PAUSED;
+    }
+    input_deliver(machine, machine->round_start);
+    if (all_idle(machine)) {
+        return EXIT_IDLE;
+    }
+    skip_idle_rounds(machine, until_cycles);
+    machine->round_end = round_end(machine, until_cycles);
+    machine->in_round = true;
+    return EXIT_NONE;
 }
 
 static uint32_t run_until(struct machine *machine, uint64_t until_cycles)
 {
     while (machine->monitor->running_partitions != 0) {
-        if (machine->round_start >= until_cycles) {
-            return EXIT_PAUSED;
+        uint32_t reason = machine->in_round ? EXIT_NONE : begin_round(machine, until_cycles);
+        if (reason != EXIT_NONE) {
+            return reason;
         }
-        input_deliver(machine, machine->round_start);
-        if (all_idle(machine)) {
-            return EXIT_IDLE;
-        }
-        skip_idle_rounds(machine, until_cycles);
-        if (run_round(machine, round_end(machine, until_cycles)) != NATIVE_OK) {
+        if (run_round(machine) != NATIVE_OK) {
             machine->failed = true;
             machine->failure = EXIT_ENGINE_FAILURE;
             return EXIT_ENGINE_FAILURE;
         }
+        if (machine->hosted.partition != 0) {
+            /* One processor alone has its rounds where anybody likes: the next call says. */
+            machine->in_round = machine->options.processor_count > 1;
+            return EXIT_HOSTED;
+        }
     }
     return EXIT_HALTED;
+}
+
+/* A hosted partition has one virtual processor. */
+static void tell_turn(const struct machine *machine, struct machine_exit *exit)
+{
+    const struct hosted_turn *turn = &machine->hosted;
+    if (exit->reason == EXIT_HOSTED) {
+        exit->processor = turn->engine->processor->id;
+        exit->partition = turn->partition;
+        exit->time_cycles = turn->time_cycles;
+        exit->page_address = turn->page_address;
+    }
 }
 
 int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_exit *exit)
@@ -105,6 +138,10 @@ int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_e
     if (!machine->booted) {
         return machine_fail(machine, NATIVE_STATE, "the machine has not been booted");
     }
+    if (machine->hosted.partition != 0) {
+        return machine_fail(machine, NATIVE_STATE, "the program of partition %u has its turn",
+                            machine->hosted.partition);
+    }
     platform_enter(machine);
     if (machine->failed || setjmp(machine->panic) != 0) {
         engine_failure_disarm();
@@ -112,6 +149,7 @@ int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_e
     } else {
         exit->reason = run_until(machine, until_cycles);
     }
+    tell_turn(machine, exit);
     exit->clock_cycles = machine->processors[0].clock;
     return NATIVE_OK;
 }

@@ -4,24 +4,65 @@
  * monitor's ring-0 image as well as guests. This file boots and runs such engines; delivery.c plays
  * the processor's part when something traps, doorbell.c the machine's.
  */
+#include <stddef.h>
 #include <string.h>
 
+#include "entry/area.h"
 #include "entry/doorbell.h"
 #include "machine.h"
 #include "simulated_build.h"
 
 /*
  * The engine does not restore the last floating-point instruction's address with FXRSTOR, as
- * hardware does: without this a partition would see another's.
+ * hardware does: without this a partition would see another's. With CR0.TS the state is not that
+ * of what runs, and will be wanted again.
  */
 static void restore_instruction_pointer(struct engine *engine)
 {
     uint32_t id = current_record_id(engine->processor);
-    if (id != engine->last_record && id < IDLE_ID_FIRST) {
+    if (id == engine->last_record || (engine->environment->cr[0] & CR0_TASK_SWITCHED) != 0) {
+        return;
+    }
+    if (id < IDLE_ID_FIRST) {
         const struct virtual_processor *record = &engine->machine->monitor->virtual_processors[id];
         (void)uc_reg_write(engine->uc, UC_X86_REG_FIP, record->floating_point + 8);
-        engine->last_record = id;
     }
+    engine->last_record = id;
+}
+
+/* What the lazy entry path keeps of the processor; no other one names an owner. */
+static const struct processor_area *processor_area(const struct engine *engine)
+{
+    const struct environment *environment = engine->environment;
+    uint64_t address = engine_in_monitor(engine) ? environment->segments[ENV_GS].base
+                                                 : environment->kernel_gs_base;
+    uint64_t offset = address - MONITOR_DIRECT_ADDRESS;
+    bool inside = offset < engine->machine->memory.size_bytes - sizeof(struct processor_area);
+    const void *area = engine->machine->memory.base + (inside ? offset : 0);
+    return inside ? area : NULL;
+}
+
+/*
+ * Whose floating-point state the engine holds: of what runs, or with CR0.TS of whom the lazy
+ * entry path has left it; NULL: nobody's, or what it holds is in the records too.
+ */
+static struct virtual_processor *floating_point_owner(const struct engine *engine)
+{
+    struct monitor *monitor = engine->machine->monitor;
+    uint32_t id = current_record_id(engine->processor);
+    bool lazy = (engine->environment->cr[0] & CR0_TASK_SWITCHED) != 0;
+    if (id < IDLE_ID_FIRST && !lazy && !engine_in_monitor(engine)) {
+        return &monitor->virtual_processors[id];
+    }
+    const struct processor_area *area = processor_area(engine);
+    uint64_t place = (lazy && area != NULL ? area->floating_point_owner : 0) -
+                     (MONITOR_STATE_ADDRESS + offsetof(struct monitor, virtual_processors));
+    uint64_t owner = place / sizeof(struct virtual_processor);
+    if (owner >= VIRTUAL_PROCESSOR_LIMIT || place % sizeof(struct virtual_processor) != 0) {
+        return NULL;
+    }
+    struct virtual_processor *record = &monitor->virtual_processors[owner];
+    return record->floating_point[FLOATING_POINT_STATE_SIZE_BYTES] != 0 ? record : NULL;
 }
 
 static void leave_monitor(struct engine *engine)
@@ -34,6 +75,9 @@ static void leave_monitor(struct engine *engine)
     restore_instruction_pointer(engine);
     if (machine->pending_log[engine->processor->id].category != 0) {
         log_return(machine, engine->processor, current_record(engine->processor));
+    }
+    if (machine->traced) {
+        trace_leave(machine, engine->processor, current_record(engine->processor));
     }
 }
 
@@ -146,9 +190,9 @@ static bool in_handler(const struct physical_processor *processor)
 
 static int simulated_run_processor(struct physical_processor *processor)
 {
-    const struct monitor *monitor = processor->machine->monitor;
-    while (monitor->running_partitions != 0) {
-        bool open = !in_handler(processor);
+    const struct machine *machine = processor->machine;
+    while (machine->monitor->running_partitions != 0 && machine->hosted.partition == 0) {
+        bool open = !in_handler(processor) && !processor->engine->continues;
         if (open && (processor->kicked || processor->clock >= processor->deadline)) {
             uint32_t vector = processor->kicked ? INTERRUPT_KICK : INTERRUPT_TIMER;
             processor->kicked = false;
@@ -194,7 +238,14 @@ static void synchronise_running(struct engine *engine)
     record->fs_base = environment->segments[ENV_FS].base;
     record->gs_base = environment->segments[ENV_GS].base;
     record->selectors = environment_selectors(environment);
-    floating_point_save(engine->uc, record->floating_point);
+}
+
+static void synchronise_floating_point(const struct engine *engine)
+{
+    struct virtual_processor *owner = floating_point_owner(engine);
+    if (owner != NULL) {
+        floating_point_save(engine->uc, owner->floating_point);
+    }
 }
 
 static void simulated_synchronise(struct machine *machine)
@@ -202,6 +253,7 @@ static void simulated_synchronise(struct machine *machine)
     for (uint32_t id = 0; id < machine->options.processor_count; id++) {
         if (machine->engines[id] != NULL) {
             synchronise_running(machine->engines[id]);
+            synchronise_floating_point(machine->engines[id]);
         }
     }
 }
@@ -220,6 +272,7 @@ static void simulated_save_processor(const struct physical_processor *processor,
     words[25] = environment->cr[3];
     words[26] = processor->halted;
     words[27] = processor->engine->monitor_work;
+    words[28] = environment->cr[0];
 }
 
 static void simulated_load_processor(struct physical_processor *processor, const uint64_t *words)
@@ -241,6 +294,7 @@ static void simulated_load_processor(struct physical_processor *processor, const
     environment->segments[ENV_GS].base = words[23];
     environment->kernel_gs_base = words[24];
     (void)uc_reg_write(engine->uc, UC_X86_REG_CR3, &words[25]);
+    (void)uc_reg_write(engine->uc, UC_X86_REG_CR0, &words[28]);
     processor->halted = words[26] != 0;
     engine->monitor_work = words[27];
     engine->settled_monitor_work = words[27];
@@ -252,21 +306,21 @@ static void simulated_set_work(struct machine *machine, uint32_t virtual_process
     machine->virtual_processor_work[virtual_processor] = work;
 }
 
-/* Floating-point state of what runs comes from its record; the engine's counters go on. */
+/* Floating-point state comes from the record whose it is; the engine's counters go on. */
 static void simulated_reload(struct machine *machine)
 {
     for (uint32_t id = 0; id < machine->options.processor_count; id++) {
         struct engine *engine = machine->engines[id];
-        uint32_t record = current_record_id(&machine->processors[id]);
+        const struct virtual_processor *owner = floating_point_owner(engine);
         engine->code_stale = true;
         engine->translation_stale = true;
         engine->refusing = false;
-        engine->last_record = UINT32_MAX;
+        engine->continues = false;
+        engine->last_record = owner != NULL ? owner->id : UINT32_MAX;
         engine->settled_work = engine_work(engine);
         engine->attributed_work = engine->settled_work;
-        if (record < IDLE_ID_FIRST && !engine_in_monitor(engine)) {
-            floating_point_load(engine->uc,
-                                machine->monitor->virtual_processors[record].floating_point);
+        if (owner != NULL) {
+            floating_point_load(engine->uc, owner->floating_point);
         }
     }
 }

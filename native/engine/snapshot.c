@@ -29,6 +29,7 @@ static void save_state(struct machine *machine, struct machine_state *state)
     state->version = SNAPSHOT_VERSION;
     state->options_hash = options_hash(machine);
     state->round_start = machine->round_start;
+    state->round_end = machine->in_round ? machine->round_end : 0;
     state->turn = machine->turn;
     for (uint32_t id = 0; id < VIRTUAL_PROCESSOR_LIMIT; id++) {
         state->work[id] = machine_work(machine, id);
@@ -49,7 +50,10 @@ static void save_state(struct machine *machine, struct machine_state *state)
 static void load_state(struct machine *machine, const struct machine_state *state)
 {
     machine->round_start = state->round_start;
+    machine->round_end = state->round_end;
+    machine->in_round = state->round_end != 0;
     machine->turn = state->turn;
+    machine->hosted = (struct hosted_turn){0};
     for (uint32_t id = 0; id < VIRTUAL_PROCESSOR_LIMIT; id++) {
         machine_build(machine)->set_work(machine, id, state->work[id]);
     }
@@ -65,6 +69,7 @@ static void load_state(struct machine *machine, const struct machine_state *stat
         machine_build(machine)->load_processor(processor, saved->engine_state);
     }
     machine_build(machine)->reload(machine);
+    trace_forget(machine);
 }
 
 static bool is_zero(const uint8_t *bytes)
@@ -167,12 +172,17 @@ static int copy_inputs(struct input **to, const struct input *from)
     return NATIVE_OK;
 }
 
-static int check_runnable(struct machine *machine)
+int snapshot_check(struct machine *machine)
 {
     if (!machine->booted || machine->failed) {
         return machine_fail(machine, NATIVE_STATE,
                             "only a booted machine that has not failed has "
                             "snapshots");
+    }
+    if (machine->hosted.partition != 0) {
+        return machine_fail(machine, NATIVE_STATE,
+                            "there is no snapshot while the program of partition %u has its turn",
+                            machine->hosted.partition);
     }
     return NATIVE_OK;
 }
@@ -213,7 +223,7 @@ static int fail_to_snapshot(struct machine *machine, int code)
 
 int machine_snapshot_take(struct machine *machine, struct machine_snapshot **result)
 {
-    int code = check_runnable(machine);
+    int code = snapshot_check(machine);
     if (code != NATIVE_OK) {
         return code;
     }

@@ -6,7 +6,7 @@
 #include "machine.h"
 
 #define SNAPSHOT_MAGIC 0x3154504e53565500ull
-#define SNAPSHOT_VERSION 2u
+#define SNAPSHOT_VERSION 4u
 
 struct processor_snapshot {
     uint64_t clock, deadline, guest_cycles, machine_cycles, idle_cycles;
@@ -19,6 +19,7 @@ struct machine_state {
     uint64_t magic;
     uint64_t options_hash;
     uint64_t round_start;
+    uint64_t round_end; /* 0: between two rounds */
     uint64_t work[VIRTUAL_PROCESSOR_LIMIT];
     struct processor_snapshot processors[PROCESSOR_LIMIT];
     uint32_t turn;
@@ -44,6 +45,8 @@ struct machine_snapshot {
 
 /* Of everything that two machines must have in common to read each other's snapshots. */
 uint64_t options_hash(const struct machine *machine);
+/* Whether a machine may have its snapshot taken now. */
+int snapshot_check(struct machine *machine);
 /* Empty, for this machine; freed with machine_snapshot_free. NULL without memory. */
 struct machine_snapshot *snapshot_new(const struct machine *machine);
 int snapshot_fill(struct machine *machine, struct machine_snapshot *snapshot);

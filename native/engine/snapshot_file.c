@@ -89,8 +89,9 @@ static void put_all(struct stream *stream, const struct machine_snapshot *snapsh
 
 int machine_snapshot_write(struct machine *machine, const char *path)
 {
-    if (!machine->booted || machine->failed) {
-        return machine_fail(machine, NATIVE_STATE, "only a booted machine has snapshots");
+    int result = snapshot_check(machine);
+    if (result != NATIVE_OK) {
+        return result;
     }
     struct machine_snapshot *snapshot = snapshot_new(machine);
     if (snapshot == NULL || snapshot_fill(machine, snapshot) != NATIVE_OK) {
@@ -98,7 +99,6 @@ int machine_snapshot_write(struct machine *machine, const char *path)
         return machine_fail(machine, NATIVE_NO_MEMORY, "no host memory for a snapshot");
     }
     struct stream stream = {fopen(path, "wb"), 0, false};
-    int result = NATIVE_OK;
     if (stream.file == NULL) {
         result = machine_fail(machine, NATIVE_FILE, "%s: %s", path, strerror(errno));
     } else {

@@ -22,18 +22,21 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
     "monitor/entry": ("monitor/entry", "monitor/core", "monitor/abi", "monitor/platform.h"),
     "native/timing": ("native/timing", "native/native.h"),
     "native/native.h": (),
-    # The doorbell is the device through which a simulated monitor reaches its host.
+    # The doorbell is the device through which a simulated monitor reaches its host; by its area
+    # a processor is known whose floating-point state it holds.
     "native/engine": (
         "native",
         "monitor/core",
         "monitor/abi",
         "monitor/platform.h",
+        "monitor/entry/area.h",
         "monitor/entry/doorbell.h",
     ),
     "guest_kernels": ("guest_kernels", "monitor/abi"),
     # As a user's own guests: the contract, and what the library offers.
     "examples": ("examples", "guest_kernels/common", "monitor/abi"),
-    "tests": ("tests", "native", "monitor"),
+    # The guests' ends of channels run on the host there, against Python's.
+    "tests": ("tests", "native", "monitor", "guest_kernels/common"),
 }
 # Parts that run without an operating system below them: no header of libc.
 WITHOUT_LIBC = ("monitor", "guest_kernels", "examples")

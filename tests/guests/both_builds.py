@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 from tests.guests import machine_code, machine_code_32
 from tests.guests.machine_code import DATA_SIZE, PAGE
+from ultravisor.machine.abi import PartitionKind
 from ultravisor.machine.flat_image import FlatImage, read_flat_image
 from ultravisor.machine.interface import ExitReason, MonitorBuild, TimingModel
 from ultravisor.machine.machine import Machine
@@ -25,15 +27,18 @@ from ultravisor.machine.records import (
 from ultravisor.plan import MIB
 from ultravisor.resolution import monitor_image
 
+if TYPE_CHECKING:
+    from ultravisor.configuration import FpuName
+
 LONG_CYCLES = 20_000_000
 BUILDS = (MonitorBuild.NATIVE, MonitorBuild.SIMULATED)
 TIMINGS = (TimingModel.OFF, TimingModel.UNIT)
 
 
 @cache
-def monitor() -> FlatImage:
-    """Return the simulated monitor, read once."""
-    return read_flat_image(monitor_image())
+def monitor(fpu: FpuName = "eager") -> FlatImage:
+    """Return a simulated monitor, read once."""
+    return read_flat_image(monitor_image(fpu))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,7 @@ class Guest:
     memory_size_bytes: int = MIB
     more: tuple[Segment, ...] = ()
     width: int = 64
+    kind: PartitionKind = PartitionKind.GUEST
 
     @property
     def text_address(self) -> int:
@@ -81,6 +87,7 @@ class Guest:
             entry_address=self.text_address,
             segments=(text, data, *self.more),
             width=self.width,
+            kind=self.kind,
             processors=self.processors,
         )
 
@@ -120,17 +127,28 @@ def make_machine(
     build: MonitorBuild, timing: TimingModel = TimingModel.OFF, **changes: int
 ) -> Machine:
     """Return a machine without partitions; `changes` are fields of MachineOptions."""
+    machine = _bare_machine(build, timing, changes)
+    if build == MonitorBuild.SIMULATED:
+        machine.monitor_load(monitor().data, monitor().entry_address)
+    return machine
+
+
+def make_lazy_machine(timing: TimingModel = TimingModel.OFF, **changes: int) -> Machine:
+    """Return the same under the simulated monitor that takes FPU and SSE lazily."""
+    machine = _bare_machine(MonitorBuild.SIMULATED, timing, changes)
+    machine.monitor_load(monitor("lazy").data, monitor("lazy").entry_address)
+    return machine
+
+
+def _bare_machine(build: MonitorBuild, timing: TimingModel, changes: dict[str, int]) -> Machine:
     settings: dict[str, int] = {
         "memory_size_bytes": 64 * MIB,
         "clock_frequency_hz": 1_000_000_000,
         "interleave_cycles": 1_000,
     }
-    machine = Machine(
+    return Machine(
         MachineOptions(monitor=build, timing=timing, **(settings | changes))  # type: ignore[arg-type]
     )
-    if build == MonitorBuild.SIMULATED:
-        machine.monitor_load(monitor().data, monitor().entry_address)
-    return machine
 
 
 def boot(machine: Machine, guests: tuple[Guest, ...]) -> None:

@@ -20,27 +20,35 @@ from ultravisor.bench.switch_results import PathResult, SwitchResult, read_resul
 from ultravisor.bench.switch_run import STATES, Setting
 from ultravisor.bench.switch_symbols import text_symbols
 from ultravisor.cli import run
+from ultravisor.cli.bench_switch import FPU_NAMES
 from ultravisor.machine.interface import TimingTransition
 from ultravisor.resolution import monitor_image
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ultravisor.configuration import FpuName
+
 pytestmark = pytest.mark.guest
 
 REPEATS = 3
-SWITCHING = ("yield", "yield-round", "event", "timer")
+SWITCHING = ("yield", "yield-round", "yield-fpu", "event", "timer")
 
 
-def measured(core: str = "skylake", **request: object) -> SwitchResult:
+def measured(core: str = "skylake", fpu: FpuName = "eager", **request: object) -> SwitchResult:
     chosen = {"paths": PATHS, "widths": WIDTHS, "states": ("warm", "all-cold"), **request}
-    setting = Setting(core, 16, REPEATS, monitor_image())  # type: ignore[arg-type]
-    return measure(setting, Request(**chosen))  # type: ignore[arg-type]
+    setting = Setting(core, 16, REPEATS, monitor_image(fpu))  # type: ignore[arg-type]
+    return measure(setting, Request(**chosen), fpu=fpu)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
 def whole() -> SwitchResult:
     return measured()
+
+
+@pytest.fixture(scope="module")
+def lazy() -> SwitchResult:
+    return measured(fpu="lazy", states=("warm",))
 
 
 def one(result: SwitchResult, path: str, width: int = 64, state: str = "warm") -> PathResult:
@@ -56,8 +64,8 @@ def test_every_path_is_there_in_every_state_and_width(whole: SwitchResult) -> No
     assert whole.unit == "modelled cycles of skylake, validated"
 
 
-def test_phases_add_up_to_the_path_exactly(whole: SwitchResult) -> None:
-    for row in whole.paths:
+def test_phases_add_up_to_the_path_exactly(whole: SwitchResult, lazy: SwitchResult) -> None:
+    for row in (*whole.paths, *lazy.paths):
         assert len(row.cycles.values) == REPEATS
         for place, cycles in enumerate(row.cycles.values):
             assert sum(phase.cycles.values[place] for phase in row.phases) == cycles
@@ -83,6 +91,65 @@ def test_a_second_run_finds_the_same(whole: SwitchResult) -> None:
     # What else is measured, and in which order, makes no difference.
     alone = measured(paths=[PATHS_BY_NAME["yield"]], widths=(64,), states=("all-cold",))
     assert alone.paths == (one(whole, "yield", 64, "all-cold"),)
+
+
+def test_lazily_only_those_who_use_them_pay_for_fpu_and_sse(
+    whole: SwitchResult, lazy: SwitchResult
+) -> None:
+    states = ("fxsave", "fxrstor")
+    for width in WIDTHS:
+        for name in PATHS_BY_NAME:
+            texts = [
+                {row.text.split()[0] for row in one(result, name, width).instructions}
+                for result in (whole, lazy)
+            ]
+            eagerly, lazily = ({text for text in row if text.startswith(states)} for row in texts)
+            assert len(eagerly) == (2 if name in SWITCHING else 0)
+            assert len(lazily) == (2 if name == "yield-fpu" else 0)
+        assert one(lazy, "yield", width).cycles.maximum < one(whole, "yield", width).cycles.minimum
+
+
+def test_the_use_after_a_switch_is_an_exception_that_the_phases_show(lazy: SwitchResult) -> None:
+    for width in WIDTHS:
+        used = one(lazy, "yield-fpu", width)
+        placed = {
+            row.symbol.partition("+")[0]: row.phase
+            for row in used.instructions
+            if row.symbol.startswith(("trap_7", "floating_point"))
+        }
+        assert placed == {
+            "trap_7": Phase.ENTRY,
+            "floating_point_save": Phase.SAVE,
+            "floating_point_restore": Phase.RESTORE,
+            "floating_point_return": Phase.EXIT,
+        }
+        exceptions = [row for row in used.instructions if row.text == "(exception)"]
+        assert [(row.phase, row.count) for row in exceptions] == [(Phase.ENTRY, 1)]
+
+
+def test_the_lazy_paths_are_the_same_every_time(lazy: SwitchResult) -> None:
+    paths = [PATHS_BY_NAME[name] for name in ("yield-fpu", "yield")]
+    again = measured(fpu="lazy", paths=paths, widths=(32,), states=("warm",))
+    assert again.paths == tuple(one(lazy, path.name, 32) for path in paths)
+
+
+def test_the_page_has_these_figures_of_the_lazy_path() -> None:
+    if compiler() != COMPILER:
+        pytest.skip(f"the figures are those of {COMPILER}")
+    request = Request([PATHS_BY_NAME[name] for name in ("yield", "yield-fpu")], (64,), ("warm",))
+    cycles = {
+        (row.path, fpu): row.cycles.median
+        for fpu in FPU_NAMES
+        for row in measure(Setting("skylake", 16, 8, monitor_image(fpu)), request, fpu=fpu).paths
+    }
+    saved = cycles["yield", "eager"] - cycles["yield", "lazy"]
+    added = cycles["yield-fpu", "lazy"] - cycles["yield-fpu", "eager"]
+    page = (ROOT / "docs" / "bench-switch.md").read_text(encoding="utf-8")
+    assert f"by {saved} cycles shorter, of {cycles['yield', 'eager']:,}" in page
+    assert f"takes {added} cycles more" in page
+    assert f"(1 - *p*) x {saved} > *p* x {added}: below **{saved / (saved + added):.0%}" in (
+        page.replace(" %", "%")
+    )
 
 
 def test_a_path_has_the_instructions_that_it_has(whole: SwitchResult) -> None:
@@ -182,8 +249,12 @@ def test_transports_differ_where_a_path_begins_with_a_call() -> None:
     assert cycles[32, "vmcall"] > cycles[32, "int"] > cycles[64, "syscall"]
 
 
-def test_every_symbol_of_the_monitor_has_a_phase() -> None:
-    names = {source_name(name) for _, name in text_symbols(monitor_image().read_bytes())}
+def test_every_symbol_of_the_monitors_has_a_phase() -> None:
+    names = {
+        source_name(name)
+        for fpu in FPU_NAMES
+        for _, name in text_symbols(monitor_image(fpu).read_bytes())
+    }
     assert names <= set(PHASES), f"switch_phases.py lacks {names - set(PHASES)}"
     sources = "\n".join(
         path.read_text()
@@ -208,6 +279,23 @@ def test_the_command_prints_json_that_can_be_read_again(
     found = read_result(tmp_path / "a.json")
     assert found.paths == (one(whole, "yield"), one(whole, "yield", state="all-cold"))
     assert msgspec.json.encode(found).decode() == text.strip()
+
+
+def test_the_command_measures_both_schemes(
+    capsys: pytest.CaptureFixture[str], whole: SwitchResult, lazy: SwitchResult
+) -> None:
+    arguments = "bench switch yield yield-fpu --fpu eager,lazy --width 64 --state warm --json"
+    assert run([*arguments.split(), "--repeat", str(REPEATS)]) == 0
+    found = msgspec.json.decode(capsys.readouterr().out, type=SwitchResult)
+    assert found.paths == tuple(
+        one(result, name) for name in ("yield", "yield-fpu") for result in (whole, lazy)
+    )
+    assert [*found.monitors] == ["eager", "lazy"]
+    (even,) = found.break_even
+    eager, lazily = ([row.cycles.median for row in found.paths[first::2]] for first in (0, 1))
+    assert (even.saved_cycles, even.added_cycles) == (eager[0] - lazily[0], lazily[1] - eager[1])
+    assert even.share is not None
+    assert 0.1 < even.share < 0.2
 
 
 def test_the_command_fits_eighty_columns(

@@ -20,6 +20,7 @@ from tests.unit import tiny_guests as tiny
 from ultravisor import Host
 from ultravisor.configuration import (
     Configuration,
+    FpuName,
     HostConfiguration,
     MonitorName,
     PartitionConfiguration,
@@ -76,7 +77,9 @@ def parameters() -> list[ParameterSet]:
     ]
 
 
-def run(case: Case, monitor: MonitorName, image: str, cycles: int) -> HostResult:
+def run(
+    case: Case, monitor: MonitorName, image: str, cycles: int, fpu: FpuName = "eager"
+) -> HostResult:
     """Run an image beside its neighbours."""
 
     def partition(
@@ -93,6 +96,7 @@ def run(case: Case, monitor: MonitorName, image: str, cycles: int) -> HostResult
     host = HostConfiguration(
         processors=2,
         monitor=monitor,
+        fpu=fpu,
         interleave_cycles=case.interleave_cycles,
         check_refusals=monitor == "native",
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.guests.both_builds import BUILDS, make_machine
+from tests.guests.both_builds import BUILDS, make_lazy_machine, make_machine
 from tests.guests.random_code import SLOT_COUNT, random_code
 from ultravisor.machine.abi import StopReason
 from ultravisor.machine.interface import ExitReason, MonitorBuild
@@ -21,9 +21,11 @@ UNTIL_CYCLES = 2_000_000
 ENDS = (StopReason.EXIT, StopReason.UNSUPPORTED, StopReason.TRAP_IN_DELIVERY)
 
 
-def run(seed: int, width: int, build: MonitorBuild) -> tuple[ExitReason, int, PartitionStatistics]:
+def run(
+    seed: int, width: int, build: MonitorBuild, *, lazily: bool = False
+) -> tuple[ExitReason, int, PartitionStatistics]:
     """Run the random code of a seed under one build."""
-    with make_machine(build) as machine:
+    with make_lazy_machine() if lazily else make_machine(build) as machine:
         number = machine.partition_add(random_code(seed, width))
         machine.slot_add(processor=0, partition=number, virtual_processor=0, quantum_cycles=100_000)
         machine.boot()
@@ -36,6 +38,7 @@ def assert_harmless(seed: int, width: int) -> None:
     """Both builds come to the same end, which is one that a guest may come to."""
     native, simulated = (run(seed, width, build) for build in BUILDS)
     assert native == simulated, seed
+    assert native == run(seed, width, MonitorBuild.SIMULATED, lazily=True), seed
     assert native[2].stop_reason in ENDS or native[0] == ExitReason.PAUSED, seed
 
 

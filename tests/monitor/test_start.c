@@ -325,9 +325,17 @@ static void io_partition_is_started(void)
     CHECK_EQUAL(fake_first(0)->id, 0);
 }
 
-static void hosted_partition_owns_but_does_not_run(void)
+static void hosted_partition_is_started(void)
 {
     two_partitions()->kind = PARTITION_hosted;
+    monitor_start();
+    CHECK_EQUAL(fake_partition(1)->state, PARTITION_RUNNING);
+    CHECK_EQUAL(fake_first(0)->id, 0);
+}
+
+static void idle_partition_owns_but_does_not_run(void)
+{
+    two_partitions()->kind = PARTITION_idle;
     monitor_start();
     CHECK_EQUAL(fake_partition(1)->state, PARTITION_ABSENT);
     CHECK_EQUAL(frame_get(fake_frame(1, 0))->owner, 1);
@@ -430,7 +438,8 @@ static const struct test tests[] = {
     {"empty_extra_table_is_pinned", empty_extra_table_is_pinned},
     {"extent_of_nobody_is_nobody_s", extent_of_nobody_is_nobody_s},
     {"io_partition_is_started", io_partition_is_started},
-    {"hosted_partition_owns_but_does_not_run", hosted_partition_owns_but_does_not_run},
+    {"hosted_partition_is_started", hosted_partition_is_started},
+    {"idle_partition_owns_but_does_not_run", idle_partition_owns_but_does_not_run},
     {"malformed_view_panics", malformed_view_panics},
     {"malformed_map_panics", malformed_map_panics},
     {"largest_map_and_smallest_quantum_are_accepted",

@@ -16,6 +16,8 @@ from tests.unit.tiny_guests import leave, load
 from ultravisor.machine.abi import CONSOLE_LIMIT, Hypercall
 from ultravisor.machine.interface import ExitReason, LogCategory, MonitorBuild
 from ultravisor.machine.native import ffi, lib
+from ultravisor.machine.records import TRACE_RECORD, DroppedRecords
+from ultravisor.trace.host_trace import PIECE_CYCLES
 
 if TYPE_CHECKING:
     from ultravisor.machine.machine import Machine
@@ -24,10 +26,12 @@ pytestmark = pytest.mark.guest
 both_builds = pytest.mark.parametrize("build", BUILDS, ids=["native", "simulated"])
 
 QUEUE_LIMIT_BYTES = 64 << 20
-# Of struct console_chunk and struct log_record.
+# Of struct console_chunk, log_record and mark_record.
 CHUNK_BYTES = 24
 LOG_RECORD_BYTES = 56
+MARK_BYTES = 40
 END_CYCLES = 1 << 40
+NOTHING_DROPPED = DroppedRecords(0, 0, 0, {})
 
 
 def repeated(code: bytes, count: int) -> bytes:
@@ -64,6 +68,7 @@ def test_a_console_that_nobody_takes_is_bounded(build: MonitorBuild) -> None:
             assert chunk.data[:8] == expected
             assert len(chunk.data) == CONSOLE_LIMIT
         assert taken == fits
+        assert machine.dropped() == DroppedRecords(0, 0, 0, {1: 500 * CONSOLE_LIMIT})
         dropped = machine.state_hash()
     with booted(build, flooding(count)) as machine:
         taken = 0
@@ -114,6 +119,43 @@ def test_a_log_that_nobody_takes_is_bounded() -> None:
             taken += 1
         assert taken == fits
         assert list(machine.log()) == []
+        assert machine.dropped().log_records == 1000
+        assert machine.dropped() == NOTHING_DROPPED
+
+
+def test_a_trace_that_nobody_takes_is_bounded() -> None:
+    place = ffi.new("const struct trace_record **")
+    fits = QUEUE_LIMIT_BYTES // TRACE_RECORD.size
+    call = load(0, Hypercall.VERSION) + SYSCALL
+    guest = Guest(text=page({TEXT: repeated(call, fits + 1000) + tiny.SPIN}))
+    with booted(MonitorBuild.NATIVE, guest) as machine:
+        machine.trace_set(True)
+        machine.run(40_000_000)
+        calls = machine.partition_statistics(1).hypercalls[Hypercall.VERSION]
+        assert calls == fits + 1000
+        assert lib.machine_trace_take(machine.handle, place) == fits
+        assert list(machine.trace()) == []
+        assert machine.dropped().trace_records >= 1000  # and deadlines
+        assert machine.dropped() == NOTHING_DROPPED
+
+
+def test_what_a_traced_machine_records_in_a_piece_fits_its_queue() -> None:
+    assert PIECE_CYCLES * TRACE_RECORD.size < QUEUE_LIMIT_BYTES
+
+
+def test_a_machine_that_is_not_traced_records_nothing() -> None:
+    with booted(MonitorBuild.NATIVE, flooding(10)) as machine:
+        machine.run(END_CYCLES)
+        assert list(machine.trace()) == []
+
+
+def test_marks_that_nobody_takes_are_counted() -> None:
+    fits = QUEUE_LIMIT_BYTES // MARK_BYTES
+    code = repeated(load(0, Hypercall.MARK) + SYSCALL, fits + 7) + tiny.SPIN
+    with booted(MonitorBuild.NATIVE, Guest(text=page({TEXT: code}))) as machine:
+        machine.run(60_000_000)
+        assert machine.partition_statistics(1).hypercalls == {Hypercall.MARK: fits + 7}
+        assert machine.dropped() == DroppedRecords(0, 0, 7, {})
 
 
 @both_builds

@@ -18,12 +18,13 @@ from typing import Any
 import pytest
 
 from tests.unit import tiny_guests as tiny
+from tests.unit.trace_reader import Trace
 from ultravisor import Host, resolve
 from ultravisor.cli import run
 from ultravisor.machine.abi import Hypercall
 from ultravisor.machine.interface import ExitReason
 from ultravisor.machine.machine import Machine
-from ultravisor.machine.records import MachineExit
+from ultravisor.machine.records import DroppedRecords, MachineExit
 from ultravisor.plan import make_plan
 from ultravisor.recording import make_record
 
@@ -42,6 +43,8 @@ RESULT_KEYS = {
     "cycles",
     "spans",
     "marks_dropped",
+    "log_dropped",
+    "trace_dropped",
 }
 PROCESSOR_KEYS = {"id", "guest_cycles", "machine_cycles", "switches", "idle_cycles"}
 PARTITION_KEYS = {
@@ -177,6 +180,55 @@ def test_the_result_can_be_written_to_a_file(
     assert "absent/stats.json: cannot be written" in capsys.readouterr().err
     assert run(["boot", guest, "--stats", "new.json", "--snapshot", "absent"]) == 6
     assert not (tmp_path / "new.json").exists(), "no result, no file"
+
+
+@pytest.mark.parametrize("where", [[], ["--no-supervise"]])
+def test_a_trace_is_written_beside_the_result(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, where: list[str]
+) -> None:
+    guest = tiny.write(tmp_path, "guest", tiny.say(2) + tiny.leave(9), b"ab")
+    untraced = boot_json(capsys, guest, code=1)
+    assert boot_json(capsys, guest, "--trace", "run.pftrace", *where, code=1) == untraced
+    trace = Trace(tmp_path / "run.pftrace")
+    assert trace.is_balanced()
+    assert [row.name for row in trace.all_slices("hypercall")] == [
+        "console_write",
+        "partition_exit",
+    ]
+
+
+@pytest.mark.parametrize("where", [[], ["--no-supervise"]])
+def test_a_trace_that_cannot_be_written_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, where: list[str]
+) -> None:
+    guest = tiny.write(tmp_path, "guest", tiny.say(2) + tiny.leave(0), b"ab")
+    assert run(["boot", guest, "--trace", "absent/run.pftrace", *where]) == 2
+    shown = capsys.readouterr()
+    assert "absent/run.pftrace: cannot be written" in shown.err
+    assert "ab" not in shown.out, "nothing ran"
+    assert run(["boot", guest, "--trace", "/dev/full", *where]) == 2
+    assert "/dev/full: cannot be written: No space left" in capsys.readouterr().err
+    (tmp_path / "old").write_text("kept")
+    assert run(["boot", guest, "--trace", "old", "--snapshot", "absent", *where]) == 6
+    assert (tmp_path / "old").read_text() == "kept"
+
+
+def test_losses_are_warned_of(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped = iter([DroppedRecords(1234, 56, 0, {})])
+    nothing = DroppedRecords(0, 0, 0, {})
+    monkeypatch.setattr(Machine, "dropped", lambda _machine: next(dropped, nothing))
+    guest = tiny.write(tmp_path, "guest", tiny.leave())
+    arguments = ["boot", guest, "--no-supervise", "--trace", "t", "--stats", "stats.json", "-q"]
+    assert run(arguments) == 0
+    warnings = capsys.readouterr().err.splitlines()
+    assert warnings == [
+        "warning: 1,234 lines of the log were lost",
+        "warning: 56 records of the trace t were lost",
+    ]
+    stats = json.loads((tmp_path / "stats.json").read_text())
+    assert (stats["log_dropped"], stats["trace_dropped"]) == (1234, 56)
 
 
 def test_marks_are_in_the_table_and_in_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,7 +71,8 @@ def test_processors_are_as_many_as_are_named() -> None:
         (
             ONE + "colour = 1\n",
             "host.toml:4: partition[0].colour: unknown key",
-            "keys here: name, image, memory_mib, processors, command_line, rights, quantum_cycles",
+            "keys here: name, kind, image, memory_mib, processors, command_line, rights, "
+            "quantum_cycles",
         ),
         (
             '[[partition]]\nname = "a"\n',
@@ -87,6 +88,11 @@ def test_processors_are_as_many_as_are_named() -> None:
             "[host]\nseed = -1\n" + ONE,
             "host.toml:2: host.seed: expected `int` >= 0",
             "",
+        ),
+        (
+            '[host]\nfpu = "lazy"\n' + ONE,
+            "host.toml:2: host.fpu: the native build gives each guest FPU and SSE of its own",
+            'take monitor = "simulated"',
         ),
         (
             "[host]\nmemory_mib = 16384\n" + ONE,

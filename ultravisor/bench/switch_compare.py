@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from ultravisor.bench.switch_fpu import rows_alike
 from ultravisor.bench.switch_phases import Phase, source_name
 from ultravisor.errors import UsageError
 
@@ -57,6 +58,9 @@ class PathDifference(Struct, frozen=True):
     cycles_a: int
     cycles_b: int
     difference: int
+    fpu_a: str | None
+    fpu_b: str | None
+    """When FPU and SSE change hands on either side; None: an entry path of the user's own."""
     phases: tuple[PhaseDifference, ...]
     instructions: tuple[InstructionDifference, ...]
     """Those that differ, in the order of B; what only A has, where it was."""
@@ -74,8 +78,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
 def compare(first: SwitchResult, second: SwitchResult) -> Comparison:
     """Compare what both have; raise UsageError when that is nothing."""
-    others = {row.key: row for row in second.paths}
-    paths = tuple(_compare_path(row, others[row.key]) for row in first.paths if row.key in others)
+    pairs = list(rows_alike((first, second)))
+    paths = tuple(_compare_path(*pair) for pair in pairs)
     if not paths:
         raise UsageError(
             "the two results have no path in common",
@@ -84,20 +88,19 @@ def compare(first: SwitchResult, second: SwitchResult) -> Comparison:
     return Comparison(
         unit_a=first.unit,
         unit_b=second.unit,
-        warnings=tuple(_warnings(first, second)),
+        warnings=tuple(_warnings(first, second, len(pairs))),
         paths=paths,
     )
 
 
-def _warnings(first: SwitchResult, second: SwitchResult) -> Iterator[str]:
+def _warnings(first: SwitchResult, second: SwitchResult, common: int) -> Iterator[str]:
     if first.unit != second.unit:
         yield f"the cores differ: {first.unit}, and {second.unit}"
     if first.pages != second.pages:
         yield f"the guests' own work differs: {first.pages} pages, and {second.pages}"
-    keys = [{row.key for row in result.paths} for result in (first, second)]
-    for name, only in (("A", keys[0] - keys[1]), ("B", keys[1] - keys[0])):
-        if only:
-            yield f"{len(only)} rows are in {name} only"
+    for name, result in (("A", first), ("B", second)):
+        if len(result.paths) > common:
+            yield f"{len(result.paths) - common} rows are in {name} only"
 
 
 def _compare_path(first: PathResult, second: PathResult) -> PathDifference:
@@ -106,6 +109,8 @@ def _compare_path(first: PathResult, second: PathResult) -> PathDifference:
         width=first.width,
         transport=first.transport,
         state=first.state,
+        fpu_a=first.fpu,
+        fpu_b=second.fpu,
         cycles_a=first.cycles.median,
         cycles_b=second.cycles.median,
         difference=second.cycles.median - first.cycles.median,

@@ -39,6 +39,7 @@ def build_monitor(entry: Path, folder: Path) -> Path:
             f"ENTRY={entry.resolve()}",
             f"OUTPUT={output}",
             f"BUILD={folder / 'objects'}",
+            str(output / "monitor.elf"),
         ],
         capture_output=True,
         text=True,

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ultravisor.bench.switch_paths import Path, Scenario, StateName, TransportName
     from ultravisor.bench.switch_rows import Record, Row
     from ultravisor.bench.switch_run import Setting
+    from ultravisor.configuration import FpuName
     from ultravisor.machine.symbols import SymbolTable
 
 INTERRUPTED: Final = "interrupted"
@@ -71,6 +72,7 @@ class _Lens(NamedTuple):
     phases: PhaseMap
     symbols: SymbolTable
     width: int
+    fpu: FpuName | None
     alone_cycles: dict[StateName, int]
 
 
@@ -86,30 +88,35 @@ def measure(
     request: Request,
     *,
     entry: str | None = None,
+    fpu: FpuName = "eager",
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> SwitchResult:
-    """Measure everything; the same every time."""
+    """Measure everything; the same every time. `fpu` says what the setting's monitor does."""
+    scheme = None if entry is not None else fpu
     phases = PhaseMap(text_symbols(setting.monitor.read_bytes()))
     found: list[PathResult] = []
     for width in request.widths:
         on_progress(f"{width} bits: the work alone")
         symbols = read_image(find_image(IMAGES[width])).symbols
-        lens = _Lens(phases, symbols, width, _work_alone(setting, width, request.states))
+        alone_cycles = _work_alone(setting, width, request.states)
+        lens = _Lens(phases, symbols, width, scheme, alone_cycles)
         for job in _jobs(request, width):
             on_progress(f"{width} bits: {', '.join(path.name for path in job.paths)}")
             found.extend(_measure_job(setting, job, request.states, lens))
     states = list(request.states)
     # Whoever compares wants one state of one width in a piece.
     found.sort(key=lambda result: (-result.width, states.index(result.state)))  # type: ignore[arg-type]
+    sha256 = read_flat_image(setting.monitor).sha256
     return SwitchResult(
         core=setting.core,
         validated=setting.core in VALIDATED,
         unit=unit_of(setting.core),
         pages=setting.pages,
         repeats=setting.repeats,
-        monitor_sha256=read_flat_image(setting.monitor).sha256,
+        monitor_sha256=sha256,
         entry=entry,
         paths=tuple(found),
+        monitors={} if scheme is None else {scheme: sha256},
     )
 
 
@@ -191,6 +198,7 @@ def _path_result(
             for who in repeats[0].works
         ),
         references=REFERENCES.get(path.name, ()),
+        fpu=lens.fpu,
     )
 
 

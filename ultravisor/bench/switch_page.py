@@ -10,6 +10,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from ultravisor.bench.switch_fpu import rows_alike
 from ultravisor.bench.switch_phases import Phase
 from ultravisor.errors import UsageError
 
@@ -53,7 +54,7 @@ summary { cursor: pointer; }
 
 def switch_page(results: Sequence[SwitchResult]) -> str:
     """Return the page of one result, or of two side by side: the paths that both have."""
-    groups = list(_groups(results))
+    groups = list(rows_alike(results))
     if not groups:
         raise UsageError(
             "the two results have no path in common",
@@ -71,16 +72,6 @@ def switch_page(results: Sequence[SwitchResult]) -> str:
         "Open a phase to see its instructions.</p>\n"
         f"{body}\n</body></html>\n"
     )
-
-
-def _groups(results: Sequence[SwitchResult]) -> Iterator[list[PathResult]]:
-    for row in results[0].paths:
-        same = [
-            next((other for other in result.paths if other.key == row.key), None)
-            for result in results
-        ]
-        if all(other is not None for other in same):
-            yield [other for other in same if other is not None]
 
 
 def _name(result: SwitchResult) -> str:
@@ -104,13 +95,17 @@ def _section(rows: Sequence[PathResult], results: Sequence[SwitchResult]) -> str
     )
 
 
+def _scheme(row: PathResult) -> str:
+    return ", FPU lazy" if row.fpu == "lazy" else ""
+
+
 def _side(row: PathResult, result: SwitchResult, scale: int) -> str:
     events, cycles = row.events, row.cycles
     refill = "".join(
         f"; {found.who}: {found.refill_cycles:+,} cycles of refill" for found in row.refill
     )
     return (
-        f"<p><b>{cycles.median:,}</b> {escape(_name(result))}<br>"
+        f"<p><b>{cycles.median:,}</b> {escape(_name(result) + _scheme(row))}<br>"
         f'<span class="quiet">{cycles.minimum:,} to {cycles.maximum:,} in {len(cycles.values)} '
         f"repeats; {events['instructions']:,} instructions, {events['uops']:,} micro-ops; misses "
         f"L1D {events['data_cache_misses']}, L2 {events['second_cache_misses']}, "

@@ -99,6 +99,14 @@ PATHS: Final = (
         resumed=2,
     ),
     Path(
+        "yield-fpu",
+        "as yield, until the other one, and not as first, has used SSE",
+        Scenario(("path_yield_floating", "path_yield_floating_partner")),
+        _YIELD_BEGIN,
+        Point(Where.SYMBOL, "path_partner_floating_end", 2),
+        resumed=2,
+    ),
+    Path(
         "event",
         "an event to a waiting partition, and one back; with both handlers",
         _EVENT,

@@ -79,12 +79,14 @@ _SCHEDULE = """
     schedule_woken slots_forgive_yields slots_advance slots_next_use timers_expire
     platform_deadline_set platform_clock_rebate idle_loop
 """
-_SAVE = "switch_to"
+_SAVE = "switch_to floating_point_save"
 _SPACE = """
     switch_space root_activate roots_enter platform_root_load platform_translation_flush
 """
-_RESTORE = "switch_restore selectors_loaded load_selectors descriptors_load"
-_EXIT = "leave resume switch_done"
+_RESTORE = """
+    switch_restore selectors_loaded load_selectors descriptors_load floating_point_restore
+"""
+_EXIT = "leave resume switch_done floating_point_return"
 _START = """
     enter_first leave_boot boot_entry simulated_boot monitor_start monitor_first
     start_host start_page_take start_refuse start_partition_records start_partition

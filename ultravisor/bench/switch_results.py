@@ -94,11 +94,27 @@ class PathResult(Struct, frozen=True):
     instructions: tuple[InstructionResult, ...]
     refill: tuple[RefillResult, ...]
     references: tuple[Reference, ...]
+    fpu: str | None = "eager"
+    """When FPU and SSE change hands, `eager` or `lazy`; None: as the user's own entry path does."""
 
     @property
-    def key(self) -> tuple[str, int, str | None, str]:
+    def key(self) -> tuple[str, int, str | None, str, str | None]:
         """Return what two measurements of the same thing have in common."""
-        return self.path, self.width, self.transport, self.state
+        return self.path, self.width, self.transport, self.state, self.fpu
+
+
+class BreakEven(Struct, frozen=True):
+    """What a world switch costs less lazily where FPU and SSE stay unused, and more where not."""
+
+    width: int
+    transport: str | None
+    state: str
+    saved_cycles: int
+    """`yield`, eager less lazy."""
+    added_cycles: int
+    """`yield-fpu`, lazy less eager."""
+    share: float | None
+    """Of slots with use, at which both cost the same; None: one scheme is always ahead."""
 
 
 class SwitchResult(Struct, frozen=True, kw_only=True):
@@ -111,9 +127,14 @@ class SwitchResult(Struct, frozen=True, kw_only=True):
     pages: int
     repeats: int
     monitor_sha256: str
+    """Of the first monitor measured."""
     entry: str | None
     """The file of an entry path of the user's own."""
     paths: tuple[PathResult, ...]
+    monitors: dict[str, str] = {}
+    """The hash of each scheme's monitor; empty with an entry path of the user's own."""
+    break_even: tuple[BreakEven, ...] = ()
+    """Where `yield` and `yield-fpu` were measured by both schemes."""
 
 
 def distribution(values: Iterable[int]) -> Distribution:

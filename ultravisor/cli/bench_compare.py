@@ -83,7 +83,7 @@ def _show(found: Comparison, count: int) -> None:
     )
     for warning in found.warnings:
         console.print(Text(f"warning: {warning}", "yellow"))
-    console.print(Text(f"A: {found.unit_a}   B: {found.unit_b}", "bold"))
+    console.print(Text(sides_line(found), "bold"))
     console.print(totals_table(found))
     console.print(phases_table(found))
     for row in found.paths:
@@ -95,7 +95,18 @@ def _show(found: Comparison, count: int) -> None:
 def how(row: PathDifference) -> str:
     """Return how a row is called."""
     transport = ", vmcall" if row.transport == "vmcall" else ""
-    return f"{row.path}{transport} {row.width} {row.state}"
+    lazy = ", lazy" if row.fpu_a == row.fpu_b == "lazy" else ""
+    return f"{row.path}{transport}{lazy} {row.width} {row.state}"
+
+
+def sides_line(found: Comparison) -> str:
+    """Say what the sides are: the unit of each, and the scheme where it is what differs."""
+    units = []
+    schemes = {(row.fpu_a, row.fpu_b) for row in found.paths}
+    for place, unit in enumerate((found.unit_a, found.unit_b)):
+        scheme = {pair[place] for pair in schemes if len(set(pair)) > 1} - {None}
+        units.append(f"{unit}, FPU {scheme.pop()}" if scheme else unit)
+    return f"A: {units[0]}   B: {units[1]}"
 
 
 def totals_table(found: Comparison) -> Table:

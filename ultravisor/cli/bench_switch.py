@@ -35,10 +35,12 @@ if TYPE_CHECKING:
 
     from ultravisor.bench.switch_measure import Request
     from ultravisor.bench.switch_results import SwitchResult
+    from ultravisor.configuration import FpuName
 
 Name = TypeVar("Name", bound=str)
 
 STATES: tuple[StateName, ...] = ("warm", "cold-cache", "cold-tlb", "cold-predictor", "all-cold")
+FPU_NAMES: tuple[FpuName, ...] = ("eager", "lazy")
 TRANSPORT_NAMES: tuple[TransportName, ...] = ("syscall", "int", "vmcall")
 PAGE_LIMIT = 1024
 
@@ -92,6 +94,12 @@ Exit codes: 0 done, 2 wrong use, 3 an entry path that cannot be
     help=f"How guests call: {', '.join(TRANSPORT_NAMES)}.  [default: as the page of calls does]",
 )
 @click.option(
+    "--fpu",
+    "fpus",
+    metavar="LIST",
+    help="When guests get FPU and SSE: eager, at every switch; lazy, when used.  [default: eager]",
+)
+@click.option(
     "--pages",
     type=click.IntRange(1, PAGE_LIMIT),
     default=16,
@@ -128,7 +136,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     request = make_request(paths, given["states"], given["widths"], given["transports"])
     with ExitStack() as files:
         save, page = (_open(files, given[name]) for name in ("save", "page"))
-        result = _measure(request, given)
+        result = _measure(request, _schemes(given["fpus"], given["entry"]), given)
         if save is not None:
             save.write(msgspec.json.encode(result) + b"\n")
         if page is not None:
@@ -153,15 +161,29 @@ def _open(files: ExitStack, name: str | None) -> OutputFile | None:
     return file
 
 
-def _measure(request: Request, given: dict[str, Any]) -> SwitchResult:
-    """Measure with the bundled monitor, or apart with one that is built for this."""
+def _schemes(fpus: str | None, entry: str | None) -> tuple[FpuName, ...]:
+    if fpus is not None and entry is not None:
+        raise UsageError(
+            "--fpu is for the monitor's own entry paths; a file of --entry has its own scheme",
+            "leave one of them out",
+        )
+    return _choose(fpus, FPU_NAMES, "scheme") if fpus is not None else FPU_NAMES[:1]
+
+
+def _measure(request: Request, schemes: Sequence[FpuName], given: dict[str, Any]) -> SwitchResult:
+    """Measure with the bundled monitors, or apart with one that is built for this."""
     from ultravisor.bench.switch_run import Setting
 
     setting = Setting(given["core"], given["pages"], given["repeats"], monitor_image())
     if given["entry"] is None:
+        from ultravisor.bench.switch_fpu import join
         from ultravisor.bench.switch_measure import measure
 
-        return measure(setting, request, on_progress=_report)
+        results = []
+        for fpu in schemes:
+            setting = setting._replace(monitor=monitor_image(fpu))
+            results.append(measure(setting, request, fpu=fpu, on_progress=_report))
+        return join(results)
     from ultravisor.bench.switch_apart import measure_apart
     from ultravisor.bench.switch_entry import build_monitor
 

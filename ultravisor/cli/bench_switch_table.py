@@ -23,7 +23,12 @@ from ultravisor.cli.terminal import colours_wanted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ultravisor.bench.switch_results import PathResult, Reference, SwitchResult
+    from ultravisor.bench.switch_results import (
+        BreakEven,
+        PathResult,
+        Reference,
+        SwitchResult,
+    )
 
 # With so few paths to show there is room for a waterfall of each.
 WATERFALL_LIMIT: Final = 4
@@ -70,8 +75,9 @@ def show(result: SwitchResult) -> None:
 
 
 def title(row: PathResult) -> str:
-    """Return how a row is called: with the transport where it is not the page's own."""
-    return f"{row.path}, vmcall" if row.transport == "vmcall" else row.path
+    """Return how a row is called: with what is not as usual."""
+    unusual = [name for name in (row.transport, row.fpu) if name in {"vmcall", "lazy"}]
+    return ", ".join([row.path, *unusual])
 
 
 def narrow_table(*columns: str) -> Table:
@@ -130,9 +136,27 @@ def closing_lines(result: SwitchResult) -> list[str]:
         f"refill: what the guest's own work on {result.pages} pages takes more right afterwards "
         "than undisturbed.",
     ]
+    for found in result.break_even:
+        lines += break_even_lines(found)
     if result.entry is not None:
         lines.append(f"The monitor was built with {result.entry}.")
     return lines
+
+
+def break_even_lines(found: BreakEven) -> list[str]:
+    """Say when it is worth while to take FPU and SSE lazily."""
+    transport = ", vmcall" if found.transport == "vmcall" else ""
+    unused, used = (
+        f"{abs(cycles):,} cycles {'more' if cycles > 0 else 'less'}"
+        for cycles in (-found.saved_cycles, found.added_cycles)
+    )
+    share = "the same scheme is ahead whether it is used or not"
+    if found.share is not None:
+        share = f"both cost the same with use in {found.share:.0%} of the slots"
+    return [
+        f"FPU and SSE lazily, {found.width} bits{transport}, {found.state}: a switch takes {unused}"
+        f" without use, {used} with use; {share}."
+    ]
 
 
 def references_table(rows: Sequence[PathResult]) -> Table | None:
@@ -154,7 +178,8 @@ def references_table(rows: Sequence[PathResult]) -> Table | None:
 
 
 def _how(row: PathResult) -> str:
-    return f"{row.width}, {row.transport}" if row.transport else f"{row.width}"
+    lazy = ", lazy" if row.fpu == "lazy" else ""
+    return f"{row.width}, {row.transport}{lazy}" if row.transport else f"{row.width}{lazy}"
 
 
 def reference_text(reference: Reference) -> str:

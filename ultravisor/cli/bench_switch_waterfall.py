@@ -34,8 +34,9 @@ def waterfall(row: PathResult, unit: str, columns: int) -> Text:
     bar_columns = max(BAR_MINIMUM_COLUMNS, columns - LABEL_COLUMNS - 1)
     total = row.cycles.median
     transport = f", {row.transport}" if row.transport else ""
+    lazy = ", FPU lazy" if row.fpu == "lazy" else ""
     text = Text()
-    text.append(f"{row.path}, {row.width} bits{transport}, {row.state}: ", "bold")
+    text.append(f"{row.path}, {row.width} bits{transport}{lazy}, {row.state}: ", "bold")
     text.append(f"{total:,} {unit}\n")
     done = 0
     for phase in row.phases:

@@ -40,6 +40,8 @@ class BootOptions:
     record: Path | None
     stats: Path | None
     """Where the result goes, as with --json."""
+    trace: Path | None
+    """Where a trace of the whole host goes, as it runs."""
     pipeline: Pipeline | None
     as_json: bool
     quiet: bool
@@ -117,6 +119,12 @@ become one host, their partitions spread over the processors.
     metavar="FILE",
     help="Write the result to a file, as --json prints it.",
 )
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a trace of the whole host for the Perfetto viewer.",
+)
 @pipeline_options
 @click.option("--quiet", "-q", is_flag=True, help="Only the consoles: no table, no progress.")
 @click.option(
@@ -134,6 +142,7 @@ def command(files: tuple[str, ...], no_supervise: bool, **given: Any) -> int:
             log=given["log"],
             record=given["record"],
             stats=given["stats"],
+            trace=given["trace"],
             pipeline=take_pipeline(given),
             as_json=given["as_json"],
             quiet=given["quiet"],
@@ -198,6 +207,7 @@ def _run_and_write(plan: HostPlan, options: BootOptions) -> SessionResult:
                 replay_path=options.record,
                 state=options.snapshot,
                 window=pipeline.request if pipeline is not None else None,
+                trace=options.trace,
             ),
         )
         if record is not None:

@@ -31,6 +31,11 @@ OPTIONS = (
         "--monitor", type=click.Choice(["native", "simulated"]), help="Which build of the monitor."
     ),
     click.option(
+        "--fpu",
+        type=click.Choice(["eager", "lazy"]),
+        help="When the simulated monitor gives guests FPU and SSE: every switch, or first use.",
+    ),
+    click.option(
         "--timing",
         type=click.Choice(TIMING_NAMES),
         help="off: work is bytes of code; unit: one cycle an instruction; else a core's cycles.",
@@ -47,7 +52,7 @@ OPTIONS = (
         help="Check that a refused call changes nothing; slow; native build only.",
     ),
 )
-NAMES = ("seed", "processors", "memory_mib", "monitor", "timing", "clock", "check_refusals")
+NAMES = ("seed", "processors", "memory_mib", "monitor", "fpu", "timing", "clock", "check_refusals")
 
 
 def host_options(function: Function) -> Function:

@@ -53,6 +53,8 @@ class SessionOptions:
     """A saved state to go on from, in place of a boot."""
     window: WindowRequest | None = None
     """What to record of a pipeline."""
+    trace: Path | None = None
+    """Where a trace of the host is written while it runs."""
     save: Path | None = None
     """Where to save the state at the end, when the run came there by itself."""
 
@@ -101,13 +103,26 @@ def run_session(plan: HostPlan, options: SessionOptions) -> SessionResult:
             progress.clear()
             if options.consoles:
                 printer.finish()
+        host.end_trace()
         interrupted = result.exit.code == ExitCode.INTERRUPTED
         if options.save is not None and result.exit.code not in NOT_SAVED:
             host.save(options.save)
         cycles = host.position_cycles if interrupted else options.cycles
         record = make_record(plan, host.inputs, cycles=cycles, result=result)
         window = host.window() if options.window is not None else None
+    _warn_of_losses(result, options)
     return SessionResult(result, record, window)
+
+
+def _warn_of_losses(result: HostResult, options: SessionOptions) -> None:
+    """Say what came faster than it could be taken, and is therefore not there."""
+    losses = (
+        (result.log_dropped, "lines of the log"),
+        (result.trace_dropped, f"records of the trace {options.trace}"),
+    )
+    for count, what in losses:
+        if count:
+            print(f"warning: {count:,} {what} were lost", file=sys.stderr)
 
 
 def _run_with_inputs(
@@ -141,10 +156,16 @@ def report_internal_failure(session: SessionResult, path: Path | None) -> None:
 def _open_host(plan: HostPlan, options: SessionOptions) -> Host | SupervisedHost:
     log = parse_categories(options.log)
     if options.supervise:
-        return SupervisedHost(plan, log=log, replay_path=options.replay_path, state=options.state)
+        return SupervisedHost(
+            plan,
+            log=log,
+            replay_path=options.replay_path,
+            state=options.state,
+            trace=options.trace,
+        )
     from ultravisor.host import Host
 
-    return Host(plan, log=log, state=options.state)
+    return Host(plan, log=log, state=options.state, trace=options.trace)
 
 
 @contextmanager

@@ -67,6 +67,8 @@ class ExitReason(IntEnum):
     """We are wrong: text in machine_error()."""
     ENGINE_FAILURE = 5
     """The engine is wrong: text in machine_error()."""
+    HOSTED = 6
+    """A program's turn: machine_hosted_done, then machine_run again."""
 
 
 class LogCategory(IntFlag):
@@ -90,6 +92,22 @@ class LogNumber(IntEnum):
     """LOG_TRAP."""
     INTERRUPT = 1024
     """LOG_TRAP: + n of `int n`."""
+
+
+class TraceKind(IntEnum):
+    """What one record of a trace is."""
+
+    HYPERCALL = 1
+    TRAP = 2
+    """Numbers as in the log."""
+    INTERRUPT = 3
+    """Numbers as of LOG_EVENT."""
+    MARK = 4
+    """Arguments: id, value, guest cycles."""
+    CONSOLE = 5
+    """Arguments: the first bytes; result: how many there were."""
+    STOP = 6
+    """Number: stop reason; arguments: partition, exit code, rip, address."""
 
 
 class TimingPath(IntEnum):

@@ -11,10 +11,10 @@ An engine failure can abort the process: ultravisor.supervised runs a host in a 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 from weakref import WeakSet
 
-from ultravisor.errors import MachineError
+from ultravisor.errors import HostedAccessError, MachineError
 from ultravisor.machine.abi import StopReason
 from ultravisor.machine.cycle_records import (
     WINDOW_ROW,
@@ -27,10 +27,18 @@ from ultravisor.machine.cycle_records import (
     read_window_instruction,
     read_window_row,
 )
-from ultravisor.machine.interface import ExitReason, LogCategory, PartitionState, TimingPath
-from ultravisor.machine.native import check, ffi, last_error, lib, require_engine
+from ultravisor.machine.interface import (
+    ExitReason,
+    LogCategory,
+    NativeError,
+    PartitionState,
+    TimingPath,
+)
+from ultravisor.machine.native import check, ffi, last_error, lib, raise_error, require_engine
 from ultravisor.machine.records import (
+    TRACE_RECORD,
     ConsoleChunk,
+    DroppedRecords,
     LogRecord,
     MachineExit,
     MachineOptions,
@@ -38,6 +46,8 @@ from ultravisor.machine.records import (
     PartitionOptions,
     PartitionStatistics,
     ProcessorStatistics,
+    TraceRecord,
+    TurnRecord,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +58,7 @@ if TYPE_CHECKING:
     from ultravisor.machine.interface import TimingForget
 
 SIGN_BIT = 1 << 63
+ADDRESS_LIMIT = 1 << 64
 
 
 class MachineSnapshot:
@@ -197,7 +208,41 @@ class Machine:
         """Run until the clocks reach `until_cycles`, or nothing is left to run."""
         record = ffi.new("struct machine_exit *")
         self._check(lib.machine_run(self.handle, until_cycles, record))
-        return MachineExit(ExitReason(record.reason), record.processor, record.clock_cycles)
+        reason = ExitReason(record.reason)
+        turn = None
+        if reason == ExitReason.HOSTED:
+            turn = TurnRecord(record.partition, record.time_cycles, record.page_address)
+        return MachineExit(reason, record.processor, record.clock_cycles, turn)
+
+    def hosted_read(self, partition: int, address: int, size_bytes: int) -> bytes:
+        """Read a hosted partition's own memory, during its program's turn."""
+        if not 0 <= address < ADDRESS_LIMIT or not (
+            0 <= size_bytes <= self.options.memory_size_bytes
+        ):
+            raise HostedAccessError(f"there are no {size_bytes} bytes at {address:#x}")
+        buffer = ffi.new("uint8_t[]", size_bytes)
+        code = lib.machine_hosted_read(self.handle, partition, address, buffer, size_bytes)
+        if code < 0:
+            self._raise_hosted(code)
+        return bytes(ffi.buffer(buffer, size_bytes))
+
+    def hosted_write(self, partition: int, address: int, data: bytes) -> None:
+        """Write what a hosted partition could write itself, during its program's turn."""
+        if not 0 <= address < ADDRESS_LIMIT:
+            raise HostedAccessError(f"there is no address {address:#x}")
+        buffer = ffi.from_buffer("uint8_t[]", data)
+        code = lib.machine_hosted_write(self.handle, partition, address, buffer, len(data))
+        if code < 0:
+            self._raise_hosted(code)
+
+    def hosted_done(self, work_cycles: int) -> None:
+        """End the turn; the cycles are charged as if the partition had executed them."""
+        self._check(lib.machine_hosted_done(self.handle, work_cycles))
+
+    def _raise_hosted(self, code: int) -> NoReturn:
+        if code == NativeError.INVALID:
+            raise HostedAccessError(self.error())
+        raise_error(code, self.handle)
 
     def input(self, partition: int, data: bytes, at_cycles: int) -> None:
         """Give a partition console input, seen once processor 0's clock is at `at_cycles`."""
@@ -247,6 +292,28 @@ class Machine:
                 virtual_processor=record.virtual_processor,
             )
 
+    def trace_set(self, enabled: bool) -> None:
+        """Choose whether everything that a trace needs is recorded from now on."""
+        lib.machine_trace_set(self.handle, enabled)
+
+    def trace(self) -> Iterator[TraceRecord]:
+        """Take what was recorded for a trace since the last time, in the order of execution."""
+        place = ffi.new("const struct trace_record **")
+        count = lib.machine_trace_take(self.handle, place)
+        data = bytes(ffi.buffer(place[0], count * TRACE_RECORD.size)) if count else b""
+        return map(TraceRecord._make, TRACE_RECORD.iter_unpack(data))
+
+    def dropped(self) -> DroppedRecords:
+        """Take the counts of what found no room in the queues since the last time."""
+        record = ffi.new("struct dropped_records *")
+        lib.machine_dropped_take(self.handle, record)
+        return DroppedRecords(
+            log_records=record.log_records,
+            trace_records=record.trace_records,
+            marks=record.marks,
+            console_bytes=_counted(record.console_bytes),
+        )
+
     def processor_statistics(self, processor: int) -> ProcessorStatistics:
         """Return a physical processor's counters."""
         record = ffi.new("struct processor_statistics *")
@@ -257,6 +324,7 @@ class Machine:
             idle_cycles=record.idle_cycles,
             clock_cycles=record.clock_cycles,
             switches=record.switches,
+            virtual_processor=record.virtual_processor,
         )
 
     def path_costs(self) -> dict[str, int]:

@@ -8,6 +8,8 @@ or compares results.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from struct import Struct
+from typing import NamedTuple
 
 from ultravisor.machine.abi import PartitionKind, Right, StopReason
 from ultravisor.machine.interface import (
@@ -65,12 +67,25 @@ class PartitionOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """The turn of a hosted partition's program."""
+
+    partition: int
+    time_cycles: int
+    """The guest-visible clock."""
+    page_address: int
+    """Where its kernel says that its hosted_page is, guest-physical."""
+
+
+@dataclass(frozen=True, slots=True)
 class MachineExit:
     """Why the machine returned; the clock is processor 0's."""
 
     reason: ExitReason
     processor: int
     clock_cycles: int
+    turn: TurnRecord | None = None
+    """With ExitReason.HOSTED: whose turn it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +122,51 @@ class MarkRecord:
     virtual_processor: int
 
 
+# As native.h lays out struct trace_record.
+TRACE_RECORD = Struct("<3Q6I5Qq")
+
+
+class TraceRecord(NamedTuple):
+    """One record of a trace; `kind` is a member of TraceKind."""
+
+    enter_cycles: int
+    """Clock of the processor; a slot's overshoot may set it back before it leaves."""
+    leave_cycles: int
+    machine_cycles: int
+    """What the processor spent from entering to leaving."""
+    kind: int
+    processor: int
+    virtual_processor: int
+    """Who entered, by global number; 256 and up: idle."""
+    next: int
+    """Who goes on."""
+    number: int
+    delivers: int
+    """Not 0: who goes on takes its event callback."""
+    argument_0: int
+    argument_1: int
+    argument_2: int
+    argument_3: int
+    argument_4: int
+    result: int
+
+    @property
+    def arguments(self) -> tuple[int, int, int, int, int]:
+        """Return the five argument registers of a call, or what the kind puts there."""
+        return self[9:14]
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedRecords:
+    """What found no room in the machine's queues."""
+
+    log_records: int
+    trace_records: int
+    marks: int
+    console_bytes: dict[int, int]
+    """By partition; those that lost nothing are left out."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessorStatistics:
     """Counters of a physical processor, in cycles."""
@@ -116,6 +176,8 @@ class ProcessorStatistics:
     idle_cycles: int
     clock_cycles: int
     switches: int
+    virtual_processor: int
+    """What it runs, by global number; 256 and up: idle."""
 
 
 @dataclass(frozen=True, slots=True)
