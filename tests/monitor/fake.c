@@ -289,6 +289,7 @@ uint32_t fake_partition_add(uint32_t rights, uint32_t virtual_processor_count,
     view->id = id;
     view->kind = PARTITION_guest;
     view->width = 64;
+    view->state = VIEW_STATE_running;
     view->rights = rights;
     view->first_extent = body->extent_count;
     view->extent_count = 1;

@@ -122,6 +122,8 @@ FRAMES_RELEASE_LIMIT: Final = 512
 """Frames in one frames_release."""
 VIEW_STEP_FRAME_LIMIT: Final = 64
 """Frames scrubbed, given to an owner or severed."""
+VIEW_STEP_TABLE_LIMIT: Final = 8
+"""Page tables pinned or severed."""
 VIEW_STEP_SCAN_LIMIT: Final = 4096
 """Frames looked at."""
 VIEW_STEP_INTERVAL_CYCLES: Final = 8192
