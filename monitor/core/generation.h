@@ -21,7 +21,15 @@ void generation_notice(struct processor *processor);
  * One bounded step of what that generation asks of all, and what it asks of this processor. The
  * schedule of the processor is to be run afterwards.
  */
-void generation_step(struct processor *processor);
+__attribute__((cold)) void generation_step(struct processor *processor);
+
+/* The same, when there is anything to be done. */
+static inline void generation_go_on(struct processor *processor)
+{
+    if (UNLIKELY(generation_is_followed(processor))) {
+        generation_step(processor);
+    }
+}
 
 /* The first generation, before anything runs: all steps. */
 void generation_start(void);

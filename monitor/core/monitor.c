@@ -111,10 +111,10 @@ struct virtual_processor *monitor_enter(struct virtual_processor *current)
     struct virtual_processor *next = current;
 
     platform_lock(&monitor_state()->lock);
-    if (LIKELY(processor->view_generation == view_generation())) {
-        monitor_handle(processor, current);
-    } else {
+    if (UNLIKELY(processor->view_generation != view_generation())) {
         monitor_handle_changed(processor, current);
+    } else {
+        monitor_handle(processor, current);
     }
     if (UNLIKELY(processor->attention != 0 || event_is_due(current))) {
         next = monitor_leave(processor, current);

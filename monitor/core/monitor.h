@@ -144,7 +144,8 @@ struct processor {
     uint64_t entry_due_cycles; /* it enters by then, whatever its map says; TIME_NEVER */
     uint64_t followed_generation; /* its map and its paused records are as this one says */
     uint64_t acknowledged_generation; /* all that this one asks of anybody is done */
-} __attribute__((aligned(128)));
+    uint64_t reserved0[5]; /* its size is a power of two: the shortest path finds it by a shift */
+};
 
 /* One type at a time while its count is above zero. */
 enum frame_type {

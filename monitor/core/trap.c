@@ -309,9 +309,7 @@ void trap_handle(struct virtual_processor *current)
     }
     if (scheduling) {
         processor_depart(processor_of(current));
-        if (UNLIKELY(generation_is_followed(processor_of(current)))) {
-            generation_step(processor_of(current));
-        }
+        generation_go_on(processor_of(current));
         schedule_run(processor_of(current), vector == ENTRY_KICK);
     }
 }

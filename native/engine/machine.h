@@ -145,7 +145,8 @@ struct machine {
     struct queue console_queue, log_queue, mark_queue;
     struct log_record pending_log[PROCESSOR_LIMIT]; /* category 0: none */
     struct view_body *view; /* the body in force, through the writer's alias */
-    struct view_body *candidate; /* the body that is being written, or NULL */
+    struct view_body *candidate; /* the body that is being written; kept until the end */
+    bool view_begun;
     uint64_t view_generation; /* in force; 0 before the boot */
     bool view_written; /* since the snapshot that is tracked: that path tracks nothing */
     struct machine_snapshot *tracked; /* whose restore needs only what is dirty */

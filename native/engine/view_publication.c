@@ -29,6 +29,7 @@ int machine_view_begin(struct machine *machine, uint8_t **body, uint64_t *size_b
         return machine_fail(machine, NATIVE_NO_MEMORY, "no host memory for a view");
     }
     memcpy(machine->candidate, machine->view, sizeof *machine->candidate);
+    machine->view_begun = true;
     *body = (uint8_t *)machine->candidate;
     *size_bytes = sizeof *machine->candidate;
     return NATIVE_OK;
@@ -126,7 +127,7 @@ static void count_partitions(struct machine *machine)
 /* The body of two generations ago: every processor reads the one in force at its next entry. */
 int machine_view_publish(struct machine *machine, uint64_t *generation)
 {
-    if (machine->candidate == NULL || !machine->booted || machine->failed) {
+    if (!machine->view_begun || !machine->booted || machine->failed) {
         return machine_fail(machine, NATIVE_STATE, "no view has been begun");
     }
     int result = check_candidate(machine, machine->candidate);
@@ -145,8 +146,7 @@ int machine_view_publish(struct machine *machine, uint64_t *generation)
     for (uint32_t id = 0; id < machine->options.processor_count; id++) {
         host_kick(machine, id);
     }
-    free(machine->candidate);
-    machine->candidate = NULL;
+    machine->view_begun = false;
     *generation = region->generation;
     return NATIVE_OK;
 }
@@ -168,8 +168,7 @@ void view_reload(struct machine *machine)
     machine->view_generation = region->generation;
     machine->view =
         &region_of(machine)->bodies[machine->view_generation % VIEW_BODY_COUNT];
-    free(machine->candidate);
-    machine->candidate = NULL;
+    machine->view_begun = false;
     count_partitions(machine);
 }
 
