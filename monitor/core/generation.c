@@ -70,9 +70,13 @@ static void follow_partition(const struct view_body *body, uint32_t id, uint32_t
     if (partition->state == PARTITION_ABSENT) {
         return;
     }
+    /* This generation may take more of it than the last one did. */
+    if (partition->severed == SEVERED_DONE) {
+        partition->severed = SEVERED_ORDERED;
+    }
     if (view->kind == PARTITION_unused || view->incarnation != partition->incarnation) {
         partition->condemned = 1;
-        if (partition->severed == 0) {
+        if (partition->severed == SEVERED_NOT) {
             partition_sever(partition, calling_processor);
         }
         return;

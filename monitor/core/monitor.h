@@ -89,6 +89,13 @@ enum partition_state {
     PARTITION_READY = 4 /* it has its records and memory, and has never run */
 };
 
+/* Of a partition that loses what it may still refer to. */
+enum severed_state {
+    SEVERED_NOT = 0,
+    SEVERED_ORDERED = 1, /* it has stopped, but its tables may name what it loses */
+    SEVERED_DONE = 2     /* they do not */
+};
+
 /* The first reason, kept: what a person is told. */
 struct stop_record {
     uint32_t reason; /* enum stop_reason */
@@ -119,7 +126,7 @@ struct partition {
     uint64_t time_frame;
     uint32_t incarnation;
     uint32_t condemned; /* this incarnation is no longer in the view: all of it goes */
-    uint32_t severed; /* its tables may name what it no longer has: it never runs again */
+    uint32_t severed; /* enum severed_state: then it never runs again */
     uint32_t prepared; /* not yet started: the pages that the monitor writes are written */
     uint32_t pinned_count; /* the same: of its initial tables */
     uint32_t reserved0;

@@ -54,7 +54,7 @@ void partition_sever(struct partition *partition, uint32_t calling_processor)
     } else {
         partition_leave(partition, calling_processor);
     }
-    partition->severed = 1;
+    partition->severed = SEVERED_ORDERED;
     monitor_state()->progress.epoch++;
 }
 

@@ -92,13 +92,24 @@ static bool sever_begin(const struct view_body *body)
     for (uint32_t id = 1; id < PARTITION_LIMIT; id++) {
         struct partition *partition = &monitor_state()->partitions[id];
 
-        if (partition->severed != 0) {
+        if (partition->severed == SEVERED_ORDERED) {
             roots_sever(body, partition);
             platform_translation_flush(id, TRANSLATION_ALL);
             any = true;
         }
     }
     return any;
+}
+
+static void sever_end(void)
+{
+    for (uint32_t id = 1; id < PARTITION_LIMIT; id++) {
+        struct partition *partition = &monitor_state()->partitions[id];
+
+        if (partition->severed == SEVERED_ORDERED) {
+            partition->severed = SEVERED_DONE;
+        }
+    }
 }
 
 bool revocation_sever(const struct view_body *body)
@@ -120,12 +131,16 @@ bool revocation_sever(const struct view_body *body)
         uint32_t level = frame_table_level(frame);
 
         if (level != 0 && partition_is(frame->owner) &&
-            monitor->partitions[frame->owner].severed != 0) {
+            monitor->partitions[frame->owner].severed == SEVERED_ORDERED) {
             table_sever(body, frame->owner, progress->cursor, level);
             table_count++;
         }
     }
-    return progress->cursor >= monitor->frame_count;
+    if (progress->cursor < monitor->frame_count) {
+        return false;
+    }
+    sever_end();
+    return true;
 }
 
 /* Each end that still refers to the frame of a channel that goes. */
@@ -135,7 +150,7 @@ static void channel_sever(const struct frame *frame, uint32_t calling_processor)
         struct partition *partition =
             &monitor_state()->partitions[channel_of(frame)->partitions[side]];
 
-        if (channel_side_count(frame, side) != 0 && partition->severed == 0) {
+        if (channel_side_count(frame, side) != 0 && partition->severed == SEVERED_NOT) {
             partition_sever(partition, calling_processor);
         }
     }
@@ -161,8 +176,10 @@ static bool frame_release(const struct view_body *body, uint64_t number, uint32_
         if (!frame_is_revoked(body, frame->owner, number)) {
             return true;
         }
-        if (frame->reference_count != 0 && partition->severed == 0) {
-            partition_sever(partition, calling_processor);
+        if (frame->reference_count != 0 && partition->severed != SEVERED_DONE) {
+            if (partition->severed == SEVERED_NOT) {
+                partition_sever(partition, calling_processor);
+            }
             return false;
         }
     } else {
@@ -188,7 +205,7 @@ static void release_end(void)
     struct monitor *monitor = monitor_state();
 
     for (uint32_t id = 1; id < PARTITION_LIMIT; id++) {
-        monitor->partitions[id].severed = 0;
+        monitor->partitions[id].severed = SEVERED_NOT;
         if (monitor->partitions[id].condemned != 0) {
             partition_erase(&monitor->partitions[id]);
         }
