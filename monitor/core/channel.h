@@ -8,7 +8,8 @@
 
 static inline bool frame_is_channels(const struct frame *frame)
 {
-    return frame->owner >= FRAME_OWNER_CHANNEL && frame->owner < FRAME_OWNER_CHANNEL + CHANNEL_LIMIT;
+    return frame->owner >= FRAME_OWNER_CHANNEL &&
+           frame->owner < FRAME_OWNER_CHANNEL + CHANNEL_LIMIT;
 }
 
 static inline struct channel_record *channel_of(const struct frame *frame)

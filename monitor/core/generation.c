@@ -57,8 +57,7 @@ static void follow_state(struct partition *partition, const struct view_partitio
     if (view->state == VIEW_STATE_stopped) {
         (void)partition_stop(partition, STOP_operator, calling_processor);
     } else {
-        partition->state =
-            view->state == VIEW_STATE_paused ? PARTITION_PAUSED : PARTITION_RUNNING;
+        partition->state = view->state == VIEW_STATE_paused ? PARTITION_PAUSED : PARTITION_RUNNING;
     }
 }
 

@@ -93,7 +93,7 @@ enum partition_state {
 enum severed_state {
     SEVERED_NOT = 0,
     SEVERED_ORDERED = 1, /* it has stopped, but its tables may name what it loses */
-    SEVERED_DONE = 2     /* they do not */
+    SEVERED_DONE = 2 /* they do not */
 };
 
 /* The first reason, kept: what a person is told. */
@@ -186,7 +186,7 @@ struct frame {
 enum channel_record_state {
     CHANNEL_ABSENT = 0,
     CHANNEL_CLAIMING = 1, /* it is being given its frames */
-    CHANNEL_MAPPED = 2,   /* its ends may map it */
+    CHANNEL_MAPPED = 2, /* its ends may map it */
     CHANNEL_LEAVING = 3
 };
 
@@ -201,8 +201,8 @@ struct channel_record {
 
 /* In this order; a new generation begins at the first, whatever was going on. */
 enum view_stage {
-    VIEW_STAGE_leave = 0,   /* until no processor runs what was stopped */
-    VIEW_STAGE_sever = 1,   /* tables of severed partitions let go of what these lose */
+    VIEW_STAGE_leave = 0, /* until no processor runs what was stopped */
+    VIEW_STAGE_sever = 1, /* tables of severed partitions let go of what these lose */
     VIEW_STAGE_release = 2, /* what the view takes away is scrubbed, and nobody's */
     VIEW_STAGE_create = 3,
     VIEW_STAGE_grant = 4, /* extents, then channels */

@@ -67,12 +67,22 @@ static void table_sever(const struct view_body *body, uint32_t partition, uint64
     }
 }
 
-/* A record keeps the roots it had when it was stopped: not those that go. */
-static void roots_sever(const struct view_body *body, const struct partition *partition)
+/* A record keeps the roots it had when it was stopped, and its pages: not those that go. */
+static void records_sever(const struct view_body *body, struct partition *partition)
 {
+    if (partition->time_frame != 0 &&
+        frame_is_revoked(body, partition->id, partition->time_frame)) {
+        frame_drop(partition->time_frame, FRAME_READ_ONLY);
+        partition->time_frame = 0;
+    }
     for (uint32_t index = 0; index < partition->virtual_processor_count; index++) {
         struct virtual_processor *record = record_get(partition->first_virtual_processor + index);
 
+        if (record->shared_frame != 0 &&
+            frame_is_revoked(body, partition->id, record->shared_frame)) {
+            frame_drop(record->shared_frame, FRAME_WRITABLE);
+            record->shared_frame = 0;
+        }
         if (record->kernel_root_frame == 0) {
             continue;
         }
@@ -93,7 +103,7 @@ static bool sever_begin(const struct view_body *body)
         struct partition *partition = &monitor_state()->partitions[id];
 
         if (partition->severed == SEVERED_ORDERED) {
-            roots_sever(body, partition);
+            records_sever(body, partition);
             platform_translation_flush(id, TRANSLATION_ALL);
             any = true;
         }

@@ -63,8 +63,7 @@ static bool records_are_good(const struct view_body *body, const struct view_par
 static bool records_are_absent(const struct view_partition *view)
 {
     for (uint32_t index = 0; index < view->virtual_processor_count; index++) {
-        if (record_get(view->first_virtual_processor + index)->state !=
-            VIRTUAL_PROCESSOR_ABSENT) {
+        if (record_get(view->first_virtual_processor + index)->state != VIRTUAL_PROCESSOR_ABSENT) {
             return false;
         }
     }
@@ -291,8 +290,7 @@ static bool start_prepare(const struct view_body *body, const struct view_partit
     if (partition->prepared == 0) {
         partition->prepared = 1;
         return start_time_page(body, view, partition->id) &&
-               start_shared_pages(view, partition->id) &&
-               start_hypercall_page(view, partition->id);
+               start_shared_pages(view, partition->id) && start_hypercall_page(view, partition->id);
     }
     return true;
 }

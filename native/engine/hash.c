@@ -114,8 +114,8 @@ uint64_t hash_memory(const struct machine *machine, uint32_t id)
                              partition->first_extent < EXTENT_LIMIT - index;
          index++) {
         const struct view_extent *extent = &machine->view->extents[partition->first_extent + index];
-        sum += hash_run(machine, id, extent->machine_frame, extent->frame_count,
-                        extent->guest_frame);
+        sum +=
+            hash_run(machine, id, extent->machine_frame, extent->frame_count, extent->guest_frame);
     }
     return sum;
 }

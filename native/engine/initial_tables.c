@@ -111,8 +111,8 @@ static void map_range(struct builder *builder, const struct range *range)
 {
     for (uint64_t page = 0; page < range->frame_count; page++) {
         uint64_t guest_frame = range->guest_frame + page;
-        bool writable = range->writable &&
-                        (!range->direct || is_writables_frame(builder, guest_frame));
+        bool writable =
+            range->writable && (!range->direct || is_writables_frame(builder, guest_frame));
         uint64_t entry = (range->machine_frame + page) << PAGE_SHIFT | ENTRY_PRESENT |
                          (builder->map->user ? ENTRY_USER : 0) | (writable ? ENTRY_WRITABLE : 0) |
                          (range->executable ? 0 : ENTRY_NO_EXECUTE);

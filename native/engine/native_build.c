@@ -509,7 +509,7 @@ static uint32_t native_partition_of(const struct engine *engine)
 }
 
 const struct build_operations native_build = {
-    native_boot,        native_run_processor, native_take_interrupt, native_is_idle,
-    native_synchronise, native_reload,        native_save_processor, native_load_processor,
+    native_boot,        native_run_processor,  native_take_interrupt, native_is_idle,
+    native_synchronise, native_reload,         native_save_processor, native_load_processor,
     native_set_work,    native_follow_records, native_partition_of,
 };

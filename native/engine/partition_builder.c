@@ -350,8 +350,8 @@ static void scrub(const struct builder *builder)
     memset(frame_bytes(builder, 0), 0, used * PAGE_SIZE_BYTES);
 }
 
-void builder_open(struct builder *builder, struct machine *machine,
-                  const struct build_place *place, const struct partition_options *options)
+void builder_open(struct builder *builder, struct machine *machine, const struct build_place *place,
+                  const struct partition_options *options)
 {
     memset(builder, 0, sizeof *builder);
     builder->machine = machine;

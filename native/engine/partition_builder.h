@@ -57,8 +57,8 @@ int partition_build(struct builder *builder, const struct image_segment *segment
 /* Whether a partition can have these options, at any place. */
 int partition_check(struct machine *machine, const struct partition_options *options);
 void partition_layout_of(const struct builder *builder, struct partition_layout *layout);
-void builder_open(struct builder *builder, struct machine *machine,
-                  const struct build_place *place, const struct partition_options *options);
+void builder_open(struct builder *builder, struct machine *machine, const struct build_place *place,
+                  const struct partition_options *options);
 void builder_close(struct builder *builder);
 /* How much of guest-physical memory the direct map of a width reaches. */
 uint64_t partition_memory_limit_bytes(uint32_t width);

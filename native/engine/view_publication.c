@@ -19,8 +19,9 @@ static struct view_region *region_of(const struct machine *machine)
 int machine_view_begin(struct machine *machine, uint8_t **body, uint64_t *size_bytes)
 {
     if (!machine->booted || machine->failed) {
-        return machine_fail(machine, NATIVE_STATE, "only a booted machine that has not failed has "
-                                                   "generations");
+        return machine_fail(machine, NATIVE_STATE,
+                            "only a booted machine that has not failed has "
+                            "generations");
     }
     if (machine->candidate == NULL) {
         machine->candidate = malloc(sizeof *machine->candidate);
@@ -166,8 +167,7 @@ void view_reload(struct machine *machine)
 {
     const struct view_region *region = region_of(machine);
     machine->view_generation = region->generation;
-    machine->view =
-        &region_of(machine)->bodies[machine->view_generation % VIEW_BODY_COUNT];
+    machine->view = &region_of(machine)->bodies[machine->view_generation % VIEW_BODY_COUNT];
     machine->view_begun = false;
     count_partitions(machine);
 }

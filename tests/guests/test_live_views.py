@@ -134,9 +134,14 @@ def test_a_paused_partition_stands_still_and_goes_on() -> None:
 
 
 def test_a_timer_that_passes_in_a_pause_is_seen_after_it() -> None:
-    timer = call(Hypercall.TIME_GET) + b"\x48\x8d\xb8\x00\x40\x00\x00" + load(
-        0, Hypercall.TIMER_SET
-    ) + b"\x0f\x01\xc1" + call(Hypercall.BLOCK) + COUNTS
+    timer = (
+        call(Hypercall.TIME_GET)
+        + b"\x48\x8d\xb8\x00\x40\x00\x00"
+        + load(0, Hypercall.TIMER_SET)
+        + b"\x0f\x01\xc1"
+        + call(Hypercall.BLOCK)
+        + COUNTS
+    )
 
     def script(live: LiveMachine) -> object:
         live.run(4_000)
@@ -381,7 +386,9 @@ def test_pauses_of_one_partition_are_nobody_elses_business(build: MonitorBuild) 
             for round_number in range(10):
                 live.run(20_011)
                 if pause:
-                    live.set_state(3, ViewState.PAUSED if round_number % 2 == 0 else ViewState.RUNNING)
+                    live.set_state(
+                        3, ViewState.PAUSED if round_number % 2 == 0 else ViewState.RUNNING
+                    )
             live.run(100_000)
             return [live.machine.partition_hash(number) for number in (1, 2)]
 
