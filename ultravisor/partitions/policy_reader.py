@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Reads policies from TOML.
 
-Owns how several files become one policy: the records of each table, file after file, in the order in
-which they stand. Every refusal names file, line and key. Called by the command and by whoever starts
-operations; decides nothing.
+Owns how several files become one policy: the records of each table, file after file, in the order
+in which they stand. Every refusal names file, line and key. Called by the command and by whoever
+starts operations; decides nothing.
 """
 
 from __future__ import annotations
