@@ -6,6 +6,7 @@
  */
 #include <stddef.h>
 
+#include "channel.h"
 #include "view.h"
 
 #define SIZE(structure, size_bytes)                                                                \
@@ -206,3 +207,240 @@ FIELD(view_region, header, 0);
 FIELD(view_region, generation, 16);
 FIELD(view_region, reserved0, 24);
 FIELD(view_region, bodies, 32);
+
+SIZE(guid, 16);
+FIELD(guid, time_low, 0);
+FIELD(guid, time_middle, 4);
+FIELD(guid, time_high, 6);
+FIELD(guid, rest, 8);
+
+SIZE(channel_header, 128);
+FIELD(channel_header, signature, 0);
+FIELD(channel_header, legacy_state, 8);
+FIELD(channel_header, header_size_bytes, 12);
+FIELD(channel_header, size_bytes, 16);
+FIELD(channel_header, features, 24);
+FIELD(channel_header, type, 32);
+FIELD(channel_header, partition_handle, 48);
+FIELD(channel_header, handle, 56);
+FIELD(channel_header, queues_offset, 64);
+FIELD(channel_header, version, 72);
+FIELD(channel_header, partition_index, 76);
+FIELD(channel_header, zone, 80);
+FIELD(channel_header, client_string_offset, 96);
+FIELD(channel_header, client_state_boot, 100);
+FIELD(channel_header, client_command_state, 104);
+FIELD(channel_header, client_state_system, 108);
+FIELD(channel_header, characteristic, 112);
+FIELD(channel_header, server_command_state, 116);
+FIELD(channel_header, server_state, 120);
+FIELD(channel_header, client_error_boot, 124);
+FIELD(channel_header, client_error_system, 125);
+FIELD(channel_header, filler, 126);
+FIELD(channel_header, recover_channel, 127);
+
+SIZE(signal_queue_header, 128);
+FIELD(signal_queue_header, version, 0);
+FIELD(signal_queue_header, type, 4);
+FIELD(signal_queue_header, size_bytes, 8);
+FIELD(signal_queue_header, slots_offset, 16);
+FIELD(signal_queue_header, features, 24);
+FIELD(signal_queue_header, sent_count, 32);
+FIELD(signal_queue_header, overflow_count, 40);
+FIELD(signal_queue_header, signal_size_bytes, 48);
+FIELD(signal_queue_header, slot_count, 52);
+FIELD(signal_queue_header, signal_limit, 56);
+FIELD(signal_queue_header, head, 60);
+FIELD(signal_queue_header, received_count, 64);
+FIELD(signal_queue_header, tail, 72);
+FIELD(signal_queue_header, reserved1, 76);
+FIELD(signal_queue_header, reserved2, 80);
+FIELD(signal_queue_header, client_queue, 88);
+FIELD(signal_queue_header, interrupt_count, 96);
+FIELD(signal_queue_header, empty_count, 104);
+FIELD(signal_queue_header, error_flags, 112);
+FIELD(signal_queue_header, filler, 116);
+
+SIZE(control_message_header, 48);
+FIELD(control_message_header, id, 0);
+FIELD(control_message_header, message_size_bytes, 4);
+FIELD(control_message_header, segment_index, 8);
+FIELD(control_message_header, completion_status, 12);
+FIELD(control_message_header, flags, 16);
+FIELD(control_message_header, reserved, 20);
+FIELD(control_message_header, message_handle, 24);
+FIELD(control_message_header, payload_offset, 32);
+FIELD(control_message_header, payload_limit_bytes, 40);
+FIELD(control_message_header, payload_size_bytes, 44);
+
+SIZE(control_message, 128);
+FIELD(control_message, header, 0);
+FIELD(control_message, packet, 48);
+
+SIZE(control_create_bus, 56);
+FIELD(control_create_bus, bus, 0);
+FIELD(control_create_bus, device_count, 4);
+FIELD(control_create_bus, channel_address, 8);
+FIELD(control_create_bus, channel_size_bytes, 16);
+FIELD(control_create_bus, device_type, 24);
+FIELD(control_create_bus, instance, 40);
+
+SIZE(control_destroy_bus, 8);
+FIELD(control_destroy_bus, bus, 0);
+FIELD(control_destroy_bus, reserved, 4);
+
+SIZE(control_configure_bus, 24);
+FIELD(control_configure_bus, bus, 0);
+FIELD(control_configure_bus, reserved, 4);
+FIELD(control_configure_bus, guest_handle, 8);
+FIELD(control_configure_bus, interrupt_handle, 16);
+
+SIZE(control_bus_change_state, 8);
+FIELD(control_bus_change_state, bus, 0);
+FIELD(control_bus_change_state, state, 4);
+FIELD(control_bus_change_state, reserved, 6);
+
+SIZE(control_interrupt, 24);
+FIELD(control_interrupt, send_handle, 0);
+FIELD(control_interrupt, receive_handle, 8);
+FIELD(control_interrupt, vector, 16);
+FIELD(control_interrupt, shared, 20);
+FIELD(control_interrupt, reserved, 21);
+
+SIZE(control_create_device, 80);
+FIELD(control_create_device, bus, 0);
+FIELD(control_create_device, device, 4);
+FIELD(control_create_device, channel_address, 8);
+FIELD(control_create_device, channel_size_bytes, 16);
+FIELD(control_create_device, type, 24);
+FIELD(control_create_device, instance, 40);
+FIELD(control_create_device, interrupt, 56);
+
+SIZE(control_device, 8);
+FIELD(control_device, bus, 0);
+FIELD(control_device, device, 4);
+
+SIZE(control_device_change_state, 20);
+FIELD(control_device_change_state, bus, 0);
+FIELD(control_device_change_state, device, 4);
+FIELD(control_device_change_state, state, 8);
+FIELD(control_device_change_state, flags, 10);
+FIELD(control_device_change_state, reserved, 18);
+
+SIZE(control_init_chipset, 16);
+FIELD(control_init_chipset, bus_count, 0);
+FIELD(control_init_chipset, switch_count, 4);
+FIELD(control_init_chipset, features, 8);
+FIELD(control_init_chipset, platform, 12);
+
+SIZE(control_selftest, 8);
+FIELD(control_selftest, options, 0);
+FIELD(control_selftest, test, 4);
+
+SIZE(control_parameters, 72);
+FIELD(control_parameters, total_size_bytes, 0);
+FIELD(control_parameters, header_size_bytes, 4);
+FIELD(control_parameters, connection_offset, 8);
+FIELD(control_parameters, connection_size_bytes, 12);
+FIELD(control_parameters, initiator_offset, 16);
+FIELD(control_parameters, initiator_size_bytes, 20);
+FIELD(control_parameters, target_offset, 24);
+FIELD(control_parameters, target_size_bytes, 28);
+FIELD(control_parameters, client_offset, 32);
+FIELD(control_parameters, client_size_bytes, 36);
+FIELD(control_parameters, name_offset, 40);
+FIELD(control_parameters, name_size_bytes, 44);
+FIELD(control_parameters, id, 48);
+FIELD(control_parameters, revision, 64);
+FIELD(control_parameters, reserved, 68);
+
+SIZE(control_channel, 36608);
+FIELD(control_channel, header, 0);
+FIELD(control_channel, gp_control, 128);
+FIELD(control_channel, gp_partition_tables, 136);
+FIELD(control_channel, gp_diagnostics, 144);
+FIELD(control_channel, gp_boot_romdisk, 152);
+FIELD(control_channel, gp_boot_ramdisk, 160);
+FIELD(control_channel, gp_acpi_table, 168);
+FIELD(control_channel, gp_control_channel, 176);
+FIELD(control_channel, gp_diagnostics_romdisk, 184);
+FIELD(control_channel, gp_nvram, 192);
+FIELD(control_channel, request_payload_offset, 200);
+FIELD(control_channel, event_payload_offset, 208);
+FIELD(control_channel, request_payload_size_bytes, 216);
+FIELD(control_channel, event_payload_size_bytes, 220);
+FIELD(control_channel, control_channel_size_bytes, 224);
+FIELD(control_channel, nvram_channel_size_bytes, 228);
+FIELD(control_channel, message_size_bytes, 232);
+FIELD(control_channel, message_count, 236);
+FIELD(control_channel, gp_smbios_table, 240);
+FIELD(control_channel, gp_physical_smbios_table, 248);
+FIELD(control_channel, gp_reserved, 256);
+FIELD(control_channel, firmware_image_base, 2944);
+FIELD(control_channel, firmware_entry_point, 2952);
+FIELD(control_channel, firmware_image_size_bytes, 2960);
+FIELD(control_channel, firmware_boot_base, 2968);
+FIELD(control_channel, image_base, 2976);
+FIELD(control_channel, image_size_bytes, 2984);
+FIELD(control_channel, prototype_control_channel_offset, 2992);
+FIELD(control_channel, partition_handle, 3000);
+FIELD(control_channel, restore_action, 3008);
+FIELD(control_channel, dump_action, 3010);
+FIELD(control_channel, nvram_fail_count, 3012);
+FIELD(control_channel, saved_crash_message_count, 3014);
+FIELD(control_channel, saved_crash_message_offset, 3016);
+FIELD(control_channel, installation_error, 3020);
+FIELD(control_channel, installation_text, 3024);
+FIELD(control_channel, installation_remaining_steps, 3028);
+FIELD(control_channel, tool_action, 3030);
+FIELD(control_channel, reserved1, 3031);
+FIELD(control_channel, efi_visor_indication, 3032);
+FIELD(control_channel, sp_reserved, 3040);
+FIELD(control_channel, reserved2, 3044);
+FIELD(control_channel, request_queue, 3072);
+FIELD(control_channel, response_queue, 3200);
+FIELD(control_channel, event_queue, 3328);
+FIELD(control_channel, event_ack_queue, 3456);
+FIELD(control_channel, request_messages, 3584);
+FIELD(control_channel, response_messages, 11776);
+FIELD(control_channel, event_messages, 19968);
+FIELD(control_channel, event_ack_messages, 28160);
+FIELD(control_channel, saved_crash_messages, 36352);
+
+SIZE(vbus_device_information, 256);
+FIELD(vbus_device_information, device_type, 0);
+FIELD(vbus_device_information, driver_name, 16);
+FIELD(vbus_device_information, strings, 32);
+FIELD(vbus_device_information, reserved, 128);
+
+SIZE(vbus_header_information, 128);
+FIELD(vbus_header_information, size_bytes, 0);
+FIELD(vbus_header_information, device_information_size_bytes, 4);
+FIELD(vbus_header_information, device_information_count, 8);
+FIELD(vbus_header_information, chipset_information_offset, 12);
+FIELD(vbus_header_information, bus_information_offset, 16);
+FIELD(vbus_header_information, device_information_offset, 20);
+FIELD(vbus_header_information, reserved, 24);
+
+SIZE(vbus_channel, 768);
+FIELD(vbus_channel, header, 0);
+FIELD(vbus_channel, header_information, 128);
+FIELD(vbus_channel, chipset_information, 256);
+FIELD(vbus_channel, bus_information, 512);
+
+SIZE(command_channel, 448);
+FIELD(command_channel, header, 0);
+FIELD(command_channel, request_queue, 128);
+FIELD(command_channel, response_queue, 256);
+FIELD(command_channel, request_payload_offset, 384);
+FIELD(command_channel, response_payload_offset, 392);
+FIELD(command_channel, request_payload_size_bytes, 400);
+FIELD(command_channel, response_payload_size_bytes, 404);
+FIELD(command_channel, reserved, 408);
+
+SIZE(command_signal, 32);
+FIELD(command_signal, request, 0);
+FIELD(command_signal, payload_offset, 8);
+FIELD(command_signal, payload_size_bytes, 16);
+FIELD(command_signal, kind, 20);
+FIELD(command_signal, reserved, 24);

@@ -35,6 +35,14 @@
 #define EXIT_REASON_LIMIT 128        /* bytes of the reason to exit, with its final zero */
 #define FRAMES_RELEASE_LIMIT 512     /* frames in one frames_release */
 
+/* One memory channel. */
+#define CHANNEL_SLOT_MINIMUM 64      /* slots of a queue, of which one stays empty */
+#define CHANNEL_SLOT_LIMIT 4096      /* slots of a queue */
+#define CHANNEL_SIGNAL_LIMIT 4096    /* bytes of a signal */
+#define CONTROL_MESSAGE_COUNT 64     /* slots of each queue of a control channel, as published */
+#define CONTROL_CRASH_MESSAGE_COUNT 2 /* saved messages of a control channel, as published */
+#define CONTROL_PAYLOAD_LIMIT 131072 /* bytes of the payload of a control message */
+
 /* Time. A slot shorter than this could not hold one hypercall path. */
 #define QUANTUM_MINIMUM_CYCLES 16
 

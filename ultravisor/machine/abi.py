@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 from typing import Final, NamedTuple
+from uuid import UUID
 
 ABI_VERSION: Final = 1
 PAGE_SHIFT: Final = 12
@@ -75,6 +76,36 @@ PAGE_MAGIC_VIEW: Final = 0x49565655
 """'UVVI'."""
 VIEW_BODY_COUNT: Final = 2
 SLOT_DONATES: Final = 0x1
+CHANNEL_SIGNATURE: Final = 0x4C4E4345
+"""'ECNL', as 64 bits."""
+CHANNEL_HEADER_SIZE_BYTES: Final = 128
+QUEUE_HEADER_SIZE_BYTES: Final = 128
+CHANNEL_VERSION_CONTROL: Final = 1
+CHANNEL_VERSION_VBUS: Final = 1
+CHANNEL_VERSION_COMMAND: Final = 1
+CONTROL_CHANNEL_SIZE_BYTES: Final = 36608
+"""Without the areas of payload."""
+CONTROL_QUEUE_COUNT: Final = 4
+CONTROL_MESSAGE_SIZE_BYTES: Final = 128
+CONTROL_PACKET_SIZE_BYTES: Final = 80
+COMMAND_SIGNAL_SIZE_BYTES: Final = 32
+COMMAND_QUEUE_COUNT: Final = 2
+CONTROL_QUEUE_REQUEST: Final = 0
+"""The partition's answers, and its own messages."""
+CONTROL_QUEUE_RESPONSE: Final = 1
+"""Replies to the partition's own messages; it only drains them."""
+CONTROL_QUEUE_EVENT: Final = 2
+"""Messages to the partition."""
+CONTROL_QUEUE_EVENT_ACK: Final = 3
+"""The partition's acknowledgements, sent before it acts."""
+CHANNEL_QUEUE_TO_SERVER: Final = 0
+"""The client sends."""
+CHANNEL_QUEUE_TO_CLIENT: Final = 1
+"""The server sends."""
+SEGMENT_STATE_RUNNING: Final = 0xF7
+SEGMENT_STATE_PAUSED: Final = 0x77
+SEGMENT_STATE_STANDBY: Final = 0x73
+CONTROL_PHYSICAL_DEVICE: Final = 0x1
 
 MACHINE_MEMORY_MINIMUM_MIB: Final = 64
 """Machine memory, monitor included."""
@@ -116,7 +147,48 @@ EXIT_REASON_LIMIT: Final = 128
 """Bytes of the reason to exit, with its final zero."""
 FRAMES_RELEASE_LIMIT: Final = 512
 """Frames in one frames_release."""
+CHANNEL_SLOT_MINIMUM: Final = 64
+"""Slots of a queue, of which one stays empty."""
+CHANNEL_SLOT_LIMIT: Final = 4096
+"""Slots of a queue."""
+CHANNEL_SIGNAL_LIMIT: Final = 4096
+"""Bytes of a signal."""
+CONTROL_MESSAGE_COUNT: Final = 64
+"""Slots of each queue of a control channel, as published."""
+CONTROL_CRASH_MESSAGE_COUNT: Final = 2
+"""Saved messages of a control channel, as published."""
+CONTROL_PAYLOAD_LIMIT: Final = 131072
+"""Bytes of the payload of a control message."""
 QUANTUM_MINIMUM_CYCLES: Final = 16
+
+GUID_CONTROL: Final = UUID("2b3c2d10-7ef5-4ad8-b966-3448b7386b3d")
+"""A partition's control channel."""
+GUID_VBUS: Final = UUID("193b331b-c58f-11da-95a9-00e08161165f")
+"""A virtual bus."""
+GUID_VHBA: Final = UUID("414815ed-c58c-11da-95a9-00e08161165f")
+"""A virtual storage adapter."""
+GUID_VNIC: Final = UUID("8cd5994d-c58e-11da-95a9-00e08161165f")
+"""A virtual network adapter."""
+GUID_KEYBOARD: Final = UUID("c73416d0-b0b8-44af-b304-9d2ae99f1b3d")
+"""A keyboard."""
+GUID_MOUSE: Final = UUID("addf07d4-94a9-46e2-81c3-61abcdbdbd87")
+"""A mouse."""
+GUID_CONSOLE_VIDEO: Final = UUID("3cd6e705-d6a2-4aa5-ad5c-7b08889dffe2")
+"""A console's screen."""
+GUID_STORAGE_BUS: Final = UUID("72120008-4aab-11dc-8530-444553544200")
+"""The instance of the bus of storage."""
+GUID_CONTROL_DIRECTOR: Final = UUID("5b52c5ac-e5f5-4d42-8dff-429eaecd221f")
+"""The control director."""
+GUID_DIAGNOSTICS_POOL: Final = UUID("b4e79625-aede-4eaa-9e11-d3eddcd4504c")
+"""A pool of diagnostics."""
+GUID_DIAGNOSTICS: Final = UUID("eea7a573-db82-447c-8716-efbeaaae4858")
+"""Diagnostics of a partition."""
+GUID_DIAGNOSTICS_ROOT: Final = UUID("e850f968-3263-4484-8ca5-2a35d087a5a8")
+"""Diagnostics of the host."""
+GUID_NONE: Final = UUID("00000000-0000-0000-0000-000000000000")
+"""No type: a channel that is being built."""
+GUID_COMMAND: Final = UUID("6f2d3a58-1c94-4e0b-9d57-5a8be3c7f410")
+"""A command channel; ours, not published."""
 
 
 class Right(IntFlag):
@@ -289,6 +361,179 @@ class PartitionKind(IntEnum):
     IO = 2
     HOSTED = 3
     IDLE = 4
+
+
+class ServerState(IntEnum):
+    """Whether the server has built a channel."""
+
+    UNINITIALIZED = 0
+    READY = 1
+
+
+class ClientState(IntEnum):
+    """What a client does with a channel, for its boot code and for its system."""
+
+    DETACHED = 0
+    DISABLED = 1
+    """The server's end refuses it."""
+    ATTACHING = 2
+    """It looks at the channel."""
+    ATTACHED = 3
+    BUSY = 4
+    """It uses the channel at this moment."""
+    OWNED = 5
+    """It uses the channel and nobody else will."""
+
+
+class ClientError(IntFlag):
+    """Why a client could not acquire a channel."""
+
+    DISABLED = 0x1
+    NOT_ATTACHED = 0x2
+    BUSY = 0x4
+
+
+class ChannelFeature(IntFlag):
+    """What the ends of a channel do, and let each other do."""
+
+    INTERRUPTS = 0x1
+    """ENABLE_INTS."""
+    CLIENT_ENABLES_INTERRUPTS = 0x2
+    """DRIVER_ENABLES_INTS."""
+    POLLING = 0x8
+    """CHANNEL_IS_POLLING: nobody waits for events."""
+    CLIENT_MAY_DISABLE = 0x10
+    """IOVM_OK_DRIVER_DISABLING_INTS."""
+    CLIENT_DISABLES_INTERRUPTS = 0x20
+    """DRIVER_DISABLES_INTS."""
+    CHECKS_RECEIVE_BUFFERS = 0x40
+    """ENHANCED_RCVBUF_CHECKING."""
+
+
+class QueueError(IntFlag):
+    """What one end of a queue found wrong in what the other wrote."""
+
+    HEAD = 0x1
+    """The consumer found a head that is no slot."""
+    TAIL = 0x2
+    """The producer found a tail that is no slot."""
+
+
+class ControlMessageId(IntEnum):
+    """What a control message asks or tells."""
+
+    BUS_CREATE = 0x101
+    BUS_DESTROY = 0x102
+    BUS_CONFIGURE = 0x104
+    BUS_CHANGE_STATE = 0x105
+    BUS_CHANGE_STATE_EVENT = 0x106
+    DEVICE_CREATE = 0x201
+    DEVICE_DESTROY = 0x202
+    DEVICE_CONFIGURE = 0x203
+    DEVICE_CHANGE_STATE = 0x204
+    DEVICE_CHANGE_STATE_EVENT = 0x205
+    """From the partition."""
+    DEVICE_RECONFIGURE = 0x206
+    CHIPSET_INIT = 0x301
+    CHIPSET_STOP = 0x302
+    CHIPSET_SHUTDOWN = 0x303
+    CHIPSET_READY = 0x304
+    CHIPSET_SELFTEST = 0x305
+
+
+class ControlFlag(IntFlag):
+    """How a control message is meant, and how it went."""
+
+    FAILED = 0x1
+    RESPONSE_EXPECTED = 0x2
+    SERVER = 0x4
+    """The partition is the serving end of this bus or device."""
+    TEST_MESSAGE = 0x8
+    PARTIAL_COMPLETION = 0x10
+    PRESERVE = 0x20
+    WRITER_IN_DIAGNOSTICS = 0x40
+
+
+class CompletionStatus(IntEnum):
+    """How a control message went."""
+
+    SUCCESS = 0
+    ALREADY_DONE = 1
+    MAP_FAILED = 2
+    MEMORY_EXHAUSTED = 3
+    ID_UNKNOWN = 4
+    ID_INVALID_FOR_CLIENT = 5
+    SWITCH_COUNT_NONZERO = 100
+    EXPECTED_CHIPSET_INIT = 101
+    BUSES_EXHAUSTED = 201
+    DEVICES_EXHAUSTED = 202
+    PAYLOAD_INVALID = 400
+    INITIATOR_INVALID = 401
+    TARGET_INVALID = 402
+    CLIENT_INVALID = 403
+    BUS_INVALID = 500
+    DEVICE_INVALID = 501
+    CHANNEL_INVALID = 502
+    DRIVER_FAILURE = 604
+    DRIVER_CALLBACK_FAILURE = 605
+    GENERIC_CALLBACK_FAILURE = 606
+    DEVICE_ATTACHED = 700
+    TYPE_UNKNOWN = 800
+    CHANNEL_TOO_SMALL = 801
+    SHUTDOWN_FAILED = 1000
+    SHUTDOWN_ACTIVE = 1001
+    STOP_FAILED_BUS = 1100
+    STOP_FAILED_SWITCH = 1101
+    DEVICE_TIMEOUT = 1400
+
+
+class SegmentState(IntFlag):
+    """The state of a bus or device, in control messages."""
+
+    ENABLED = 0x1
+    ACTIVE = 0x2
+    ALIVE = 0x4
+    REVOKED = 0x8
+    ALLOCATED = 0x10
+    KNOWN = 0x20
+    READY = 0x40
+    OPERATING = 0x80
+
+
+class ChipsetFeature(IntFlag):
+    """What a partition can do, in the answer to chipset_init."""
+
+    REPLY = 1
+    HOT_PLUG = 2
+
+
+class CommandKind(IntEnum):
+    """What a signal of a command channel is."""
+
+    REQUEST = 1
+    ANSWER = 2
+
+
+CLIENT_TRANSITIONS: Final[frozenset[tuple[ClientState, ClientState]]] = frozenset(
+    {
+        (ClientState.DETACHED, ClientState.DISABLED),
+        (ClientState.ATTACHING, ClientState.DISABLED),
+        (ClientState.ATTACHED, ClientState.DISABLED),
+        (ClientState.ATTACHING, ClientState.DETACHED),
+        (ClientState.ATTACHED, ClientState.DETACHED),
+        (ClientState.DETACHED, ClientState.ATTACHING),
+        (ClientState.DETACHED, ClientState.ATTACHED),
+        (ClientState.ATTACHING, ClientState.ATTACHED),
+        (ClientState.ATTACHED, ClientState.BUSY),
+        (ClientState.BUSY, ClientState.ATTACHED),
+        (ClientState.DETACHED, ClientState.OWNED),
+        (ClientState.DISABLED, ClientState.OWNED),
+        (ClientState.ATTACHING, ClientState.OWNED),
+        (ClientState.ATTACHED, ClientState.OWNED),
+        (ClientState.BUSY, ClientState.OWNED),
+    }
+)
+"""Which changes a channel's client state may go through."""
 
 
 class Argument(NamedTuple):
@@ -795,6 +1040,309 @@ STRUCTURES: Final[dict[str, Structure]] = {
             Field("generation", "uint64_t", 16, 8),
             Field("reserved0", "uint64_t", 24, 8),
             Field("bodies", "struct view_body[2]", 32, 209200),
+        ),
+    ),
+    "guid": Structure(
+        16,
+        (
+            Field("time_low", "uint32_t", 0, 4),
+            Field("time_middle", "uint16_t", 4, 2),
+            Field("time_high", "uint16_t", 6, 2),
+            Field("rest", "uint8_t[8]", 8, 8),
+        ),
+    ),
+    "channel_header": Structure(
+        128,
+        (
+            Field("signature", "uint64_t", 0, 8),
+            Field("legacy_state", "uint32_t", 8, 4),
+            Field("header_size_bytes", "uint32_t", 12, 4),
+            Field("size_bytes", "uint64_t", 16, 8),
+            Field("features", "uint64_t", 24, 8),
+            Field("type", "struct guid", 32, 16),
+            Field("partition_handle", "uint64_t", 48, 8),
+            Field("handle", "uint64_t", 56, 8),
+            Field("queues_offset", "uint64_t", 64, 8),
+            Field("version", "uint32_t", 72, 4),
+            Field("partition_index", "uint32_t", 76, 4),
+            Field("zone", "struct guid", 80, 16),
+            Field("client_string_offset", "uint32_t", 96, 4),
+            Field("client_state_boot", "uint32_t", 100, 4),
+            Field("client_command_state", "uint32_t", 104, 4),
+            Field("client_state_system", "uint32_t", 108, 4),
+            Field("characteristic", "uint32_t", 112, 4),
+            Field("server_command_state", "uint32_t", 116, 4),
+            Field("server_state", "uint32_t", 120, 4),
+            Field("client_error_boot", "uint8_t", 124, 1),
+            Field("client_error_system", "uint8_t", 125, 1),
+            Field("filler", "uint8_t", 126, 1),
+            Field("recover_channel", "uint8_t", 127, 1),
+        ),
+    ),
+    "signal_queue_header": Structure(
+        128,
+        (
+            Field("version", "uint32_t", 0, 4),
+            Field("type", "uint32_t", 4, 4),
+            Field("size_bytes", "uint64_t", 8, 8),
+            Field("slots_offset", "uint64_t", 16, 8),
+            Field("features", "uint64_t", 24, 8),
+            Field("sent_count", "uint64_t", 32, 8),
+            Field("overflow_count", "uint64_t", 40, 8),
+            Field("signal_size_bytes", "uint32_t", 48, 4),
+            Field("slot_count", "uint32_t", 52, 4),
+            Field("signal_limit", "uint32_t", 56, 4),
+            Field("head", "uint32_t", 60, 4),
+            Field("received_count", "uint64_t", 64, 8),
+            Field("tail", "uint32_t", 72, 4),
+            Field("reserved1", "uint32_t", 76, 4),
+            Field("reserved2", "uint64_t", 80, 8),
+            Field("client_queue", "uint64_t", 88, 8),
+            Field("interrupt_count", "uint64_t", 96, 8),
+            Field("empty_count", "uint64_t", 104, 8),
+            Field("error_flags", "uint32_t", 112, 4),
+            Field("filler", "uint8_t[12]", 116, 12),
+        ),
+    ),
+    "control_message_header": Structure(
+        48,
+        (
+            Field("id", "uint32_t", 0, 4),
+            Field("message_size_bytes", "uint32_t", 4, 4),
+            Field("segment_index", "uint32_t", 8, 4),
+            Field("completion_status", "uint32_t", 12, 4),
+            Field("flags", "uint32_t", 16, 4),
+            Field("reserved", "uint32_t", 20, 4),
+            Field("message_handle", "uint64_t", 24, 8),
+            Field("payload_offset", "uint64_t", 32, 8),
+            Field("payload_limit_bytes", "uint32_t", 40, 4),
+            Field("payload_size_bytes", "uint32_t", 44, 4),
+        ),
+    ),
+    "control_message": Structure(
+        128,
+        (
+            Field("header", "struct control_message_header", 0, 48),
+            Field("packet", "uint8_t[80]", 48, 80),
+        ),
+    ),
+    "control_create_bus": Structure(
+        56,
+        (
+            Field("bus", "uint32_t", 0, 4),
+            Field("device_count", "uint32_t", 4, 4),
+            Field("channel_address", "uint64_t", 8, 8),
+            Field("channel_size_bytes", "uint64_t", 16, 8),
+            Field("device_type", "struct guid", 24, 16),
+            Field("instance", "struct guid", 40, 16),
+        ),
+    ),
+    "control_destroy_bus": Structure(
+        8,
+        (
+            Field("bus", "uint32_t", 0, 4),
+            Field("reserved", "uint32_t", 4, 4),
+        ),
+    ),
+    "control_configure_bus": Structure(
+        24,
+        (
+            Field("bus", "uint32_t", 0, 4),
+            Field("reserved", "uint32_t", 4, 4),
+            Field("guest_handle", "uint64_t", 8, 8),
+            Field("interrupt_handle", "uint64_t", 16, 8),
+        ),
+    ),
+    "control_bus_change_state": Structure(
+        8,
+        (
+            Field("bus", "uint32_t", 0, 4),
+            Field("state", "uint16_t", 4, 2),
+            Field("reserved", "uint16_t", 6, 2),
+        ),
+    ),
+    "control_interrupt": Structure(
+        24,
+        (
+            Field("send_handle", "uint64_t", 0, 8),
+            Field("receive_handle", "uint64_t", 8, 8),
+            Field("vector", "uint32_t", 16, 4),
+            Field("shared", "uint8_t", 20, 1),
+            Field("reserved", "uint8_t[3]", 21, 3),
+        ),
+    ),
+    "control_create_device": Structure(
+        80,
+        (
+            Field("bus", "uint32_t", 0, 4),
+            Field("device", "uint32_t", 4, 4),
+            Field("channel_address", "uint64_t", 8, 8),
+            Field("channel_size_bytes", "uint64_t", 16, 8),
+            Field("type", "struct guid", 24, 16),
+            Field("instance", "struct guid", 40, 16),
+            Field("interrupt", "struct control_interrupt", 56, 24),
+        ),
+    ),
+    "control_device": Structure(
+        8,
+        (
+            Field("bus", "uint32_t", 0, 4),
+            Field("device", "uint32_t", 4, 4),
+        ),
+    ),
+    "control_device_change_state": Structure(
+        20,
+        (
+            Field("bus", "uint32_t", 0, 4),
+            Field("device", "uint32_t", 4, 4),
+            Field("state", "uint16_t", 8, 2),
+            Field("flags", "uint16_t[4]", 10, 8),
+            Field("reserved", "uint16_t", 18, 2),
+        ),
+    ),
+    "control_init_chipset": Structure(
+        16,
+        (
+            Field("bus_count", "uint32_t", 0, 4),
+            Field("switch_count", "uint32_t", 4, 4),
+            Field("features", "uint32_t", 8, 4),
+            Field("platform", "uint32_t", 12, 4),
+        ),
+    ),
+    "control_selftest": Structure(
+        8,
+        (
+            Field("options", "uint32_t", 0, 4),
+            Field("test", "uint32_t", 4, 4),
+        ),
+    ),
+    "control_parameters": Structure(
+        72,
+        (
+            Field("total_size_bytes", "uint32_t", 0, 4),
+            Field("header_size_bytes", "uint32_t", 4, 4),
+            Field("connection_offset", "uint32_t", 8, 4),
+            Field("connection_size_bytes", "uint32_t", 12, 4),
+            Field("initiator_offset", "uint32_t", 16, 4),
+            Field("initiator_size_bytes", "uint32_t", 20, 4),
+            Field("target_offset", "uint32_t", 24, 4),
+            Field("target_size_bytes", "uint32_t", 28, 4),
+            Field("client_offset", "uint32_t", 32, 4),
+            Field("client_size_bytes", "uint32_t", 36, 4),
+            Field("name_offset", "uint32_t", 40, 4),
+            Field("name_size_bytes", "uint32_t", 44, 4),
+            Field("id", "struct guid", 48, 16),
+            Field("revision", "uint32_t", 64, 4),
+            Field("reserved", "uint32_t", 68, 4),
+        ),
+    ),
+    "control_channel": Structure(
+        36608,
+        (
+            Field("header", "struct channel_header", 0, 128),
+            Field("gp_control", "uint64_t", 128, 8),
+            Field("gp_partition_tables", "uint64_t", 136, 8),
+            Field("gp_diagnostics", "uint64_t", 144, 8),
+            Field("gp_boot_romdisk", "uint64_t", 152, 8),
+            Field("gp_boot_ramdisk", "uint64_t", 160, 8),
+            Field("gp_acpi_table", "uint64_t", 168, 8),
+            Field("gp_control_channel", "uint64_t", 176, 8),
+            Field("gp_diagnostics_romdisk", "uint64_t", 184, 8),
+            Field("gp_nvram", "uint64_t", 192, 8),
+            Field("request_payload_offset", "uint64_t", 200, 8),
+            Field("event_payload_offset", "uint64_t", 208, 8),
+            Field("request_payload_size_bytes", "uint32_t", 216, 4),
+            Field("event_payload_size_bytes", "uint32_t", 220, 4),
+            Field("control_channel_size_bytes", "uint32_t", 224, 4),
+            Field("nvram_channel_size_bytes", "uint32_t", 228, 4),
+            Field("message_size_bytes", "uint32_t", 232, 4),
+            Field("message_count", "uint32_t", 236, 4),
+            Field("gp_smbios_table", "uint64_t", 240, 8),
+            Field("gp_physical_smbios_table", "uint64_t", 248, 8),
+            Field("gp_reserved", "uint8_t[2688]", 256, 2688),
+            Field("firmware_image_base", "uint64_t", 2944, 8),
+            Field("firmware_entry_point", "uint64_t", 2952, 8),
+            Field("firmware_image_size_bytes", "uint64_t", 2960, 8),
+            Field("firmware_boot_base", "uint64_t", 2968, 8),
+            Field("image_base", "uint64_t", 2976, 8),
+            Field("image_size_bytes", "uint64_t", 2984, 8),
+            Field("prototype_control_channel_offset", "uint64_t", 2992, 8),
+            Field("partition_handle", "uint64_t", 3000, 8),
+            Field("restore_action", "uint16_t", 3008, 2),
+            Field("dump_action", "uint16_t", 3010, 2),
+            Field("nvram_fail_count", "uint16_t", 3012, 2),
+            Field("saved_crash_message_count", "uint16_t", 3014, 2),
+            Field("saved_crash_message_offset", "uint32_t", 3016, 4),
+            Field("installation_error", "uint32_t", 3020, 4),
+            Field("installation_text", "uint32_t", 3024, 4),
+            Field("installation_remaining_steps", "uint16_t", 3028, 2),
+            Field("tool_action", "uint8_t", 3030, 1),
+            Field("reserved1", "uint8_t", 3031, 1),
+            Field("efi_visor_indication", "uint64_t", 3032, 8),
+            Field("sp_reserved", "uint32_t", 3040, 4),
+            Field("reserved2", "uint8_t[28]", 3044, 28),
+            Field("request_queue", "struct signal_queue_header", 3072, 128),
+            Field("response_queue", "struct signal_queue_header", 3200, 128),
+            Field("event_queue", "struct signal_queue_header", 3328, 128),
+            Field("event_ack_queue", "struct signal_queue_header", 3456, 128),
+            Field("request_messages", "struct control_message[64]", 3584, 8192),
+            Field("response_messages", "struct control_message[64]", 11776, 8192),
+            Field("event_messages", "struct control_message[64]", 19968, 8192),
+            Field("event_ack_messages", "struct control_message[64]", 28160, 8192),
+            Field("saved_crash_messages", "struct control_message[2]", 36352, 256),
+        ),
+    ),
+    "vbus_device_information": Structure(
+        256,
+        (
+            Field("device_type", "char[16]", 0, 16),
+            Field("driver_name", "char[16]", 16, 16),
+            Field("strings", "char[96]", 32, 96),
+            Field("reserved", "uint8_t[128]", 128, 128),
+        ),
+    ),
+    "vbus_header_information": Structure(
+        128,
+        (
+            Field("size_bytes", "uint32_t", 0, 4),
+            Field("device_information_size_bytes", "uint32_t", 4, 4),
+            Field("device_information_count", "uint32_t", 8, 4),
+            Field("chipset_information_offset", "uint32_t", 12, 4),
+            Field("bus_information_offset", "uint32_t", 16, 4),
+            Field("device_information_offset", "uint32_t", 20, 4),
+            Field("reserved", "uint8_t[104]", 24, 104),
+        ),
+    ),
+    "vbus_channel": Structure(
+        768,
+        (
+            Field("header", "struct channel_header", 0, 128),
+            Field("header_information", "struct vbus_header_information", 128, 128),
+            Field("chipset_information", "struct vbus_device_information", 256, 256),
+            Field("bus_information", "struct vbus_device_information", 512, 256),
+        ),
+    ),
+    "command_channel": Structure(
+        448,
+        (
+            Field("header", "struct channel_header", 0, 128),
+            Field("request_queue", "struct signal_queue_header", 128, 128),
+            Field("response_queue", "struct signal_queue_header", 256, 128),
+            Field("request_payload_offset", "uint64_t", 384, 8),
+            Field("response_payload_offset", "uint64_t", 392, 8),
+            Field("request_payload_size_bytes", "uint32_t", 400, 4),
+            Field("response_payload_size_bytes", "uint32_t", 404, 4),
+            Field("reserved", "uint8_t[40]", 408, 40),
+        ),
+    ),
+    "command_signal": Structure(
+        32,
+        (
+            Field("request", "uint64_t", 0, 8),
+            Field("payload_offset", "uint64_t", 8, 8),
+            Field("payload_size_bytes", "uint32_t", 16, 4),
+            Field("kind", "uint32_t", 20, 4),
+            Field("reserved", "uint64_t", 24, 8),
         ),
     ),
 }

@@ -30,10 +30,14 @@ DEFINE = re.compile(
     r"^#define[ \t]+(\w+)[ \t]+(0x[0-9a-fA-F]+|\d+)(?:u?ll|u)?[ \t]*(?:/\*(.*?)\*/)?[ \t]*$",
     re.MULTILINE,
 )
+GUID_ROW = re.compile(r'GUID\((\w+),\s*((?:0x[0-9a-f]+,\s*){5})"((?:[^"\\]|\\.)*)"\)')
+TRANSITION_ROW = re.compile(r"^CLIENT_TRANSITION\((\w+), (\w+)\)", re.MULTILINE)
+DEFINED_NAME = re.compile(r"^(?:#define|enum|struct) (\w+)", re.MULTILINE)
 ARGUMENT = re.compile(r"\s*(\w+)(?:\(([^)]*)\))?\s+([a-z_]\w*)\s*(?=,|$)")
 COMMENTED_FIELD = re.compile(r"^\s+[^/]*?(\w+)(?:\[[^\]]*\])?;[ \t]*/\*(.*?)\*/", re.MULTILINE)
 STRUCTURE = re.compile(r"(?:/\*((?:(?!\*/).)*?)\*/\n)?struct (\w+) \{(.*?)^\};", re.DOTALL | re.M)
-ENUM_MEMBER_COMMENT = re.compile(r"(\w+) = -?\d+,?[ \t]*/\*(.*?)\*/")
+ENUM_MEMBER_COMMENT = re.compile(r"(\w+) = (?:0x[0-9a-f]+|-?\d+),?[ \t]*/\*(.*?)\*/")
+ENUM_MEMBER_HEXADECIMAL = re.compile(r"^\s+(\w+) = (0x[0-9a-f]+)", re.MULTILINE)
 # Argument types whose parameter names the argument that holds their size or count.
 COUNTED_TYPES = {"in_bytes", "out_bytes", "in_array"}
 ARGUMENT_LIMIT = 5
@@ -96,8 +100,17 @@ class ContractStructure:
 
 
 @dataclass(frozen=True, slots=True)
+class ContractGuid:
+    """One row of guids.def; `text` is the GUID as it is written."""
+
+    name: str
+    text: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
-    """Everything that the headers say."""
+    """Everything that the headers say; `channel_names` are those that channel.h defines."""
 
     calls: tuple[ContractCall, ...]
     errors: tuple[ContractNumber, ...]
@@ -106,6 +119,9 @@ class Contract:
     rights: tuple[ContractNumber, ...]
     enums: dict[str, tuple[ContractNumber, ...]]
     structures: tuple[ContractStructure, ...]
+    guids: tuple[ContractGuid, ...]
+    client_transitions: tuple[tuple[str, str], ...]
+    channel_names: frozenset[str]
     native_enums: dict[str, tuple[ContractNumber, ...]]
 
 
@@ -114,19 +130,24 @@ def read_contract(root: Path) -> Contract:
     abi = root / "monitor" / "abi"
     texts = {path.name: path.read_text() for path in sorted(abi.iterdir()) if path.is_file()}
     headers = texts["abi.h"] + texts["view.h"]
+    channel = texts["channel.h"]
     native_text = (root / "native" / "native.h").read_text()
     monitor_text = (root / "monitor" / "core" / "monitor.h").read_text()
     types = _parse_types(abi / "view.h", ())
+    channel_types = _parse_types(abi / "channel.h", ())
     native_types = _parse_types(root / "native" / "native.h", ())
-    defines = _defines(headers)
+    defines = _defines(headers + channel)
     return Contract(
         calls=_calls(texts["hypercalls.def"]),
         errors=_errors(texts["errors.def"]),
         limits=_defines(texts["limits.h"]),
         constants=tuple(row for row in defines if not row.name.startswith("RIGHT_")),
         rights=tuple(row for row in defines if row.name.startswith("RIGHT_")),
-        enums=_enums(types, headers),
-        structures=_structures(types, headers),
+        enums=_enums(types, headers) | _enums(channel_types, channel),
+        structures=_structures(types, headers) + _structures(channel_types, channel),
+        guids=_guids(texts["guids.def"]),
+        channel_names=frozenset(DEFINED_NAME.findall(channel)),
+        client_transitions=_transitions(texts["client_transitions.def"], channel),
         native_enums=_enums(native_types, native_text)
         | {"partition_state": _textual_enum(monitor_text, "partition_state")},
     )
@@ -197,6 +218,28 @@ def _errors(text: str) -> tuple[ContractNumber, ...]:
     )
 
 
+def _guids(text: str) -> tuple[ContractGuid, ...]:
+    rows = []
+    for name, numbers, sentence in GUID_ROW.findall(text):
+        digits = [number.strip().removeprefix("0x") for number in numbers.split(",")[:-1]]
+        if [len(part) for part in digits] != [8, 4, 4, 4, 12]:
+            raise ContractError(f"guids.def: {name}: 8, 4, 4, 4 and 12 digits, not {numbers}")
+        rows.append(ContractGuid(name, "-".join(digits), sentence))
+    if len(rows) != len(re.findall(r"^GUID\(", text, re.MULTILINE)):
+        raise ContractError("guids.def: a row cannot be read")
+    return tuple(rows)
+
+
+def _transitions(text: str, header: str) -> tuple[tuple[str, str], ...]:
+    rows = tuple(TRANSITION_ROW.findall(text))
+    if len(rows) != len(re.findall(r"^CLIENT_TRANSITION\(", text, re.MULTILINE)):
+        raise ContractError("client_transitions.def: a row cannot be read")
+    for state in {state for row in rows for state in row}:
+        if f"CLIENT_STATE_{state} =" not in header:
+            raise ContractError(f"client_transitions.def: {state}: no such state")
+    return rows
+
+
 def _defines(text: str) -> tuple[ContractNumber, ...]:
     return tuple(
         ContractNumber(name, int(value, 0), value, _sentence(comment))
@@ -206,11 +249,12 @@ def _defines(text: str) -> tuple[ContractNumber, ...]:
 
 def _enums(types: cffi.FFI, text: str) -> dict[str, tuple[ContractNumber, ...]]:
     comments = {name: _sentence(comment) for name, comment in ENUM_MEMBER_COMMENT.findall(text)}
+    texts = dict(ENUM_MEMBER_HEXADECIMAL.findall(text))
     enums = {}
     for name in re.findall(r"^enum (\w+) \{", text, re.MULTILINE):
         members = types.typeof(f"enum {name}").relements
         enums[name] = tuple(
-            ContractNumber(member, value, str(value), comments.get(member, ""))
+            ContractNumber(member, value, texts.get(member, str(value)), comments.get(member, ""))
             for member, value in sorted(members.items(), key=lambda item: abs(item[1]))
         )
     return enums

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Writes abi.py, interface.py and docs/hypercalls.md from the contract's headers.
+"""Writes abi.py, interface.py and the reference pages in docs/ from the contract's headers.
 
 Run as `python -m ultravisor.machine.generate_abi [--check]`; the results are
 committed, and a test runs --check, so that they cannot drift from the headers. Owns
@@ -17,11 +17,12 @@ from ultravisor.errors import UltravisorError
 from ultravisor.machine.contract import (
     Contract,
     ContractCall,
+    ContractGuid,
     ContractNumber,
     ContractStructure,
     read_contract,
 )
-from ultravisor.machine.reference_page import render_page
+from ultravisor.machine.reference_page import render_channel_page, render_page
 
 ENUM_PREFIXES = {
     "callback": "CALLBACK_",
@@ -31,6 +32,17 @@ ENUM_PREFIXES = {
     "verdict": "VERDICT_",
     "partition_kind": "PARTITION_",
     "partition_state": "PARTITION_",
+    "server_state": "SERVER_STATE_",
+    "client_state": "CLIENT_STATE_",
+    "client_error": "CLIENT_ERROR_",
+    "channel_feature": "CHANNEL_FEATURE_",
+    "queue_error": "QUEUE_ERROR_",
+    "control_message_id": "CONTROL_",
+    "control_flag": "CONTROL_FLAG_",
+    "completion_status": "COMPLETION_",
+    "segment_state": "SEGMENT_STATE_",
+    "chipset_feature": "CHIPSET_FEATURE_",
+    "command_kind": "COMMAND_",
     "native_error": "NATIVE_",
     "monitor_build": "MONITOR_",
     "timing_model": "TIMING_",
@@ -45,7 +57,10 @@ ENUM_PREFIXES = {
     "timing_path": "TIMING_PATH_",
     "timing_forget": "TIMING_FORGET_",
 }
-FLAG_ENUMS = frozenset({"log_category", "timing_forget"})
+FLAG_ENUMS = frozenset(
+    {"log_category", "timing_forget", "client_error", "channel_feature", "queue_error"}
+    | {"control_flag", "segment_state", "chipset_feature"}
+)
 ENUM_SENTENCES = {
     "callback": "The entries that callback_set registers.",
     "segment_base": "The bases that base_set and base_get name.",
@@ -54,6 +69,17 @@ ENUM_SENTENCES = {
     "verdict": "The exit code of an image that is a test; any other end is a crash.",
     "partition_kind": "What a partition is.",
     "partition_state": "Whether a partition runs.",
+    "server_state": "Whether the server has built a channel.",
+    "client_state": "What a client does with a channel, for its boot code and for its system.",
+    "client_error": "Why a client could not acquire a channel.",
+    "channel_feature": "What the ends of a channel do, and let each other do.",
+    "queue_error": "What one end of a queue found wrong in what the other wrote.",
+    "control_message_id": "What a control message asks or tells.",
+    "control_flag": "How a control message is meant, and how it went.",
+    "completion_status": "How a control message went.",
+    "segment_state": "The state of a bus or device, in control messages.",
+    "chipset_feature": "What a partition can do, in the answer to chipset_init.",
+    "command_kind": "What a signal of a command channel is.",
     "native_error": "What a function of the native extension returns.",
     "monitor_build": "Which build of the monitor runs.",
     "timing_model": "Which timing model counts cycles.",
@@ -147,6 +173,7 @@ def render_all(root: Path) -> dict[Path, str]:
         package / "abi.py": render_abi(contract),
         package / "interface.py": render_interface(contract),
         root / "docs" / "hypercalls.md": render_page(contract),
+        root / "docs" / "channel-layouts.md": render_channel_page(contract),
     }
 
 
@@ -159,19 +186,20 @@ def render_abi(contract: Contract) -> str:
     parts = [
         HEADER.format(licence="MIT", title="The contract, in Python.", source="monitor/abi"),
         "from enum import IntEnum, IntFlag\n",
-        "from typing import Final, NamedTuple\n\n",
+        "from typing import Final, NamedTuple\n",
+        "from uuid import UUID\n\n",
         *(_constant(row) for row in contract.constants),
         "\n",
         *(_constant(row) for row in contract.limits),
+        "\n",
+        *(_guid(row) for row in contract.guids),
         _enum("Right", "IntFlag", "What a view can grant.", _plain(contract.rights, "RIGHT_")),
         _enum("Hypercall", "IntEnum", "The calls, by number.", _call_members(contract)),
         _enum("Error", "IntEnum", "What a call may return, negated.", _error_members(contract)),
     ]
-    parts += [
-        _enum(_class_name(name), "IntEnum", ENUM_SENTENCES[name], _prefixed(name, members))
-        for name, members in contract.enums.items()
-        if name not in OWN_ENUMS
-    ]
+    enums = {name: rows for name, rows in contract.enums.items() if name not in OWN_ENUMS}
+    parts += [_enum_of(name, members) for name, members in enums.items()]
+    parts += [_transitions_table(contract)]
     parts += [RECORDS, _calls_table(contract), _structures_table(contract)]
     return "".join(parts)
 
@@ -186,11 +214,13 @@ def render_interface(contract: Contract) -> str:
         ),
         "from enum import IntEnum, IntFlag\n",
     ]
-    for name, members in contract.native_enums.items():
-        base = "IntFlag" if name in FLAG_ENUMS else "IntEnum"
-        rows = _prefixed(name, members)
-        parts.append(_enum(_class_name(name), base, ENUM_SENTENCES[name], rows))
+    parts += [_enum_of(name, members) for name, members in contract.native_enums.items()]
     return "".join(parts)
+
+
+def _enum_of(name: str, members: tuple[ContractNumber, ...]) -> str:
+    base = "IntFlag" if name in FLAG_ENUMS else "IntEnum"
+    return _enum(_class_name(name), base, ENUM_SENTENCES[name], _prefixed(name, members))
 
 
 def _class_name(name: str) -> str:
@@ -201,6 +231,22 @@ def _constant(row: ContractNumber) -> str:
     sentence = row.sentence.replace('"', "'")
     comment = f'"""{_capitalised(sentence)}"""\n' if sentence else ""
     return f"{row.name}: Final = {_literal(row.text)}\n{comment}"
+
+
+def _guid(row: ContractGuid) -> str:
+    return f'GUID_{row.name.upper()}: Final = UUID("{row.text}")\n"""{row.sentence}"""\n'
+
+
+def _transitions_table(contract: Contract) -> str:
+    rows = "".join(
+        f"        (ClientState.{old.upper()}, ClientState.{new.upper()}),\n"
+        for old, new in contract.client_transitions
+    )
+    return (
+        "\n\nCLIENT_TRANSITIONS: Final[frozenset[tuple[ClientState, ClientState]]] = frozenset(\n"
+        f"    {{\n{rows}    }}\n)\n"
+        '"""Which changes a channel\'s client state may go through."""\n'
+    )
 
 
 def _literal(text: str) -> str:

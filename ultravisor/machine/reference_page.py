@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Renders docs/hypercalls.md, the reference page of the contract.
+"""Renders docs/hypercalls.md and docs/channel-layouts.md, the contract's reference pages.
 
-Owns the page's form. Called by generate_abi; knows the contract's records only.
+Owns the form of the pages. Called by generate_abi; knows the contract's records only.
 """
 
 from __future__ import annotations
@@ -44,9 +44,38 @@ S; `in_array(T,N)` is the address of N structures T; `in_struct(T)` and `out_str
 `choice(E)` is a member of an enum below.
 """
 
+CHANNEL_INTRODUCTION = """\
+<!-- Generated from monitor/abi by `python -m ultravisor.machine.generate_abi`. Do not edit. -->
+# Layouts of channels
+
+Structures and numbers of memory channels, as `monitor/abi/channel.h` defines them; the rules
+are in [channels](channels.md). Everything is little-endian. The published layout names some
+fields otherwise: that name comes first in the meaning. What only a command channel has is ours.
+"""
+
+
+def render_channel_page(contract: Contract) -> str:
+    """Return the whole page of the layouts of channels."""
+    ours = contract.channel_names
+    parts = [
+        CHANNEL_INTRODUCTION,
+        "\n## Types\n\n| name | GUID | meaning |\n|---|---|---|\n",
+        *(f"| `{row.name}` | `{row.text}` | {row.sentence} |\n" for row in contract.guids),
+        "\n## Structures\n",
+        *(_structure(structure) for structure in contract.structures if structure.name in ours),
+        "\n## Enums\n",
+        *(_enum(name, members) for name, members in contract.enums.items() if name in ours),
+        "\n## Constants\n",
+        _numbers(tuple(row for row in contract.constants if row.name in ours)),
+        "\n## Transitions of a client's state\n\n| from | to |\n|---|---|\n",
+        *(f"| `{old}` | `{new}` |\n" for old, new in contract.client_transitions),
+    ]
+    return "".join(parts)
+
 
 def render_page(contract: Contract) -> str:
-    """Return the whole page."""
+    """Return the whole page of the calls."""
+    elsewhere = contract.channel_names
     constants = {row.name: row.text for row in contract.constants}
     parts = [
         INTRODUCTION.format(
@@ -61,16 +90,16 @@ def render_page(contract: Contract) -> str:
         *(
             _enum(name, members)
             for name, members in contract.enums.items()
-            if name not in ("hypercall", "error")
+            if name not in {"hypercall", "error"} | elsewhere
         ),
         "\n## Rights\n\nBits of a partition's rights in its view.\n",
         _numbers(contract.rights),
         "\n## Constants\n",
-        _numbers(contract.constants),
+        _numbers(tuple(row for row in contract.constants if row.name not in elsewhere)),
         "\n## Limits\n\nAbove a limit a call is refused with `limit`.\n",
         _numbers(contract.limits),
         "\n## Structures\n\nThe same layout at both widths; every offset is asserted.\n",
-        *(_structure(structure) for structure in contract.structures),
+        *(_structure(row) for row in contract.structures if row.name not in elsewhere),
     ]
     return "".join(parts)
 
