@@ -192,6 +192,77 @@ int machine_link_add(struct machine *machine, uint32_t partition, uint32_t port,
                      uint32_t target_partition, uint32_t target_port, uint32_t target_processor);
 int machine_boot(struct machine *machine);
 
+/*
+ * Views at run time, between two runs. begin: a candidate, a copy of the body in force, that
+ * replaces an earlier one that was not published; the rows of monitor/abi/view.h are changed in
+ * place. It is the machine's until it is published, with its generation, or another one is begun.
+ * Starts of slots and periods are computed. What is wrong about the host is refused with a sentence, and
+ * the candidate stays; what is wrong about one partition stops that partition. The boot publishes
+ * generation 1.
+ */
+int machine_view_begin(struct machine *machine, uint8_t **body, uint64_t *size_bytes);
+int machine_view_publish(struct machine *machine, uint64_t *generation);
+/* The body in force, to be read; valid until the next publication. */
+const uint8_t *machine_view_body(const struct machine *machine, uint64_t *size_bytes);
+/* The lowest that any processor has acknowledged: all of its work is done. 0 before the boot. */
+uint64_t machine_view_acknowledged(const struct machine *machine);
+
+/* A run of frames, as a partition finds it. */
+struct build_range {
+    uint64_t guest_frame;
+    uint64_t machine_frame;
+    uint64_t frame_count;
+    uint32_t writable; /* of a channel; extents are what their contents make them */
+    uint32_t reserved0;
+};
+
+/* Where a partition is to be built, and what it finds beside its own memory. */
+struct build_place {
+    uint32_t partition;
+    uint32_t extent_count; /* 1 to 16; the first holds guest frame 0 and all that is built */
+    const struct build_range *extents;
+    uint32_t channel_count; /* these are in its direct map, too; 0 to 16 */
+    uint32_t reserved0;
+    const struct build_range *channels;
+    uint64_t control_channel_address; /* guest-physical, for the start page; 0: none */
+};
+
+/* What the partition's row in the view needs to know of what was built. */
+struct partition_layout {
+    uint64_t entry_address;
+    uint64_t stack_top_address;
+    uint64_t start_page_address;
+    uint64_t hypercall_frame;
+    uint64_t time_frame;
+    uint64_t shared_first_frame;
+    uint64_t kernel_root_frame;
+    uint64_t table_first_frame;
+    uint32_t table_counts[4];
+    uint64_t first_free_guest_frame;
+};
+
+/*
+ * Image, start page and tables of a partition, written into frames that nobody owns; options'
+ * memory_size_bytes is not used. Nothing else changes: the view's row makes a partition of it.
+ */
+int machine_partition_build(struct machine *machine, const struct build_place *place,
+                            const struct partition_options *options,
+                            const struct image_segment *segments, uint32_t segment_count,
+                            struct partition_layout *layout);
+/* Frames that nobody owns are zero again: what was built is not to be used after all. */
+int machine_frames_scrub(struct machine *machine, uint64_t first_frame, uint64_t frame_count);
+
+enum frame_use {
+    FRAME_USE_FREE = 0,
+    FRAME_USE_OWNED = 1, /* by a partition or channel, but nothing refers to it */
+    FRAME_USE_REFERENCED = 2, /* mapped, a table, or a page that the monitor writes */
+    FRAME_USE_MONITOR = 3
+};
+/* The strongest use of any frame of the run; an error when it is not of the machine. */
+int machine_frames_use(struct machine *machine, uint64_t first_frame, uint64_t frame_count);
+/* The first frame that guests may own. */
+uint64_t machine_first_frame(const struct machine *machine);
+
 /* Until the clocks reach `until_cycles` or nothing is left to run. Guests cannot see a pause. */
 int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_exit *exit);
 
@@ -215,7 +286,7 @@ int machine_partition_statistics(struct machine *machine, uint32_t partition,
 
 /* On whose behalf, and in what, a cycle-level core spent its cycles. */
 enum timing_path {
-    TIMING_PATH_GUEST = 0,     /* the partition's own code; of partition 0: idle */
+    TIMING_PATH_GUEST = 0, /* the partition's own code; of partition 0: idle */
     TIMING_PATH_HYPERCALL = 1, /* from here on the monitor's, until it leaves to a partition */
     TIMING_PATH_TRAP = 2,
     TIMING_PATH_INTERRUPT = 3, /* a deadline or a kick; of partition 0: the monitor's start */
@@ -234,10 +305,10 @@ int machine_timing_statistics(struct machine *machine, uint32_t processor, uint3
  * used it meanwhile. The bits of enum timing_forget.
  */
 enum timing_forget {
-    TIMING_FORGET_CACHES = 1,     /* code and data, down to memory */
+    TIMING_FORGET_CACHES = 1, /* code and data, down to memory */
     TIMING_FORGET_TRANSLATIONS = 2,
     TIMING_FORGET_PREDICTORS = 4, /* branches, targets, returns */
-    TIMING_FORGET_UOPS = 8        /* decoded instructions */
+    TIMING_FORGET_UOPS = 8 /* decoded instructions */
 };
 int machine_timing_forget(struct machine *machine, uint32_t processor, uint32_t what);
 
@@ -253,7 +324,7 @@ struct window_instruction {
     uint32_t size_bytes;
     uint32_t transition; /* 0: an instruction; else 1 + enum timing_transition */
     uint32_t events[22]; /* by enum timing_event */
-    uint64_t cycles[6];  /* by enum timing_cause */
+    uint64_t cycles[6]; /* by enum timing_cause */
     uint8_t bytes[16];
 };
 
@@ -335,7 +406,7 @@ int timing_cost_row(const struct timing_parameters *parameters, uint32_t row,
 
 /* One access of a block, in program order: an instruction's loads before its stores. */
 struct timing_access {
-    uint64_t address;         /* virtual */
+    uint64_t address; /* virtual */
     uint64_t machine_address; /* physical */
     uint32_t size_bytes;
     uint16_t is_write;
@@ -367,9 +438,9 @@ enum timing_cause {
     TIMING_CAUSE_RETIRING = 0,
     TIMING_CAUSE_FRONT_END = 1,
     TIMING_CAUSE_SPECULATION = 2, /* after a branch that was predicted wrongly */
-    TIMING_CAUSE_CORE = 3,        /* waiting for results and ports */
+    TIMING_CAUSE_CORE = 3, /* waiting for results and ports */
     TIMING_CAUSE_MEMORY = 4,
-    TIMING_CAUSE_TRANSITION = 5,  /* serialising instructions, exceptions, interrupts */
+    TIMING_CAUSE_TRANSITION = 5, /* serialising instructions, exceptions, interrupts */
     TIMING_CAUSE_COUNT = 6
 };
 
@@ -379,7 +450,7 @@ enum timing_event {
     TIMING_EVENT_UNKNOWN_INSTRUCTION = 2,
     TIMING_EVENT_LOAD = 3,
     TIMING_EVENT_STORE = 4,
-    TIMING_EVENT_FORWARD = 5,         /* a load served by a store that was not yet in the cache */
+    TIMING_EVENT_FORWARD = 5, /* a load served by a store that was not yet in the cache */
     TIMING_EVENT_BLOCKED_FORWARD = 6, /* a load that had to wait for such a store */
     TIMING_EVENT_DATA_CACHE_MISS = 7,
     TIMING_EVENT_SECOND_CACHE_MISS = 8,
@@ -395,7 +466,7 @@ enum timing_event {
     TIMING_EVENT_UOP_CACHE_MISS = 18,
     TIMING_EVENT_TRANSITION = 19,
     TIMING_EVENT_COHERENCE = 20, /* a line that another processor had */
-    TIMING_EVENT_PREFETCH = 21,  /* a line that the first cache asked for ahead */
+    TIMING_EVENT_PREFETCH = 21, /* a line that the first cache asked for ahead */
     TIMING_EVENT_COUNT = 22
 };
 
@@ -408,12 +479,12 @@ struct timing_statistics {
 enum timing_transition {
     TIMING_TRANSITION_EXCEPTION = 0,
     TIMING_TRANSITION_INTERRUPT = 1,
-    TIMING_TRANSITION_CHARGE = 2,        /* value: cycles of a path that nobody executed */
+    TIMING_TRANSITION_CHARGE = 2, /* value: cycles of a path that nobody executed */
     TIMING_TRANSITION_ADDRESS_SPACE = 3, /* value: the tag of the one that is now in force */
-    TIMING_TRANSITION_FLUSH_SPACE = 4,   /* value: the tag whose translations are dropped */
-    TIMING_TRANSITION_FLUSH_PAGE = 5,    /* value: the virtual address */
+    TIMING_TRANSITION_FLUSH_SPACE = 4, /* value: the tag whose translations are dropped */
+    TIMING_TRANSITION_FLUSH_PAGE = 5, /* value: the virtual address */
     TIMING_TRANSITION_FLUSH_ALL = 6,
-    TIMING_TRANSITION_IDLE = 7           /* value: cycles in which nothing ran */
+    TIMING_TRANSITION_IDLE = 7 /* value: cycles in which nothing ran */
 };
 
 #define TIMING_CONTEXT_LIMIT 512
@@ -421,7 +492,7 @@ enum timing_transition {
 /* One micro-op on its way. */
 struct timing_step {
     uint32_t instruction; /* counted from the first one recorded */
-    uint32_t port;        /* 255: none */
+    uint32_t port; /* 255: none */
     uint64_t issue, dispatch, done, retire;
 };
 
@@ -468,7 +539,7 @@ struct timing_block_run {
     uint32_t warm_copies; /* before the measured ones */
     uint32_t copies;
     const struct timing_access *accesses; /* NULL: no two accesses meet */
-    const uint32_t *access_ends;          /* for each copy, where its accesses end */
+    const uint32_t *access_ends; /* for each copy, where its accesses end */
     struct timing_step *steps; /* NULL, or where the first measured ones are recorded */
     uint32_t step_limit;
     uint32_t ideals;

@@ -16,6 +16,7 @@
 #define SLOT_LIMIT 128               /* slots in the cyclic map of one processor */
 #define EXTENT_LIMIT 1024            /* runs of machine frames in a view */
 #define EVENT_LINK_LIMIT 1024        /* directed event links in a view */
+#define CHANNEL_LIMIT 1024           /* channels in a view */
 
 /* One partition. */
 #define PARTITION_PROCESSOR_LIMIT 8  /* virtual processors of one partition */
@@ -42,6 +43,11 @@
 #define CONTROL_MESSAGE_COUNT 64     /* slots of each queue of a control channel, as published */
 #define CONTROL_CRASH_MESSAGE_COUNT 2 /* saved messages of a control channel, as published */
 #define CONTROL_PAYLOAD_LIMIT 131072 /* bytes of the payload of a control message */
+
+/* One step by which the monitor follows a view, and how soon a busy processor takes the next. */
+#define VIEW_STEP_FRAME_LIMIT 64     /* frames scrubbed, given to an owner or severed */
+#define VIEW_STEP_SCAN_LIMIT 4096    /* frames looked at */
+#define VIEW_STEP_INTERVAL_CYCLES 8192 /* between two steps of a processor that is not idle */
 
 /* Time. A slot shorter than this could not hold one hypercall path. */
 #define QUANTUM_MINIMUM_CYCLES 16

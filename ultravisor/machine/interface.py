@@ -92,6 +92,17 @@ class LogNumber(IntEnum):
     """LOG_TRAP: + n of `int n`."""
 
 
+class FrameUse(IntEnum):
+    """What becomes of a frame."""
+
+    FREE = 0
+    OWNED = 1
+    """By a partition or channel, but nothing refers to it."""
+    REFERENCED = 2
+    """Mapped, a table, or a page that the monitor writes."""
+    MONITOR = 3
+
+
 class TimingPath(IntEnum):
     """On whose behalf, and in what, a core spent its cycles."""
 
