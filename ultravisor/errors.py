@@ -97,6 +97,22 @@ class EngineError(MachineError):
     """The engine failed, or is not the version that the machine was calibrated for."""
 
 
+class HostedError(MachineError):
+    """A program of a hosted partition asked for what it must not; contained like any other."""
+
+
+class HostedAccessError(HostedError):
+    """It reached for memory that is not its own, or that it may not write."""
+
+
+class HostedLimitError(HostedError):
+    """It queued more than a turn has room for."""
+
+
+class HostedCallError(HostedError):
+    """It queued a call that is not for programs, or with impossible arguments."""
+
+
 class SupervisedFailure(MachineError):
     """The child that ran the machine died; `replay_path` is the file that replays it."""
 
