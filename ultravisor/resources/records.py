@@ -137,6 +137,8 @@ class DeviceState(StrEnum):
 class QuotaScope(StrEnum):
     """Whose use a quota bounds."""
 
+    MACHINE = "machine"
+    """All of it: the limits of monitor/abi/limits.h are quotas of the machine."""
     ZONE = "zone"
     PARTITION = "partition"
 
@@ -146,9 +148,11 @@ class QuotaResource(StrEnum):
 
     PARTITIONS = "partitions"
     FRAMES = "frames"
+    EXTENTS = "extents"
     VIRTUAL_PROCESSORS = "virtual_processors"
     CHANNELS = "channels"
     CHANNEL_FRAMES = "channel_frames"
+    LINKS = "links"
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -163,11 +167,7 @@ class Machine(Record, frozen=True):
     frame_count: int
     processor_count: int
     partition_limit: int
-    virtual_processor_limit: int
     slot_limit: int
-    extent_limit: int
-    link_limit: int
-    channel_limit: int
     partition_processor_limit: int
     partition_extent_limit: int
     port_limit: int
@@ -176,6 +176,7 @@ class Machine(Record, frozen=True):
     """Ids are never used again."""
     next_device: int
     version: int
+    """Every commit changes it: the database's generation."""
 
 
 class Block(Record, frozen=True):
@@ -329,7 +330,7 @@ class Quota(Record, frozen=True):
 
     scope: QuotaScope
     subject: str
-    """The zone's name, or the partition's number in decimal."""
+    """The zone's name, or the partition's number in decimal; empty for the machine."""
     resource: QuotaResource
     amount: int
     used: int
