@@ -175,7 +175,7 @@ class CommandEnd:
         size = len(data)
         if size > self._area.size_bytes:
             raise ChannelError(f"message of {size} bytes: {self._area.size_bytes} are possible")
-        offset = self._area.place(size, self._producer)
+        offset = self._area.place(size, self._producer.read_outstanding)
         if offset is None or self._producer.is_full:
             return Insertion.FULL
         self._memory.write(self._own_offset + offset, data)

@@ -2,7 +2,7 @@
 """The area beside a queue in which its signals' payloads lie, as the sender keeps it.
 
 Owns which bytes are in use, in the sender's own memory. Payloads are given out in the order of
-the signals and are free again in that order, when the receiver has removed the signal.
+the signals and are free again in that order; the sender says how many are still in use.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ultravisor.channels.queue import Producer
+    from collections.abc import Callable
 
 
 class PayloadArea:
@@ -27,16 +27,16 @@ class PayloadArea:
         self._freed = 0
         self._ends = deque([0] * (outstanding - 1) + [size_bytes] if outstanding else [])
 
-    def place(self, payload_size_bytes: int, producer: Producer) -> int | None:
+    def place(self, payload_size_bytes: int, outstanding: Callable[[], int]) -> int | None:
         """Return the offset for the payload of the next signal; None: wait for the receiver.
 
-        `take` makes it used. Raises PeerError.
+        `outstanding` says how many of the last signals may still be read; it is asked only when
+        there seems to be no room. `take` makes the place used.
         """
         assert payload_size_bytes <= self.size_bytes, "a payload fits its area"
         start = self._start(payload_size_bytes)
         if start + payload_size_bytes - self._freed > self.size_bytes:
-            producer.refresh()
-            self._free(producer.outstanding)
+            self._free(outstanding())
             start = self._start(payload_size_bytes)
             if start + payload_size_bytes - self._freed > self.size_bytes:
                 return None

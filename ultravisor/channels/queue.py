@@ -195,6 +195,11 @@ class Producer(_End):
         """Return how many signals were not yet removed when the tail was last read."""
         return (self._head - self._tail) % self._slot_count
 
+    def read_outstanding(self) -> int:
+        """Return how many signals are not yet removed. Raises PeerError."""
+        self.refresh()
+        return self.outstanding
+
     @property
     def is_full(self) -> bool:
         """Say whether the next signal would not be sent. Raises PeerError."""
