@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from ultravisor.machine.abi import CONTROL_CHANNEL_SIZE_BYTES
 from ultravisor.partitions.channel_agent import (
     ChannelChoice,
     EndPlace,
@@ -20,6 +19,7 @@ from ultravisor.partitions.channel_agent import (
     choose_channel,
     end_of,
 )
+from ultravisor.partitions.control_desk import CONTROL_AND_BUS_SIZE_BYTES
 from ultravisor.partitions.decisions import Reason, admit, may_join, priority_of, quota_of
 from ultravisor.partitions.definitions import ChannelDefinition, Domain
 from ultravisor.partitions.device_agent import DeviceChoice, NoDeviceError, choose_devices
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 # The server of every control channel.
 ULTRAVISOR = "ultravisor"
-CONTROL_FRAME_COUNT = -(-CONTROL_CHANNEL_SIZE_BYTES // FRAME_SIZE_BYTES)
+CONTROL_FRAME_COUNT = CONTROL_AND_BUS_SIZE_BYTES // FRAME_SIZE_BYTES
 KIB_A_FRAME = FRAME_SIZE_BYTES // 1024
 
 RefusalKind = Literal[

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from ultravisor.resources.records import ChannelEnd, Link, Slot
+from ultravisor.resources.records import ChannelEnd, Device, Link, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +27,7 @@ TABLES: Final = (
     "channel",
     "channel_end",
     "link",
+    "device",
 )
 
 
@@ -40,6 +41,7 @@ class RecordMirror:
         }
         self._channels_of: defaultdict[int, set[int]] = defaultdict(set)
         self._links_of: defaultdict[int, set[tuple[int, int]]] = defaultdict(set)
+        self._devices_of: defaultdict[int, set[int]] = defaultdict(set)
         self._processors_of: defaultdict[int, defaultdict[int, int]] = defaultdict(
             lambda: defaultdict(int)
         )
@@ -78,6 +80,8 @@ class RecordMirror:
                 key = (record.partition, record.port)
                 for number in (record.partition, record.target_partition):
                     _move(self._links_of[number], key, sign)
+            case Device() if record.owner is not None:
+                _move(self._devices_of[record.owner], record.id, sign)
             case Slot():
                 self._processors_of[record.partition][record.processor] += sign
 
@@ -121,6 +125,10 @@ class RecordMirror:
     def channels_of(self, number: int) -> set[int]:
         """Return the channels with an end at a partition."""
         return self._channels_of[number]
+
+    def devices_of(self, number: int) -> list[Device]:
+        """Return a partition's devices by id."""
+        return [self._tables["device"][key][key,] for key in sorted(self._devices_of[number])]
 
     def links_of(self, number: int) -> set[tuple[int, int]]:
         """Return the keys of links from or to a partition."""

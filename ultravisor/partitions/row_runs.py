@@ -33,6 +33,16 @@ class RowRuns(Generic[Owner]):
         """Return the row behind the last one that is somebody's."""
         return max((run.stop for run in self._runs.values()), default=0)
 
+    def seed(self, owner: Owner, run: range) -> None:
+        """Give an owner the rows that it had before a restart; they must be free."""
+        for place, gap in enumerate(self._free):
+            if gap.start <= run.start and run.stop <= gap.stop:
+                parts = (range(gap.start, run.start), range(run.stop, gap.stop))
+                self._free[place : place + 1] = [part for part in parts if part]
+                self._runs[owner] = run
+                return
+        raise RowLimitError(f"rows {run.start} to {run.stop} are not free")
+
     def resize(self, owner: Owner, count: int) -> range:
         """Give an owner this many rows, in place where they fit; raise RowLimitError."""
         present = self.get(owner)

@@ -131,10 +131,21 @@ class ViewBody(Protocol):
     def set_slots(self, processor: int, rows: tuple[SlotRow, ...]) -> None:
         """Change the whole map of a processor."""
 
-    def set_counts(
-        self, virtual_processors: int, extents: int, links: int, channels: int
-    ) -> None:
+    def set_counts(self, virtual_processors: int, extents: int, links: int, channels: int) -> None:
         """Say how many rows of each table are looked at."""
+
+
+class RowPlaces(Struct, frozen=True):
+    """Which rows the body in force gives to whom: rows stay where they are over a restart."""
+
+    extents: dict[int, tuple[int, int]] = {}
+    """First row and count, by partition."""
+    virtual_processors: dict[int, tuple[int, int]] = {}
+    """First row and count, by partition."""
+    channels: dict[int, int] = {}
+    """Row, by id."""
+    links: dict[tuple[int, int], int] = {}
+    """Row, by partition and port."""
 
 
 class Views(Protocol):
@@ -142,6 +153,9 @@ class Views(Protocol):
 
     def begin(self) -> ViewBody:
         """Return a candidate: a copy of the body in force."""
+
+    def places(self) -> RowPlaces:
+        """Return where the rows of the body in force are."""
 
     def publish(self) -> int:
         """Put the candidate in force; return its generation."""

@@ -42,7 +42,7 @@ from ultravisor.resources.records import ChannelState, PartitionState, Processor
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ultravisor.partitions.view_records import ViewBody
+    from ultravisor.partitions.view_records import RowPlaces, ViewBody
     from ultravisor.resources.changes import Change
     from ultravisor.resources.records import Channel, ChannelEnd, Link, Partition
 
@@ -68,7 +68,7 @@ class ViewRows:
 
     def __init__(self) -> None:
         """Begin with an empty view."""
-        self._mirror = RecordMirror()
+        self.mirror = self._mirror = RecordMirror()
         self._extent_runs: RowRuns[int] = RowRuns(EXTENT_LIMIT)
         self._processor_runs: RowRuns[int] = RowRuns(VIRTUAL_PROCESSOR_LIMIT)
         self._channel_runs: RowRuns[int] = RowRuns(CHANNEL_LIMIT)
@@ -80,11 +80,33 @@ class ViewRows:
         self.row_count = 0
         """How many rows the last patch wrote."""
 
+    def rebuild(self, changes: Iterable[Change], places: RowPlaces, body: ViewBody) -> None:
+        """Write everything anew after a restart, in the rows in which it was.
+
+        `changes` insert all records that there are.
+        """
+        body.clear()
+        touched = self._mirror.apply(changes)
+        for number in touched["partition"]:
+            if self._in_view(number) is not None:
+                _seed(self._extent_runs, number, places.extents.get(number))
+                _seed(self._processor_runs, number, places.virtual_processors.get(number))
+        for channel in touched["channel"]:
+            if self.shows_channel(channel) and channel in places.channels:
+                self._channel_runs.seed(channel, _one(places.channels[channel]))
+        for key in self._mirror.keys_touched("link"):
+            link = cast("LinkKey", key)
+            if self._shows_link(link) and link in places.links:
+                self._link_runs.seed(link, _one(places.links[link]))
+        self._write(touched, body)
+
     def patch(self, changes: Iterable[Change], body: ViewBody) -> None:
-        """Take in the changes of whole transactions, in order, and write the rows that differ."""
+        """Take in the changes of a whole transaction and write the rows that differ."""
+        self._write(self._mirror.apply(changes), body)
+
+    def _write(self, touched: dict[str, set[int]], body: ViewBody) -> None:
         self.revokes = False
         self.row_count = 0
-        touched = self._mirror.apply(changes)
         partitions = touched["partition"] | touched["extent"] | touched["virtual_processor"]
         channels = touched["channel"] | touched["channel_end"]
         links = {cast("LinkKey", key) for key in self._mirror.keys_touched("link")}
@@ -116,7 +138,10 @@ class ViewRows:
         row = self._in_view(number)
         extents = self._mirror.extents(number) if row is not None else []
         owned = self._mirror.virtual_processors(number) if row is not None else []
-        was_extents, was_processors = self._extent_runs.get(number), self._processor_runs.get(number)
+        was_extents, was_processors = (
+            self._extent_runs.get(number),
+            self._processor_runs.get(number),
+        )
         runs = self._extent_runs.resize(number, len(extents))
         processors = self._processor_runs.resize(number, len(owned))
         for index in (*was_extents, *runs):
@@ -167,14 +192,25 @@ class ViewRows:
                 return 1 + self._channel_runs.get(channel).start
         return 0
 
-    def _write_channel(self, channel: int, body: ViewBody) -> set[int]:
-        """Write a channel; return the partitions whose rows name it."""
+    def shows_channel(self, channel: int) -> bool:
+        """Say whether a channel is to be in the view."""
         row, ends = self._mirror.channel(channel), self._mirror.ends(channel)
-        shown = (
+        return (
             row is not None
             and row.state in _MAPPED
             and all(self._in_view(end.partition) is not None for end in ends)
         )
+
+    def _shows_link(self, key: LinkKey) -> bool:
+        link = self._mirror.link(key)
+        return link is not None and all(
+            self._in_view(number) is not None for number in (link.partition, link.target_partition)
+        )
+
+    def _write_channel(self, channel: int, body: ViewBody) -> set[int]:
+        """Write a channel; return the partitions whose rows name it."""
+        row, ends = self._mirror.channel(channel), self._mirror.ends(channel)
+        shown = self.shows_channel(channel)
         was = self._channel_runs.get(channel)
         run = self._channel_runs.resize(channel, int(shown))
         new = _channel_row(row, ends) if shown and row is not None else None
@@ -185,9 +221,7 @@ class ViewRows:
 
     def _write_link(self, key: LinkKey, body: ViewBody) -> None:
         link = self._mirror.link(key)
-        shown = link is not None and all(
-            self._in_view(number) is not None for number in (link.partition, link.target_partition)
-        )
+        shown = self._shows_link(key)
         was = self._link_runs.get(key)
         run = self._link_runs.resize(key, int(shown))
         new = _link_row(link) if shown and link is not None else None
@@ -233,6 +267,15 @@ class ViewRows:
         return True
 
 
+def _seed(runs: RowRuns[int], owner: int, place: tuple[int, int] | None) -> None:
+    if place is not None and place[1]:
+        runs.seed(owner, range(place[0], sum(place)))
+
+
+def _one(row: int) -> range:
+    return range(row, row + 1)
+
+
 def _channel_row(row: Channel, ends: list[ChannelEnd]) -> ChannelRow:
     first, second = (
         EndRow(
@@ -260,7 +303,7 @@ def _takes_away(old: object, new: object) -> bool:
                 new.machine_frame,
             )
             return not (same and grows)
-        case (ExtentRow() | ChannelRow() | LinkRow()), _:
+        case ((ExtentRow() | ChannelRow() | LinkRow()), _):
             return True
         case PartitionRow(), None:
             return True
