@@ -10,7 +10,16 @@ from typing import Any
 
 import msgspec
 
-from ultravisor.resources.records import Record
+from ultravisor.resources.records import (
+    Channel,
+    ChannelState,
+    Extent,
+    Partition,
+    PartitionState,
+    Record,
+)
+
+_REACHABLE = (ChannelState.MAPPED, ChannelState.ATTACHED)
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -37,3 +46,19 @@ class Commit(msgspec.Struct, frozen=True):
     acknowledge before what was revoked is handed on."""
     repeated: bool = False
     """The request had been committed before: this is its stored answer."""
+
+
+def revokes(changes: tuple[Change, ...]) -> bool:
+    """Say whether something that a view shows is gone: frames, a channel, a partition."""
+    return any(_revokes(change.before, change.after) for change in changes)
+
+
+def _revokes(before: Record | None, after: Record | None) -> bool:
+    if isinstance(before, Extent):
+        return not isinstance(after, Extent) or after.frame_count < before.frame_count
+    if isinstance(before, Channel):
+        after_state = after.state if isinstance(after, Channel) else None
+        return before.state in _REACHABLE and after_state not in _REACHABLE
+    if isinstance(after, Partition):
+        return before is not None and after.state is PartitionState.DESTROYED
+    return False

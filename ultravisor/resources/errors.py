@@ -78,6 +78,12 @@ class InvalidError(ResourceError):
     kind = "invalid"
 
 
+class DatabaseError(UltravisorError):
+    """The database itself failed; nothing was changed, or only opening it again can tell."""
+
+    exit_code = ExitCode.INTERNAL
+
+
 class JournalError(UltravisorError):
     """A journal is damaged, of another machine, or in use."""
 

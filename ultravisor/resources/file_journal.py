@@ -86,20 +86,21 @@ class FileJournal:
         self._replace(base, [])
 
     def _replace(self, base: Base, entries: list[Entry]) -> None:
-        parts = [encode(Kind.DESCRIPTION, 0, 0, 0, base.description)]
+        last = entries[-1].generation if entries else base.generation
+        parts = [encode(Kind.DESCRIPTION, 0, last, 0, base.description)]
         if base.snapshot:
             parts.append(
                 encode(
                     Kind.SNAPSHOT,
                     base.generation,
-                    base.generation,
+                    last,
                     checksum_of(parts[-1]),
                     base.snapshot,
                 )
             )
         for generation, changeset in entries:
             previous = checksum_of(parts[-1])
-            parts.append(encode(Kind.CHANGESET, generation, self.last, previous, changeset))
+            parts.append(encode(Kind.CHANGESET, generation, last, previous, changeset))
         data = b"".join(parts)
         self._try("replace", lambda: self._storage.replace(data), fatal=True)
         self._load(read_contents(data, self._storage.name).records, data)
@@ -129,10 +130,11 @@ class FileJournal:
         )
 
     def retract(self) -> None:
-        """Cut the last commit off."""
+        """Cut the last commit off, durably: its asker is told that it never was."""
         record = self._records.pop()
         assert record.generation > self.durable, "what is durable stays"
         self._try("cut", lambda: self._storage.truncate(record.offset), fatal=True)
+        self.sync()
 
     def sync(self) -> None:
         """Wait until everything is on the disk."""

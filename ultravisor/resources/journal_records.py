@@ -127,16 +127,22 @@ def _follows(record: JournalRecord, records: list[JournalRecord]) -> bool:
 def _refuse_damage(data: bytes, offset: int, records: list[JournalRecord], name: str) -> None:
     """Raise where a record after the hole knows that what is in it was durable."""
     missing = records[-1].generation + 1 if records else 0
+    if records and records[0].durable >= missing:
+        raise _damage(name, offset, missing, 0)
     place = offset + -offset % _ALIGNMENT
     mark = MAGIC.to_bytes(4, "little")
     while (place := data.find(mark, place)) >= 0:
         record = decode(data, place)
         if record is not None and record.durable >= missing:
-            raise JournalError(
-                f"{name}: damaged at offset {offset}, in generation {missing}; the record at "
-                f"offset {place} says that it was durable",
-                "restore the file from a copy; nothing was changed",
-            )
+            raise _damage(name, offset, missing, place)
         place += _ALIGNMENT if place % _ALIGNMENT == 0 else 1
     if not records:
         raise JournalError(f"{name}: no journal, or damaged at offset 0", "name another file")
+
+
+def _damage(name: str, offset: int, generation: int, witness: int) -> JournalError:
+    return JournalError(
+        f"{name}: damaged at offset {offset}, in generation {generation}; the record at offset "
+        f"{witness} says that it was durable",
+        "restore the file from a copy; nothing was changed",
+    )

@@ -176,7 +176,6 @@ class Machine(Record, frozen=True):
     """Ids are never used again."""
     next_device: int
     version: int
-    """Every commit changes it: the database's generation."""
 
 
 class Block(Record, frozen=True):

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ultravisor.resources.errors import JournalError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Storage(Protocol):
