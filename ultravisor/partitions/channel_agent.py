@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 CLIENT_SIDE = 0
 SERVER_SIDE = 1
+POLLED = 0
+"""The port of an end without events: it looks by itself."""
+CONTROL_PORT = PORT_LINK_FIRST
+"""The event port of every partition's own end of its control channel."""
 
 
 class NoPortError(Exception):
@@ -64,24 +68,49 @@ def choose_channel(
     free: tuple[FrameRange, ...], frame_count: int, client: EndPlace, server: EndPlace, name: str
 ) -> ChannelChoice:
     """Choose frames, places and ports; raise NoMemoryError or NoPortError."""
+    return _choice(
+        free, frame_count, (client, free_port(client)), (server, free_port(server)), name
+    )
+
+
+def choose_control_channel(
+    free: tuple[FrameRange, ...], frame_count: int, client: EndPlace, server: EndPlace, name: str
+) -> ChannelChoice:
+    """Choose as for any channel; a server that has no port left polls: its end has none."""
+    try:
+        port = free_port(server)
+    except NoPortError:
+        port = POLLED
+    own = CONTROL_PORT if port != POLLED else POLLED
+    return _choice(free, frame_count, (client, own), (server, port), name)
+
+
+def _choice(
+    free: tuple[FrameRange, ...],
+    frame_count: int,
+    client: tuple[EndPlace, int],
+    server: tuple[EndPlace, int],
+    name: str,
+) -> ChannelChoice:
     chosen = choose_run(free, frame_count, f"channel `{name}`")
-    ends = (_end(client, CLIENT_SIDE), _end(server, SERVER_SIDE))
+    first, second = (
+        EndChoice(place.partition, side, place.end_guest_frame, port)
+        for side, (place, port) in ((CLIENT_SIDE, client), (SERVER_SIDE, server))
+    )
     (frames,) = chosen.ranges
     places = " and ".join(
-        f"partition {end.partition} at guest frame {end.guest_frame:#x}, port {end.port}"
-        for end in ends
+        f"partition {end.partition} at guest frame {end.guest_frame:#x}, "
+        + (f"port {end.port}" if end.port else "polled")
+        for end in (first, second)
     )
     sentence = f"{chosen.reason.sentence}; {places}"
-    return ChannelChoice(frames, *ends, Reason("channel", chosen.reason.rule, sentence))
-
-
-def _end(place: EndPlace, side: int) -> EndChoice:
-    return EndChoice(place.partition, side, place.end_guest_frame, free_port(place))
+    return ChannelChoice(frames, first, second, Reason("channel", chosen.reason.rule, sentence))
 
 
 def free_port(place: EndPlace) -> int:
     """Return the lowest event port of a partition that is free; raise NoPortError."""
-    for port in range(PORT_LINK_FIRST, EVENT_PORT_LIMIT):
+    # The first is kept for the control channel, which a partition knows without being told.
+    for port in range(CONTROL_PORT + 1, EVENT_PORT_LIMIT):
         if port not in place.ports:
             return port
     raise NoPortError(f"partition {place.partition}: all {EVENT_PORT_LIMIT} event ports are taken")

@@ -134,6 +134,16 @@ class ControlDesk:
         return self._stage is Stage.READY
 
     @property
+    def is_settled(self) -> bool:
+        """Say whether nothing is to be said and no answer is waited for."""
+        if self.fault:
+            return True
+        done = self._wanted.items() <= self._known.items() and self._known.keys() <= (
+            self._wanted.keys() | self.failures.keys()
+        )
+        return self._stage is Stage.READY and not self._waiting and done
+
+    @property
     def known(self) -> frozenset[tuple[int, int]]:
         """Return what the partition has answered that it knows, by bus and device."""
         return frozenset(self._known)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 
-from ultravisor.partitions.definitions import find_zone
+from ultravisor.partitions.definitions import find_zone, memory_of
 from ultravisor.partitions.policy import (
     PRIORITY_DEFAULT,
     AdmissionRule,
@@ -76,8 +76,9 @@ def admit(placed: PlacedPolicy, domain: Domain) -> Admission:
 def _refusal(rule: AdmissionRule, domain: Domain) -> str | None:
     if not rule.admit:
         return "admit is false"
-    if rule.memory_maximum_mib is not None and domain.memory_mib > rule.memory_maximum_mib:
-        return f"{domain.memory_mib} MiB are more than {rule.memory_maximum_mib}"
+    memory_mib = memory_of(domain)
+    if rule.memory_maximum_mib is not None and memory_mib > rule.memory_maximum_mib:
+        return f"{memory_mib} MiB are more than {rule.memory_maximum_mib}"
     if rule.processors_maximum is not None and domain.processors > rule.processors_maximum:
         return f"{domain.processors} virtual processors are more than {rule.processors_maximum}"
     return None

@@ -69,8 +69,8 @@ class Domain(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`guest`, or `io`: a partition that owns devices and serves others."""
     zone: Name = ZONE_DEFAULT
     """The zone that it belongs to."""
-    memory_mib: Annotated[int, Meta(ge=1, le=8192)] = MEMORY_DEFAULT_MIB
-    """Memory in MiB."""
+    memory_mib: Annotated[int, Meta(ge=1, le=8192)] | None = None
+    """Memory in MiB; by default what the image's note asks for, else 8."""
     processors: Annotated[int, Meta(ge=1, le=PARTITION_PROCESSOR_LIMIT)] = 1
     """How many virtual processors it has."""
     command_line: Annotated[str, Meta(max_length=COMMAND_LINE_LIMIT - 1)] = ""
@@ -96,6 +96,11 @@ class ChannelDefinition(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """The GUID by which drivers meet."""
     size_kib: Annotated[int, Meta(ge=4, le=CHANNEL_SIZE_MAXIMUM_KIB)] = CHANNEL_SIZE_DEFAULT_KIB
     """Its size in KiB, a multiple of 4."""
+
+
+def memory_of(domain: Domain) -> int:
+    """Return a domain's memory in MiB, as far as its definition says it."""
+    return MEMORY_DEFAULT_MIB if domain.memory_mib is None else domain.memory_mib
 
 
 def find_zone(zones: tuple[Zone, ...], name: str) -> Zone:

@@ -16,13 +16,17 @@ from ultravisor.resources.records import (
     Channel,
     ChannelEnd,
     Device,
+    Domain,
     Extent,
     FrameRange,
     Machine,
     Partition,
     PartitionState,
+    Processor,
+    Quota,
     Slot,
     VirtualProcessor,
+    Zone,
 )
 
 
@@ -32,6 +36,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     machine: Machine
     free: tuple[FrameRange, ...] = ()
     """Free machine frames, in ascending order; runs that touch are one."""
+    next_descriptor_frame: int | None = None
+    """The frame that the database will take for the descriptor of the next partition."""
     partitions: tuple[Partition, ...] = ()
     extents: tuple[Extent, ...] = ()
     virtual_processors: tuple[VirtualProcessor, ...] = ()
@@ -39,6 +45,11 @@ class Facts(Struct, frozen=True, kw_only=True):
     channels: tuple[Channel, ...] = ()
     channel_ends: tuple[ChannelEnd, ...] = ()
     devices: tuple[Device, ...] = ()
+    processors: tuple[Processor, ...] = ()
+    zones: tuple[Zone, ...] = ()
+    quotas: tuple[Quota, ...] = ()
+    domains: tuple[Domain, ...] = ()
+    generation: int = 0
 
     def partition_of(self, domain: str) -> Partition | None:
         """Return the partition that a domain is, unless it is destroyed."""

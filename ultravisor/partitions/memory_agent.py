@@ -114,7 +114,7 @@ def _reason(subject: str, ranges: tuple[FrameRange, ...]) -> Reason:
     split = [_blocks_split(run.machine_frame, run.frame_count) for run in ranges]
     blocks = sum(giga for giga, _ in split), sum(mega for _, mega in split)
     sentence = (
-        f"{subject}: {count} frames {runs}; in part: {blocks[0]} blocks of 1 GiB, {blocks[1]} of "
-        f"2 MiB"
+        f"{subject}: {count} frames {runs}; blocks taken in part: {blocks[0]} of 1 GiB, "
+        f"{blocks[1]} of 2 MiB"
     )
     return Reason(AGENT, "fewest split blocks, then the shortest run", sentence)

@@ -214,6 +214,12 @@ class Done(Message, frozen=True):
 
 ToOutside = Done | Rejected
 
+
+def as_end(word: str) -> End:
+    """Return a word that is one of the two ends as such."""
+    return "failed" if word == "failed" else "stopped"
+
+
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 

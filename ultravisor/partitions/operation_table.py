@@ -90,13 +90,15 @@ class OperationScribe:
             for end in row.ends
         ]
         transaction = self.begin()
-        channel = transaction.plan_channel(row.type_guid, row.frame_count, ends, row.policy)
+        channel = transaction.plan_channel(
+            row.type_guid, row.frame_count, ends, row.policy, row.machine_frame
+        )
         transaction.map_channel(channel)
         return channel
 
     def _unmap_channel(self, row: protocol.UnmapChannel) -> None:
         if row.forced:
-            for end in self._database.list_of(ChannelEnd, row.channel):
+            for end in self._database.records_of(ChannelEnd, row.channel):
                 self._stop(end.partition)
         self.begin().unmap_channel(row.channel)
 

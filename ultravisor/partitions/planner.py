@@ -17,11 +17,12 @@ from ultravisor.partitions.channel_agent import (
     EndPlace,
     NoPortError,
     choose_channel,
+    choose_control_channel,
     end_of,
 )
 from ultravisor.partitions.control_desk import CONTROL_AND_BUS_SIZE_BYTES
 from ultravisor.partitions.decisions import Reason, admit, may_join, priority_of, quota_of
-from ultravisor.partitions.definitions import ChannelDefinition, Domain
+from ultravisor.partitions.definitions import ChannelDefinition, Domain, memory_of
 from ultravisor.partitions.device_agent import DeviceChoice, NoDeviceError, choose_devices
 from ultravisor.partitions.facts import Facts, without
 from ultravisor.partitions.memory_agent import (
@@ -35,7 +36,7 @@ from ultravisor.partitions.processor_agent import (
     ProcessorChoice,
     choose_processors,
 )
-from ultravisor.resources.records import FRAME_SIZE_BYTES
+from ultravisor.resources.records import FRAME_SIZE_BYTES, FrameRange
 
 if TYPE_CHECKING:
     from ultravisor.partitions.policy import PlacedPolicy
@@ -109,14 +110,16 @@ def plan_domain(facts: Facts, placed: PlacedPolicy, domain: Domain) -> DomainPla
 def _plan(
     facts: Facts, placed: PlacedPolicy, domain: Domain, number: int, server: Partition
 ) -> DomainPlan:
-    # A frame is left for the descriptor, which the database takes by itself.
-    frame_count = domain.memory_mib * FRAMES_A_MIB
+    frame_count = memory_of(domain) * FRAMES_A_MIB
     extents = facts.machine.partition_extent_limit
-    memory = choose_frames(facts.free, frame_count, extents, f"`{domain.name}`")
+    free = facts.free
+    if facts.next_descriptor_frame is not None:
+        free = without(free, (FrameRange(facts.next_descriptor_frame, 1),))
+    memory = choose_frames(free, frame_count, extents, f"`{domain.name}`")
     devices = choose_devices(facts, domain)
     processors = choose_processors(facts, placed, domain)
-    control = choose_channel(
-        without(facts.free, memory.ranges),
+    control = choose_control_channel(
+        without(free, memory.ranges),
         CONTROL_FRAME_COUNT,
         EndPlace(number, frame_count),
         end_place(facts, server.number),

@@ -108,13 +108,13 @@ class Quota(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     zone: Name
     """The zone that it bounds."""
     memory_mib: Count | None = None
-    """Memory of its partitions and channels, in MiB; by default no bound."""
+    """Memory of its partitions, in MiB, channels not counted; by default no bound."""
     partitions: Count | None = None
     """Partitions; by default no bound."""
     virtual_processors: Count | None = None
     """Virtual processors; by default no bound."""
     channels: Count | None = None
-    """Channels with an end in it; by default no bound."""
+    """Channels between its partitions; by default no bound."""
 
 
 class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

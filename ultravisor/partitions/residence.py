@@ -33,7 +33,6 @@ from ultravisor.channels.queue import Insertion
 from ultravisor.channels.structures import field_offset
 from ultravisor.machine.abi import (
     GUID_CONTROL,
-    PORT_LINK_FIRST,
     ChipsetFeature,
     CompletionStatus,
     ControlFlag,
@@ -41,13 +40,12 @@ from ultravisor.machine.abi import (
     Hypercall,
     SegmentState,
 )
+from ultravisor.partitions.channel_agent import CONTROL_PORT
 from ultravisor.partitions.message_link import ChannelPlace
 
 if TYPE_CHECKING:
     from ultravisor.machine.hosted import HostedTurn
 
-CONTROL_PORT: Final = PORT_LINK_FIRST
-"""The event port of every partition's own end of its control channel."""
 _CONTROL_ADDRESS: Final = field_offset("start_page", "control_channel_address")
 # A message is taken only once there is room for its answer.
 _NOTHING: Final = Nothing()

@@ -29,6 +29,11 @@ class RowRuns(Generic[Owner]):
         return self._runs.get(owner, range(0))
 
     @property
+    def owners(self) -> frozenset[Owner]:
+        """Return who has rows."""
+        return frozenset(self._runs)
+
+    @property
     def end(self) -> int:
         """Return the row behind the last one that is somebody's."""
         return max((run.stop for run in self._runs.values()), default=0)

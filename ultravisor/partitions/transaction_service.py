@@ -10,6 +10,7 @@ channels.
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -55,7 +56,8 @@ class Outcome(Struct, frozen=True):
     commit: Commit | None = None
 
 
-class _Open(Struct):
+@dataclass(slots=True)
+class _Open:
     """A transaction that was begun and has not ended."""
 
     transaction: Transaction
@@ -132,18 +134,18 @@ class TransactionService:
     def _look(self, query: Query) -> list[Record]:
         table, root = self._place(query)
         if not query.key:
-            return list(self._database.list(table.record))
+            return list(self._database.records(table.record))
         if root is not None:
-            return list(self._database.list_of(table.record, root))
+            return list(self._database.records_of(table.record, root))
         found = self._database.find(table.record, *query.key)
         return [] if found is None else [found]
 
     def _read_in(self, transaction: Transaction, query: Query) -> list[Record]:
         table, root = self._place(query)
         if not query.key:
-            return list(transaction.list(table.record))
+            return list(transaction.records(table.record))
         if root is not None:
-            return list(transaction.list_of(table.record, root))
+            return list(transaction.records_of(table.record, root))
         return [transaction.read(table.record, *query.key)]
 
     def _place(self, query: Query) -> tuple[Any, int | None]:

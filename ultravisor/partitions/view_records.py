@@ -131,6 +131,9 @@ class ViewBody(Protocol):
     def set_slots(self, processor: int, rows: tuple[SlotRow, ...]) -> None:
         """Change the whole map of a processor."""
 
+    def clear(self) -> None:
+        """Empty every row: what is in force is to be written anew."""
+
     def set_counts(self, virtual_processors: int, extents: int, links: int, channels: int) -> None:
         """Say how many rows of each table are looked at."""
 

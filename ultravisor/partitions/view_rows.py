@@ -192,6 +192,11 @@ class ViewRows:
                 return 1 + self._channel_runs.get(channel).start
         return 0
 
+    @property
+    def channels(self) -> frozenset[int]:
+        """Return the channels that are in the view."""
+        return self._channel_runs.owners
+
     def shows_channel(self, channel: int) -> bool:
         """Say whether a channel is to be in the view."""
         row, ends = self._mirror.channel(channel), self._mirror.ends(channel)

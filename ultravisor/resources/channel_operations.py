@@ -47,8 +47,9 @@ def plan(
     frame_count: int,
     ends: Sequence[EndPlan],
     policy: str = "",
+    machine_frame: int | None = None,
 ) -> int:
-    """Make a channel of fresh frames; it is in no view before it is mapped.
+    """Make a channel of fresh frames, the best fit or those named; it is in no view before mapped.
 
     Without a policy both ends must be of the same zone, which becomes the channel's.
     """
@@ -63,7 +64,12 @@ def plan(
     machine = store.get(Machine, 1)
     assert machine is not None
     store.update(machine, next_channel=max(machine.next_channel, id + 1))
-    (run,) = tiered_map.allocate(store, frame_count, (BlockState.CHANNEL, id), 1)
+    holder = (BlockState.CHANNEL, id)
+    if machine_frame is not None:
+        run = FrameRange(machine_frame, frame_count)
+        tiered_map.assign(store, run, tiered_map.FREE, holder)
+    else:
+        (run,) = tiered_map.allocate(store, frame_count, holder, 1)
     zone = partitions[0].zone if not policy else None
     store.insert(
         Channel(
@@ -82,7 +88,8 @@ def _insert_end(store: Store, id: int, side: int, end: EndPlan) -> None:
     same = "SELECT channel FROM channel_end WHERE partition = ? AND {} = ?"
     for column, value in (("port", end.port), ("guest_frame", end.guest_frame)):
         other = store.value(same.format(column), end.partition, value)
-        if other is not None:
+        # Port 0 is none: an end that polls, of which a partition may have many.
+        if other is not None and (column, value) != ("port", 0):
             raise InvalidError(
                 f"{where}: {column} {value} of partition {end.partition} is channel {other}'s",
                 f"{column}-once",

@@ -159,9 +159,10 @@ TABLE_STATEMENTS: Final = (
         writable INTEGER NOT NULL CHECK (writable IN (0, 1)),
         version INTEGER NOT NULL,
         PRIMARY KEY (channel, side),
-        UNIQUE (partition, guest_frame),
-        UNIQUE (partition, port)
+        UNIQUE (partition, guest_frame)
     ) STRICT, WITHOUT ROWID""",
+    # Port 0 is none: an end that polls.
+    "CREATE UNIQUE INDEX channel_end_port ON channel_end (partition, port) WHERE port > 0",
     """CREATE TABLE link (
         partition INTEGER NOT NULL REFERENCES partition (number),
         port INTEGER NOT NULL CHECK (port >= 0),

@@ -260,12 +260,17 @@ class Transaction:
         self._name("processor", processor)
 
     def plan_channel(
-        self, type_guid: str, frame_count: int, ends: Sequence[EndPlan], policy: str = ""
+        self,
+        type_guid: str,
+        frame_count: int,
+        ends: Sequence[EndPlan],
+        policy: str = "",
+        machine_frame: int | None = None,
     ) -> int:
-        """Make a channel of fresh frames, in no view yet. Return its id."""
+        """Make a channel of fresh frames, or of those named, in no view yet. Return its id."""
         self._open()
         number = self._engine.claims.next_id("channel")
-        arguments = (number, type_guid, frame_count, tuple(ends), policy)
+        arguments = (number, type_guid, frame_count, tuple(ends), policy, machine_frame)
         self._add("plan_channel", channel_operations.plan, *arguments)
         self._name("channel", number)
         for end in ends:
