@@ -188,6 +188,8 @@ class Fabric:
             reserved=(FrameRange(0, RESERVED_FRAMES),),
         )
         self.journal: Journal = MemoryJournal() if journal is None else journal
+        self.reopen: Callable[[], Journal] | None = None
+        """How a journal that is a file comes back after its holder was killed."""
         self.loader = FabricLoader(self)
         self._first_layouts()
         self.programs: dict[int, Any] = {}
@@ -335,7 +337,9 @@ class Fabric:
 
     def _make_call(self, number: int, call: Hypercall, arguments: tuple[int, ...]) -> int:
         if call is Hypercall.TIMER_SET:
-            self.timers[number] = arguments[0]
+            self.timers.pop(number, None)
+            if arguments[0]:
+                self.timers[number] = arguments[0]
         elif call is Hypercall.EVENT_SEND:
             return self._send_event(number, arguments[0])
         else:
@@ -376,6 +380,9 @@ class Fabric:
         """Drop the program with all that it knows, and begin another from the journal."""
         if journal is not None:
             self.journal = journal
+        elif self.reopen is not None:
+            self.journal.close()
+            self.journal = self.reopen()
         self.ultravisor = self._new_ultravisor()
         self.programs[NUMBERS["ultravisor"]] = self.ultravisor
         self.wake(NUMBERS["ultravisor"])

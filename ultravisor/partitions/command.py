@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from ultravisor.channels.command_protocol import Done as Committed
 from ultravisor.channels.command_protocol import RefusalKind, Transact
-from ultravisor.machine.abi import PORT_TIMER, Hypercall
+from ultravisor.machine.abi import Hypercall
 from ultravisor.partitions import messages
 from ultravisor.partitions.asker import Asker, SavedAsker
 from ultravisor.partitions.channel_types import TYPE_COMMAND, TYPE_LOADER, TYPE_OPERATIONS
@@ -40,6 +40,7 @@ NAME: Final = "command"
 STEPS_A_TURN: Final = 64
 STEP_COST_CYCLES: Final = 5_000
 """Declared work of one decision: assumed."""
+TIMER_OFF: Final = 0
 _ENDS: Final = {PartitionState.FAILED: "failed", PartitionState.STOPPED: "stopped"}
 
 
@@ -56,6 +57,7 @@ class SavedCommand(Struct, frozen=True):
     passed_on: dict[int, int]
     reported: dict[str, messages.DomainReport]
     recalled: bool
+    deadline_cycles: int
 
 
 class CommandProgram:
@@ -75,6 +77,7 @@ class CommandProgram:
         self._passed_on: dict[int, int] = {}
         self._reported: dict[str, messages.DomainReport] = {}
         self._recalled = False
+        self._deadline_cycles = TIMER_OFF
 
     # Between turns the composition root hands in what the input log has, and takes answers out.
 
@@ -98,7 +101,7 @@ class CommandProgram:
         if TYPE_OPERATIONS in new:
             # Operations sends its policy where command has another, or none.
             self._tell_operations(messages.Accepted(self.wishes.revision))
-        self.decider.look_again(timer=bool(turn.events >> PORT_TIMER & 1))
+        self.decider.look_again(now_cycles)
         self._take_operations()
         self._take_loader(now_cycles)
         self._take_answers(self._asker, now_cycles)
@@ -260,9 +263,11 @@ class CommandProgram:
             asker.remind(link, turn.time_cycles)
         self._links.flush(turn)
         due = [asker.due_cycles, self.decider.due_cycles(turn.time_cycles)]
-        wanted = [cycles for cycles in due if cycles is not None]
-        if wanted:
-            turn.call(Hypercall.TIMER_SET, max(min(wanted), turn.time_cycles + 1))
+        wanted = [max(cycles, turn.time_cycles + 1) for cycles in due if cycles is not None]
+        deadline_cycles = min(wanted, default=TIMER_OFF)
+        if deadline_cycles != self._deadline_cycles:
+            turn.call(Hypercall.TIMER_SET, deadline_cycles)
+            self._deadline_cycles = deadline_cycles
 
     def save(self) -> bytes:
         """Return all state, for a snapshot."""
@@ -277,6 +282,7 @@ class CommandProgram:
             passed_on=self._passed_on,
             reported=self._reported,
             recalled=self._recalled,
+            deadline_cycles=self._deadline_cycles,
         )
         return msgspec.msgpack.encode(saved)
 
@@ -295,6 +301,7 @@ class CommandProgram:
         self._passed_on = dict(saved.passed_on)
         self._reported = dict(saved.reported)
         self._recalled = saved.recalled
+        self._deadline_cycles = saved.deadline_cycles
 
 
 def _outside_answer(answer: AnyAnswer) -> messages.Done | messages.Rejected:

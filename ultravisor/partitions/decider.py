@@ -86,6 +86,7 @@ class SavedDecider(Struct, frozen=True):
     layouts: dict[int, tuple[int, bytes]]
     boot_done: bool
     blocked: tuple[int, tuple[str, ...]]
+    look_cycles: int | None
 
 
 class Decider:
@@ -108,6 +109,7 @@ class Decider:
         self._loader_request = 0
         self._boot_done = False
         self._idle = False
+        self._look_cycles: int | None = None
 
     def wake(self) -> None:
         """Note that something may be different: facts are read before the next decision."""
@@ -348,12 +350,16 @@ class Decider:
             due.append(self._flight.retry_cycles)
         if self.facts is not None and _has_unready_device(self.facts):
             due.append(now_cycles + DEVICE_POLL_CYCLES)
-        return min((cycles for cycles in due if cycles is not None), default=None)
+        found = min((cycles for cycles in due if cycles is not None), default=None)
+        self._look_cycles = found
+        return found
 
-    def look_again(self, *, timer: bool) -> None:
-        """Note that the timer rang: back-offs may be over, devices may be ready."""
-        if timer and self._flight is None:
-            self.wake()
+    def look_again(self, now_cycles: int) -> None:
+        """Read the facts anew once it is time: back-offs may be over, devices may be ready."""
+        if self._look_cycles is not None and self._look_cycles <= now_cycles:
+            self._look_cycles = None
+            if self._flight is None:
+                self.wake()
 
     def _note(
         self, now_cycles: int, subject: str, what: str, reasons: tuple[Reason, ...] = ()
@@ -370,6 +376,7 @@ class Decider:
             self._layouts,
             self._boot_done,
             (self._blocked_generation, tuple(sorted(self._blocked))),
+            self._look_cycles,
         )
 
     def load(self, saved: SavedDecider) -> None:
@@ -381,6 +388,7 @@ class Decider:
         self._layouts = dict(saved.layouts)
         self._boot_done = saved.boot_done
         self._blocked_generation, self._blocked = saved.blocked[0], set(saved.blocked[1])
+        self._look_cycles = saved.look_cycles
 
 
 def _boot_channel(facts: Facts) -> int | None:

@@ -13,7 +13,7 @@ from ultravisor.channels import command_protocol as protocol
 from ultravisor.channels.command_protocol import AnyOperation, resolve
 from ultravisor.resources.channel_operations import EndPlan
 from ultravisor.resources.processor_operations import SlotPlan
-from ultravisor.resources.records import ChannelEnd, Partition, PartitionState, Zone
+from ultravisor.resources.records import ChannelEnd, Partition, PartitionState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,18 +33,29 @@ class OperationScribe:
         self._database = database
         self._transaction = transaction
         self._known: list[Any] = []
-        self._places: list[int | None] = []
+        self._places: list[int] = []
+        self._to_stop: dict[int, None] = {}
 
     def write(self, operation: AnyOperation) -> Any:
         """Add one operation; return its answer as far as it is known before the commit."""
         known = _WRITERS[type(operation)](self, operation)
-        # Of several operations of the database that one of the protocol takes, the first answers.
         self._known.append(known)
         return known
 
+    def finish(self) -> None:
+        """Stop those from whom something is taken by force: last, so that answers keep places."""
+        for number in self._to_stop:
+            found = self._database.find(Partition, number)
+            if found is not None and found.state in _LIVE:
+                stopped = PartitionState.STOPPED
+                self._transaction.set_partition_state(number, stopped, REVOKED)
+
     def answers(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the answer of each operation, from what the commit returned."""
-        return tuple(None if place is None else values[place] for place in self._places)
+        """Return the answer of each operation, from what the commit returned.
+
+        Of several operations of the database that one of the protocol takes, the first answers.
+        """
+        return tuple(values[place] for place in self._places)
 
     def number(self, number: int) -> int:
         """Return a number, or the answer that it stands for."""
@@ -74,7 +85,7 @@ class OperationScribe:
 
     def _release_memory(self, row: protocol.ReleaseMemory) -> None:
         if row.forced:
-            self._stop(row.partition)
+            self._to_stop[row.partition] = None
         self.begin().release_memory(row.partition, row.guest_frame, row.frame_count)
 
     def _set_quanta(self, row: protocol.SetQuanta) -> None:
@@ -99,15 +110,8 @@ class OperationScribe:
     def _unmap_channel(self, row: protocol.UnmapChannel) -> None:
         if row.forced:
             for end in self._database.records_of(ChannelEnd, row.channel):
-                self._stop(end.partition)
+                self._to_stop[end.partition] = None
         self.begin().unmap_channel(row.channel)
-
-    def _stop(self, number: int) -> None:
-        """Stop a partition from which something is taken by force."""
-        found = self._database.find(Partition, number)
-        if found is not None and found.state in _LIVE:
-            stopped = PartitionState.STOPPED
-            self._transaction.set_partition_state(number, stopped, REVOKED)
 
     def _set_link(self, row: protocol.SetLink) -> None:
         partition = self.number(row.partition)
@@ -125,10 +129,6 @@ class OperationScribe:
         self.begin().assign_device(self.number(row.device), owner)
 
     def _define_zone(self, row: protocol.DefineZone) -> None:
-        present = self._database.find(Zone, row.name)
-        if present is not None and present.guid == row.guid:
-            self._places.append(None)
-            return
         self.begin().create_zone(row.name, row.guid)
 
     def _set_quota(self, row: protocol.SetQuota) -> None:

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from ultravisor.channels.command_protocol import (
@@ -167,6 +168,7 @@ class TransactionService:
         if found is None:
             return self._committed_before(asker, request_id, request.transaction)
         try:
+            found.scribe.finish()
             commit = found.transaction.commit(request_id, dry_run=request.dry_run, sync=False)
         finally:
             self._open.pop((asker, request.transaction), None)
@@ -186,18 +188,37 @@ class TransactionService:
 
     def _transact(self, asker: str, request_id: int, request: Transact) -> Outcome:
         transaction = self._database.begin(asker, request_id)
+        scribe = OperationScribe(self._database, transaction)
         try:
             for read in request.reads:
                 self._expect(transaction, read.table, read.key, read.version)
-            scribe = OperationScribe(self._database, transaction)
             for operation in request.operations:
                 scribe.write(operation)
+            scribe.finish()
             commit = transaction.commit(request_id, dry_run=request.dry_run, sync=False)
+        except InvalidError as failure:
+            return self._forced_before(asker, request_id, request, scribe, failure)
         except ProtocolError as failure:
             raise InvalidError(failure.message, "result-of") from None
         finally:
             transaction.abort()
         return _done(commit, scribe, dry_run=request.dry_run)
+
+    def _forced_before(
+        self,
+        asker: str,
+        request_id: int,
+        request: Transact,
+        scribe: OperationScribe,
+        failure: InvalidError,
+    ) -> Outcome:
+        """Answer a repeated request that took by force: those it stopped are stopped no more."""
+        stored = self._database.find(Request, asker, request_id)
+        forced = any(getattr(operation, "forced", False) for operation in request.operations)
+        if failure.rule != "request-once" or stored is None or not forced:
+            raise failure
+        values = tuple(msgspec.msgpack.decode(stored.answer))
+        return Outcome(Done(stored.version, scribe.answers(values), repeated=True))
 
     def _expect(
         self, transaction: Transaction, table: str, key: tuple[int | str, ...], version: int
