@@ -7,6 +7,7 @@ program reaches, by the view in force. Programs are the product's own, guests ar
 
 from __future__ import annotations
 
+import mmap
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ultravisor.partitions.policy import PlacedPolicy
     from ultravisor.resources.journal import Journal
 
+ZEROS = bytes(FRAME)
 START_PAGE = 0x1000
 FREE_ADDRESS = 0x10000
 RESERVED_FRAMES = 2048
@@ -78,7 +80,7 @@ class FabricTurn:
     def read(self, address: int, size_bytes: int) -> bytes:
         pieces = self._fabric.translate(self, address, size_bytes, writing=False)
         memory = self._fabric.memory
-        return b"".join(bytes(memory[place : place + size]) for place, size in pieces)
+        return b"".join(memory[place : place + size] for place, size in pieces)
 
     def write(self, address: int, data: bytes) -> None:
         if self.partition == NUMBERS["ultravisor"]:
@@ -126,7 +128,7 @@ class FabricLoader:
             for frame in range(run.machine_frame, run.machine_frame + run.frame_count):
                 assert not self._fabric.views.is_owned(frame), f"frame {frame:#x} is not free"
                 data = self._fabric.memory[frame * FRAME : (frame + 1) * FRAME]
-                assert not any(data), f"frame {frame:#x} was not scrubbed"
+                assert data == ZEROS, f"frame {frame:#x} was not scrubbed"
         first = load.extents[0].machine_frame * FRAME
         values = {"control_channel_address": load.control_channel_address}
         page = codec("start_page").encode(values)
@@ -177,7 +179,7 @@ class Fabric:
     ) -> None:
         self.random = random.Random(seed)
         self.fault = Fault()
-        self.memory = bytearray(memory_mib << 20)
+        self.memory = mmap.mmap(-1, memory_mib << 20)
         self.views = FabricViews(self.memory, self.fault)
         self.time_cycles = 0
         self.acknowledge_after = 0

@@ -14,6 +14,7 @@ from ultravisor.partitions.view_records import RowPlaces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from mmap import mmap
 
     from tests.simulation.faults import Fault
     from ultravisor.partitions.view_records import ChannelRow, ExtentRow, PartitionRow
@@ -65,7 +66,7 @@ class FabricBody:
 class FabricViews:
     """The way to monitors that are none."""
 
-    def __init__(self, memory: bytearray, fault: Fault) -> None:
+    def __init__(self, memory: mmap, fault: Fault) -> None:
         self.rows: Rows = {}
         self.generation = 0
         self.on_publish: Callable[[Rows], None] = lambda _rows: None

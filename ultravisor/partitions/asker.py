@@ -15,6 +15,7 @@ from msgspec import Struct
 from ultravisor.channels.command_protocol import (
     AnyAnswer,
     AnyRequest,
+    Done,
     ProtocolError,
     decode_answer,
     encode,
@@ -22,6 +23,7 @@ from ultravisor.channels.command_protocol import (
 from ultravisor.partitions.message_link import UNASKED
 
 if TYPE_CHECKING:
+    from ultravisor.channels.command_channel import CommandMessage
     from ultravisor.partitions.message_link import MessageLink
 
 AGAIN_CYCLES: Final = 1_000_000_000
@@ -53,6 +55,8 @@ class Asker:
         self._outstanding: dict[int, Outstanding] = {}
         self.strange = 0
         """Answers to nothing: late, twice, or what is no answer."""
+        self.moved = False
+        """The ultravisor has recorded something by itself; whoever looks sets it back."""
 
     def ask(self, request: AnyRequest, link: MessageLink, now_cycles: int) -> int:
         """Send a request; return its number."""
@@ -73,20 +77,24 @@ class Asker:
         """Return the answers that have come, each once."""
         found = []
         while (message := link.receive()) is not None:
+            known = message.request == UNASKED or message.request in self._outstanding
+            answer = _decoded(message) if known else None
+            if answer is None:
+                self.strange += 1
+                continue
             if message.request == UNASKED:
-                self.send_again(link, now_cycles)
-                continue
-            if message.fault or message.request not in self._outstanding:
-                self.strange += 1
-                continue
-            try:
-                answer = decode_answer(message.data)
-            except ProtocolError:
-                self.strange += 1
+                self._told(answer, link, now_cycles)
                 continue
             del self._outstanding[message.request]
             found.append((message.request, answer))
         return found
+
+    def _told(self, answer: AnyAnswer, link: MessageLink, now_cycles: int) -> None:
+        """Take what the ultravisor says unasked: that it moved on, or that it begins anew."""
+        if isinstance(answer, Done) and answer.values:
+            self.moved = True
+        else:
+            self.send_again(link, now_cycles)
 
     def send_again(self, link: MessageLink, now_cycles: int) -> None:
         """Send everything that is not answered again: the ultravisor has begun anew."""
@@ -115,3 +123,12 @@ class Asker:
         """Go on from what was saved."""
         self._next = saved.next_request
         self._outstanding = dict(saved.outstanding)
+
+
+def _decoded(message: CommandMessage) -> AnyAnswer | None:
+    if message.fault:
+        return None
+    try:
+        return decode_answer(message.data)
+    except ProtocolError:
+        return None

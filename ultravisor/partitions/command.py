@@ -156,7 +156,11 @@ class CommandProgram:
         link = self._links.get(TYPE_COMMAND)
         if link is None:
             return
-        for number, answer in asker.answers(link, now_cycles):
+        answers = asker.answers(link, now_cycles)
+        if asker.moved:
+            asker.moved = False
+            self.decider.wake()
+        for number, answer in answers:
             order = self._passed_on.pop(number, None)
             if order is not None:
                 self._answer_outside(order, _outside_answer(answer))

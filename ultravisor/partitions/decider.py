@@ -29,7 +29,6 @@ from ultravisor.partitions.planner import Refusal
 from ultravisor.partitions.reconciler import Ask, Blocked, Lay, Transaction, Wishes, next_step
 from ultravisor.partitions.restarts import conflict_back_off_cycles
 from ultravisor.partitions.transactions import LIVE, Draft
-from ultravisor.resources.records import DeviceState
 
 if TYPE_CHECKING:
     from ultravisor.channels.command_protocol import AnyAnswer
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
 
 ATTEMPTS_LIMIT: Final = 32
 """Of one decision, in conflicts; then it is made anew from fresh facts."""
-DEVICE_POLL_CYCLES: Final = 1_000_000
-"""How soon devices that are not ready are looked at again."""
 DECISIONS_KEPT: Final = 4096
 BOOT: Final = "boot"
 
@@ -348,14 +345,12 @@ class Decider:
         due = [self._wishes.due_cycles(now_cycles)]
         if self._flight is not None:
             due.append(self._flight.retry_cycles)
-        if self.facts is not None and _has_unready_device(self.facts):
-            due.append(now_cycles + DEVICE_POLL_CYCLES)
         found = min((cycles for cycles in due if cycles is not None), default=None)
         self._look_cycles = found
         return found
 
     def look_again(self, now_cycles: int) -> None:
-        """Read the facts anew once it is time: back-offs may be over, devices may be ready."""
+        """Read the facts anew once it is time: a back-off may be over."""
         if self._look_cycles is not None and self._look_cycles <= now_cycles:
             self._look_cycles = None
             if self._flight is None:
@@ -410,8 +405,3 @@ def _live_partition(facts: Facts, report: messages.Ended) -> Partition | None:
         if row.number == report.partition and row.incarnation == report.incarnation:
             return row if row.state in LIVE else None
     return None
-
-
-def _has_unready_device(facts: Facts) -> bool:
-    unready = (DeviceState.ALLOCATED, DeviceState.KNOWN)
-    return any(row.owner is not None and row.state in unready for row in facts.devices)

@@ -25,11 +25,14 @@ from ultravisor.channels.command_channel import (
 from ultravisor.channels.errors import ChannelError
 from ultravisor.channels.memory import ChannelWindow
 from ultravisor.channels.queue import Insertion
+from ultravisor.errors import HostedAccessError
 from ultravisor.machine.abi import GUID_COMMAND, Hypercall
 
 if TYPE_CHECKING:
     from ultravisor.machine.hosted import HostedTurn
 
+LOST: Final = (ChannelError, HostedAccessError)
+"""The peer has broken the channel, or it was taken away before this end was told."""
 SLOT_COUNT: Final = 256
 # What may wait for room; a peer that never takes anything is not allowed to fill memory.
 OUTBOX_LIMIT: Final = 65_536
@@ -71,7 +74,7 @@ class MessageLink:
         if self._end is None and not self.fault:
             try:
                 self._end = self._attach()
-            except ChannelError as failure:
+            except LOST as failure:
                 self.fault = failure.message
         return self.is_attached
 
@@ -91,7 +94,7 @@ class MessageLink:
             return None
         try:
             return self._end.receive()
-        except ChannelError as failure:
+        except LOST as failure:
             self.fault = failure.message
             return None
 
@@ -113,7 +116,7 @@ class MessageLink:
             request, data = self._outbox[0]
             try:
                 inserted = self._end.send(request, data)
-            except ChannelError as failure:
+            except LOST as failure:
                 self.fault = failure.message
                 break
             if inserted is Insertion.FULL:

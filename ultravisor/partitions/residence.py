@@ -27,11 +27,11 @@ from ultravisor.channels.control_messages import (
     Nothing,
     Packet,
 )
-from ultravisor.channels.errors import ChannelError
 from ultravisor.channels.memory import ChannelWindow
 from ultravisor.channels.queue import Insertion
 from ultravisor.channels.structures import field_offset
 from ultravisor.machine.abi import (
+    CONTROL_PHYSICAL_DEVICE,
     GUID_CONTROL,
     ChipsetFeature,
     CompletionStatus,
@@ -41,7 +41,7 @@ from ultravisor.machine.abi import (
     SegmentState,
 )
 from ultravisor.partitions.channel_agent import CONTROL_PORT
-from ultravisor.partitions.message_link import ChannelPlace
+from ultravisor.partitions.message_link import LOST, ChannelPlace
 
 if TYPE_CHECKING:
     from ultravisor.machine.hosted import HostedTurn
@@ -68,6 +68,7 @@ class SavedResidence(Struct, frozen=True):
     initialized: bool
     buses: tuple[int, ...]
     grants: tuple[tuple[int, int, Grant], ...]
+    physical: tuple[int, ...]
 
 
 class Residence:
@@ -84,6 +85,7 @@ class Residence:
         self._initialized = False
         self._buses: set[int] = set()
         self._grants: dict[tuple[int, int], Grant] = {}
+        self._physical: set[int] = set()
         self._restored = False
         self._answers: list[tuple[ControlMessage, CompletionStatus, Packet]] = []
 
@@ -101,7 +103,7 @@ class Residence:
         try:
             if self._attach(turn):
                 self._take_all(turn)
-        except ChannelError as failure:
+        except LOST as failure:
             self.fault = failure.message
 
     def _attach(self, turn: HostedTurn) -> bool:
@@ -196,6 +198,11 @@ class Residence:
         return CompletionStatus.SUCCESS
 
     def _change(self, packet: DeviceState) -> CompletionStatus:
+        if packet.flags[0] & CONTROL_PHYSICAL_DEVICE:
+            # A device without a channel: it is the partition's as long as it is alive.
+            move = self._physical.add if packet.state else self._physical.discard
+            move(packet.device)
+            return CompletionStatus.SUCCESS
         key = (packet.bus, packet.device)
         grant = self._grants.get(key)
         if grant is None:
@@ -207,13 +214,13 @@ class Residence:
     def save(self) -> SavedResidence:
         """Return what must be known to go on; not during a turn."""
         grants = tuple((*key, self._grants[key]) for key in sorted(self._grants))
-        return SavedResidence(
-            not self._answers, self._initialized, tuple(sorted(self._buses)), grants
-        )
+        buses, physical = tuple(sorted(self._buses)), tuple(sorted(self._physical))
+        return SavedResidence(not self._answers, self._initialized, buses, grants, physical)
 
     def load(self, saved: SavedResidence) -> None:
         """Go on from what was saved."""
         self._initialized = saved.initialized
         self._buses = set(saved.buses)
         self._grants = {(bus, device): grant for bus, device, grant in saved.grants}
+        self._physical = set(saved.physical)
         self._restored = saved.whole

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 NAME: Final = "ultravisor"
 HEARD: Final = ("command", "boot")
 """Whose requests are heard: command's, and boot's as long as command leaves it its channel."""
+MOVED: Final = "moved"
+"""The value of an answer that nobody asked for: the generation moved on by what guests said."""
 REQUESTS_A_TURN: Final = 512
 MESSAGE_COST_CYCLES: Final = 2_000
 """Declared work of one message: assumed."""
@@ -294,11 +296,22 @@ class UltravisorProgram:
         try:
             for step in steps:
                 step.write(transaction)
-            self._publisher.add(transaction.commit(sync=False))
+            commit = transaction.commit(sync=False)
+            self._publisher.add(commit)
+            if any(step.noun == "device" for step in steps):
+                self._say_moved(commit.generation)
         except ResourceError as failure:
             # Somebody older holds it, or the thing is on its way out: it is tried again later.
             self.refused_record = failure.message
             self._recorded = ()
+
+    def _say_moved(self, generation: int) -> None:
+        """Tell those who are heard that something has changed that they did not ask for."""
+        told = encode(Done(generation, (MOVED,)))
+        for channel in sorted(self._links):
+            asker, refusal = self._asker(channel)
+            if not refusal:
+                self._unpublished.append((Held(asker, channel, UNASKED, told, 0), None, False))
 
     # The end of a turn.
 
