@@ -7,6 +7,7 @@ ultravisor program, once a turn; what rows there are is view_rows' affair.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from ultravisor.partitions.view_rows import ViewRows
@@ -79,13 +80,11 @@ class Publisher:
     def publish(self) -> None:
         """Put all that was taken in force, as one generation of the view."""
         body = self._views.begin()
-        revokes, written = False, 0
-        for commit in self._pending:
-            self.rows.patch(commit.changes, body)
-            revokes = revokes or self.rows.revokes or commit.revokes
-            written += self.rows.row_count
+        # Together: what several commits changed is written once, as the last one left it.
+        self.rows.patch(chain.from_iterable(row.changes for row in self._pending), body)
+        revokes = self.rows.revokes or any(row.revokes for row in self._pending)
         self._pending.clear()
-        if written:
+        if self.rows.row_count:
             self.generation = self._views.publish()
         if revokes:
             self._revoked = self.generation

@@ -101,7 +101,7 @@ class ViewRows:
         self._write(touched, body)
 
     def patch(self, changes: Iterable[Change], body: ViewBody) -> None:
-        """Take in the changes of a whole transaction and write the rows that differ."""
+        """Take in the changes of whole transactions, in order, and write the rows that differ."""
         self._write(self._mirror.apply(changes), body)
 
     def _write(self, touched: dict[str, set[int]], body: ViewBody) -> None:
