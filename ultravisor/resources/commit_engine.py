@@ -9,13 +9,16 @@ fails. Whatever fails in between, the transaction is rolled back as a whole.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import apsw
 import msgspec
 
 from ultravisor.resources.changes import Commit, revokes
+from ultravisor.resources.changeset import encode as encode_changes
 from ultravisor.resources.claims import Claims
+from ultravisor.resources.counters import count_changes
 from ultravisor.resources.errors import (
     ConflictError,
     DatabaseError,
@@ -176,19 +179,15 @@ class CommitEngine:
     ) -> Commit:
         """Run the one short database transaction; leave nothing of it when anything fails."""
         generation = self.generation + 1
-        session = None
         try:
             self.store.begin(generation)
-            session = apsw.Session(self.store.connection, "main")
-            session.attach()
             values, changes = self._do(transaction, request)
-            if request is not None:
-                self._keep_answer(request, digest, values)
+            kept = () if request is None else self._keep_answer(request, digest, values)
             commit = Commit(generation, values, changes, revokes(changes))
             if dry_run:
                 self._roll_back()
                 return commit
-            self.journal.append(generation, session.changeset())
+            self.journal.append(generation, encode_changes((*changes, *kept)))
             self._keep()
         except (apsw.Error, MemoryError) as failure:
             self._roll_back()
@@ -196,9 +195,6 @@ class CommitEngine:
         except BaseException:
             self._roll_back()
             raise
-        finally:
-            if session is not None:
-                session.close()
         self.generation = generation
         for change in changes:
             self._table_changed[change.table] = generation
@@ -215,8 +211,10 @@ class CommitEngine:
             except (TypeError, ValueError, OverflowError) as failure:
                 raise InvalidError(f"{operation.name}: {failure}", operation.name) from failure
         changes = self.store.changes()
+        if count_changes(self.store, changes):
+            changes = self.store.changes()
         check_changes(self.store, changes)
-        self._reservations.check(request, ((c.table, c.key) for c in changes))
+        self._reservations.check(request, changes)
         return tuple(values), changes
 
     def _validate(self, transaction: Transaction) -> None:
@@ -242,16 +240,18 @@ class CommitEngine:
         found: int | None = self.store.value(f"SELECT version FROM {table} WHERE {where}", *key)
         return found
 
-    def _keep_answer(self, request: Request, digest: bytes, values: tuple[Any, ...]) -> None:
-        """Store the answer, and forget those that are too old to be asked for."""
-        execute = self.store.execute
+    def _keep_answer(
+        self, request: Request, digest: bytes, values: tuple[Any, ...]
+    ) -> tuple[Change, ...]:
+        """Store the answer, and forget those too old to be asked for; return what changed."""
+        start = self.store.note_count
         generation = self.store.generation
         if generation % REQUESTS_SWEPT == 0:
-            execute("DELETE FROM request WHERE version <= ?", (generation - REQUESTS_KEPT,))
-        execute(
-            "INSERT INTO request VALUES (?, ?, ?, ?, ?)",
-            (*request, digest, _encode(values), generation),
-        )
+            oldest = generation - REQUESTS_KEPT
+            for request_record in self.store.select(RequestRecord, "version <= ?", oldest):
+                self.store.delete(request_record)
+        self.store.insert(RequestRecord(*request, digest, _encode(values), generation))
+        return self.store.changes(start)
 
     def _keep(self) -> None:
         """Finish what the journal has; if SQLite cannot, take it back."""
@@ -286,8 +286,12 @@ class CommitEngine:
 
 def _digest(transaction: Transaction) -> bytes:
     """Return a digest of what is asked: of names alone, since numbers differ in a retry."""
-    names = ",".join(operation.name for operation in transaction.operations)
-    return hashlib.blake2b(names.encode(), digest_size=8).digest()
+    return _digest_of(tuple([operation.name for operation in transaction.operations]))
+
+
+@lru_cache
+def _digest_of(names: tuple[str, ...]) -> bytes:
+    return hashlib.blake2b(",".join(names).encode(), digest_size=8).digest()
 
 
 def _changed(table: str, key: object, begun: int, what: str) -> ConflictError:
