@@ -12,7 +12,6 @@ import hashlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import apsw
 import msgspec
 
 from ultravisor.resources.changes import Commit, revokes
@@ -25,7 +24,6 @@ from ultravisor.resources.errors import (
     InvalidError,
     JournalError,
     LimitError,
-    StateError,
 )
 from ultravisor.resources.invariants import check_changes
 from ultravisor.resources.records import Request as RequestRecord
@@ -36,7 +34,6 @@ from ultravisor.resources.transaction import Transaction
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ultravisor.errors import UltravisorError
     from ultravisor.resources.changes import Change
     from ultravisor.resources.journal import Journal
     from ultravisor.resources.reservations import Request
@@ -85,8 +82,8 @@ class CommitEngine:
 
     def end(self, transaction: Transaction) -> None:
         """Forget a transaction and what it was promised."""
-        for number in transaction.claimed:
-            self.claims.release(number)
+        for table, number in transaction.claimed:
+            self.claims.release(table, number)
         transaction.claimed.clear()
         if transaction in self._open:
             self._open.remove(transaction)
@@ -189,9 +186,6 @@ class CommitEngine:
                 return commit
             self.journal.append(generation, encode_changes((*changes, *kept)))
             self._keep()
-        except (apsw.Error, MemoryError) as failure:
-            self._roll_back()
-            raise _explained(failure) from failure
         except BaseException:
             self._roll_back()
             raise
@@ -270,7 +264,7 @@ class CommitEngine:
         try:
             if self.store.connection.in_transaction:
                 self.store.execute("ROLLBACK")
-        except apsw.Error as failure:
+        except DatabaseError as failure:
             if self.store.connection.in_transaction:
                 self.broken = f"a transaction could not be rolled back: {failure}"
         if self.journal.last != self.generation:
@@ -299,13 +293,3 @@ def _changed(table: str, key: object, begun: int, what: str) -> ConflictError:
     return ConflictError(
         f"{where}: it {what}, after this transaction began at generation {begun}", "version"
     )
-
-
-def _explained(failure: Exception) -> UltravisorError:
-    """Return an error of ours for one of SQLite's."""
-    if isinstance(failure, apsw.ConstraintError):
-        text = str(failure)
-        if text in ("next state", "first state"):
-            return StateError(f"a change of state that is not allowed: {text}", "transitions")
-        return InvalidError(f"the schema refuses it: {text}", "schema")
-    return DatabaseError(f"the database failed, and nothing was changed: {failure}")

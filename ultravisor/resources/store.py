@@ -10,14 +10,16 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import apsw
 import msgspec
 
 from ultravisor.resources.changes import Change
+from ultravisor.resources.errors import DatabaseError, InvalidError, StateError
 from ultravisor.resources.records import Quota, Record
 from ultravisor.resources.tables import TABLE_OF, Key, Table
 
 if TYPE_CHECKING:
-    import apsw
+    from ultravisor.errors import UltravisorError
 
 R = TypeVar("R", bound=Record)
 _replace = msgspec.structs.replace
@@ -27,12 +29,22 @@ _values = msgspec.structs.astuple
 STATEMENT_COUNT = 512
 
 
+def explained(failure: Exception) -> UltravisorError:
+    """Return an error of ours for one of SQLite's."""
+    if isinstance(failure, apsw.ConstraintError):
+        text = str(failure)
+        if text in ("next state", "first state"):
+            return StateError(f"a change of state that is not allowed: {text}", "transitions")
+        return InvalidError(f"the schema refuses it: {text}", "schema")
+    return DatabaseError(f"the database failed, and nothing was changed: {failure}")
+
+
 class Store:
     """The records of one connection; `generation` is the version that writes get."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
-        self.execute = connection.cursor().execute
+        self._execute = connection.cursor().execute
         self.generation = 0
         self._before: dict[tuple[str, Key], Record | None] = {}
         self._after: dict[tuple[str, Key], Record | None] = {}
@@ -43,6 +55,13 @@ class Store:
         self._after.clear()
         self.generation = generation
         self.execute("BEGIN IMMEDIATE")
+
+    def execute(self, statement: str, bindings: tuple[Any, ...] = ()) -> apsw.Cursor:
+        """Run a statement; raise an error of ours where SQLite refuses it or fails."""
+        try:
+            return self._execute(statement, bindings)
+        except (apsw.Error, MemoryError) as failure:
+            raise explained(failure) from failure
 
     def get(self, record: type[R], *key: int | str) -> R | None:
         """Return a record, or None."""
@@ -60,7 +79,10 @@ class Store:
         statement = table.select + (f" WHERE {where}" if where else "")
         if "ORDER BY" not in where:
             statement += table.order
-        return [table.of_row(row) for row in self.execute(statement, bindings)]
+        try:
+            return [table.of_row(row) for row in self.execute(statement, bindings)]
+        except (apsw.Error, MemoryError) as failure:
+            raise explained(failure) from failure
 
     def value(self, statement: str, *bindings: Any) -> Any:
         """Return the first column of the first row, or None."""

@@ -31,8 +31,9 @@ _FRAMES = {tier: tier.frame_count for tier in Tier}
 
 # The leaf rows that overlap [?1, ?2).
 _LEAVES = (
-    "state <> 'split' AND machine_frame + frame_count > ?1 AND machine_frame < ?2 AND machine_frame >= coalesce((SELECT "
-    "max(machine_frame) FROM block WHERE state <> 'split' AND machine_frame <= ?1), 0) "
+    "state <> 'split' AND machine_frame + frame_count > ?1 AND machine_frame < ?2 "
+    "AND machine_frame >= coalesce((SELECT max(machine_frame) FROM block "
+    "WHERE state <> 'split' AND machine_frame <= ?1), 0) "
     "ORDER BY machine_frame"
 )
 _FIT = "state = 'free' AND frame_count >= ? ORDER BY frame_count, machine_frame LIMIT 1"
