@@ -15,6 +15,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from tests.unit.resource_examples import MACHINE
@@ -38,7 +39,7 @@ def commit_until_killed(path: Path, seed: int, acknowledged: int) -> None:
             transaction = database.begin("command")
             transaction.set_domain("one", text)
             number = transaction.create_partition(f"p{text}")
-            transaction.assign_memory(number, choice.randrange(1, 700))
+            transaction.assign_memory(number, choice.randrange(1, 400))
             transaction.set_domain("other", text)
             if number > 2:
                 transaction.destroy_partition(number - 2)
@@ -59,6 +60,8 @@ def kill_once(path: Path, seed: int, seconds: float, *, wait: bool) -> int:
     if child == 0:
         try:
             commit_until_killed(path, seed, writer)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(1)
     os.close(writer)

@@ -588,3 +588,19 @@ def test_a_domain_is_kept_and_changed() -> None:
         transaction.set_domain("d", definition)
         transaction.commit()
     assert database.get(Domain, "d").definition == "y"
+
+
+def test_counters_follow_a_partition_out_of_its_zone() -> None:
+    database = make_database()
+    add_zone(database, "z")
+    number = add_partition(database, "a", zone="z")
+    transaction = database.begin("command")
+    transaction.set_quota("zone", "z", "frames", 100)
+    transaction.commit()
+    transaction = database.begin("command")
+    transaction.destroy_partition(number)
+    transaction.create_partition("b", number=number)
+    transaction.assign_memory(number, 9)
+    transaction.commit()
+    assert database.get(Quota, "zone", "z", "frames").used == 0
+    assert database.check() == []

@@ -22,7 +22,7 @@ from ultravisor.resources.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from ultravisor.resources.changes import Change
     from ultravisor.resources.store import Store
@@ -35,20 +35,19 @@ Subject = tuple[str, str, str]
 """Scope, subject and resource: the key of a quota."""
 
 
-def count_changes(store: Store, changes: Iterable[Change]) -> bool:
+def count_changes(store: Store, changes: Sequence[Change]) -> bool:
     """Add what changed to the quotas that there are; say whether any counter changed."""
     sums: dict[Subject, int] = {}
-    zones: dict[int, str | None] = {}
+    zones = (_Zones(store), _Zones(store))
     for change in changes:
-        if change.table not in COUNTED_TABLES:
-            continue
-        if change.table == "partition":
-            if _lives_on(change):
-                continue
-            _note_zone(zones, change)
-        for record, sign in ((change.before, -1), (change.after, 1)):
-            if record is not None:
-                _add(store, sums, zones, record, sign)
+        for side, record in enumerate((change.before, change.after)):
+            if isinstance(record, Partition):
+                zones[side][record.number] = record.zone
+    for change in changes:
+        if change.table in COUNTED_TABLES and not _lives_on(change):
+            for side, record in enumerate((change.before, change.after)):
+                if record is not None:
+                    _add(sums, zones[side], record, 1 if side else -1)
     counted = False
     for subject, amount in sums.items():
         quota = store.get(Quota, *subject) if amount else None
@@ -58,8 +57,21 @@ def count_changes(store: Store, changes: Iterable[Change]) -> bool:
     return counted
 
 
+class _Zones(dict[int, "str | None"]):
+    """The zone of each partition before or after a transaction; most do not change theirs."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+
+    def __missing__(self, number: int) -> str | None:
+        partition = self._store.get(Partition, number)
+        self[number] = None if partition is None else partition.zone
+        return self[number]
+
+
 def _lives_on(change: Change) -> bool:
-    """Say whether a partition was there before and is there after, in the same zone."""
+    """Say whether it is a partition that was there before and is there after, in the same zone."""
     before, after = change.before, change.after
     return (
         isinstance(before, Partition)
@@ -69,20 +81,7 @@ def _lives_on(change: Change) -> bool:
     )
 
 
-def _note_zone(zones: dict[int, str | None], change: Change) -> None:
-    """Remember the zone of a partition that changed: one that is destroyed has none left."""
-    for record in (change.before, change.after):
-        if isinstance(record, Partition) and record.zone is not None:
-            zones[record.number] = record.zone
-
-
-def _add(
-    store: Store,
-    sums: dict[Subject, int],
-    zones: dict[int, str | None],
-    record: Record,
-    sign: int,
-) -> None:
+def _add(sums: dict[Subject, int], zones: _Zones, record: Record, sign: int) -> None:
     """Add one record to the sums of all whose quota it may count for."""
     if isinstance(record, Partition):
         if record.state is not PartitionState.DESTROYED:
@@ -95,9 +94,6 @@ def _add(
         sums[subject] = sums.get(subject, 0) + sign
     elif isinstance(record, Extent | VirtualProcessor | Link):
         number = record.partition
-        if number not in zones:
-            partition = store.get(Partition, number)
-            zones[number] = None if partition is None else partition.zone
         if isinstance(record, Extent):
             _sum(sums, "frames", sign * record.frame_count, number, zones[number])
         _sum(sums, _RESOURCES[type(record)], sign, number, zones[number])

@@ -331,12 +331,17 @@ _SCOPE_OF: Final = {
 }
 
 
+def narrowed(invariant: Invariant) -> str:
+    """Return an invariant's query for one thing of its scope."""
+    return invariant.query.replace("{scope}", _SCOPES[invariant.scope])
+
+
 @cache
-def _statement(scope: str, narrowed: bool) -> str:
+def _statement(scope: str, one: bool) -> str:
     """Return all queries of a scope as one: rows of (place in INVARIANTS, sentence)."""
-    condition = _SCOPES[scope] if narrowed else "1"
     parts = [
-        f"SELECT {place}, * FROM ({invariant.query.replace('{scope}', condition)})"
+        f"SELECT {place}, * FROM "
+        f"({narrowed(invariant) if one else invariant.query.replace('{scope}', '1')})"
         for place, invariant in enumerate(INVARIANTS)
         if invariant.scope == scope
     ]
@@ -345,6 +350,12 @@ def _statement(scope: str, narrowed: bool) -> str:
 
 def check_changes(store: Store, changes: Iterable[Change]) -> None:
     """Raise the error of the first rule that what was changed breaks."""
+    for scope, bindings in touched_by(store, changes):
+        _refuse(store, _statement(scope, True), bindings)
+
+
+def touched_by(store: Store, changes: Iterable[Change]) -> list[tuple[str, tuple[int, ...]]]:
+    """Return the scopes that changes touch, in a fixed order: always the same error is first."""
     touched: set[tuple[str, tuple[int, ...]]] = set()
     blocks: list[tuple[int, int]] = []
     for change in changes:
@@ -357,9 +368,7 @@ def check_changes(store: Store, changes: Iterable[Change]) -> None:
                 for scope, field in _SCOPE_OF.get(change.table, ()):
                     touched.add((scope, (getattr(record, field),)))
     touched.update(("frames", run) for run in _joined_runs(store, blocks))
-    # In a fixed order, so that of several errors always the same is told.
-    for scope, bindings in sorted(touched):
-        _refuse(store, _statement(scope, True), bindings)
+    return sorted(touched)
 
 
 def _joined_runs(store: Store, blocks: list[tuple[int, int]]) -> list[tuple[int, int]]:
