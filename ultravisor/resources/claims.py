@@ -2,7 +2,7 @@
 """Numbers that open transactions were promised, so that two do not get the same.
 
 Owns the choice of a new partition's number and of new ids. A promise ends with its
-transaction; ids that were promised are not promised again before a restart.
+transaction.
 """
 
 from __future__ import annotations
@@ -20,31 +20,32 @@ class Claims:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._partitions: set[int] = set()
-        self._next: dict[str, int] = {}
+        self._promised: dict[str, set[int]] = {
+            "partition": set(),
+            "channel": set(),
+            "device": set(),
+        }
 
-    def partition(self) -> int:
-        """Promise the lowest number of a destroyed partition, or one that was never used."""
-        number = self._destroyed()
-        if number is None:
-            highest: int = self._store.value("SELECT coalesce(max(number), 0) FROM partition")
-            number = max(highest, *self._partitions, 0) + 1
-        self._partitions.add(number)
+    def claim(self, table: str) -> int:
+        """Promise a number of a table that nobody has."""
+        number = self._free_number() if table == "partition" else self._next_id(table)
+        self._promised[table].add(number)
         return number
 
-    def _destroyed(self) -> int | None:
+    def release(self, table: str, number: int) -> None:
+        """Take a promise back."""
+        self._promised[table].discard(number)
+
+    def _free_number(self) -> int:
+        """Return the lowest number of a destroyed partition, or one that was never used."""
+        promised = self._promised["partition"]
         for (number,) in self._store.execute(_FREE):
-            if number not in self._partitions:
+            if number not in promised:
                 return int(str(number))
-        return None
+        highest: int = self._store.value("SELECT coalesce(max(number), 0) FROM partition")
+        return max([highest, *promised]) + 1
 
-    def release(self, number: int) -> None:
-        """Take a promise of a partition's number back."""
-        self._partitions.discard(number)
-
-    def next_id(self, table: str) -> int:
-        """Promise the next id of a channel or device."""
+    def _next_id(self, table: str) -> int:
+        """Return an id that was never used: ids do not come again."""
         kept: int = self._store.value(f"SELECT next_{table} FROM machine")
-        number = max(kept, self._next.get(table, 0))
-        self._next[table] = number + 1
-        return number
+        return max([kept, *(number + 1 for number in self._promised[table])])

@@ -9,20 +9,21 @@ fails. Whatever fails in between, the transaction is rolled back as a whole.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import apsw
 import msgspec
 
 from ultravisor.resources.changes import Commit, revokes
+from ultravisor.resources.changeset import encode as encode_changes
 from ultravisor.resources.claims import Claims
+from ultravisor.resources.counters import count_changes
 from ultravisor.resources.errors import (
     ConflictError,
     DatabaseError,
     InvalidError,
     JournalError,
     LimitError,
-    StateError,
 )
 from ultravisor.resources.invariants import check_changes
 from ultravisor.resources.records import Request as RequestRecord
@@ -33,7 +34,6 @@ from ultravisor.resources.transaction import Transaction
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ultravisor.errors import UltravisorError
     from ultravisor.resources.changes import Change
     from ultravisor.resources.journal import Journal
     from ultravisor.resources.reservations import Request
@@ -82,8 +82,8 @@ class CommitEngine:
 
     def end(self, transaction: Transaction) -> None:
         """Forget a transaction and what it was promised."""
-        for number in transaction.claimed:
-            self.claims.release(number)
+        for table, number in transaction.claimed:
+            self.claims.release(table, number)
         transaction.claimed.clear()
         if transaction in self._open:
             self._open.remove(transaction)
@@ -176,29 +176,19 @@ class CommitEngine:
     ) -> Commit:
         """Run the one short database transaction; leave nothing of it when anything fails."""
         generation = self.generation + 1
-        session = None
         try:
             self.store.begin(generation)
-            session = apsw.Session(self.store.connection, "main")
-            session.attach()
             values, changes = self._do(transaction, request)
-            if request is not None:
-                self._keep_answer(request, digest, values)
+            kept = () if request is None else self._keep_answer(request, digest, values)
             commit = Commit(generation, values, changes, revokes(changes))
             if dry_run:
                 self._roll_back()
                 return commit
-            self.journal.append(generation, session.changeset())
+            self.journal.append(generation, encode_changes((*changes, *kept)))
             self._keep()
-        except (apsw.Error, MemoryError) as failure:
-            self._roll_back()
-            raise _explained(failure) from failure
         except BaseException:
             self._roll_back()
             raise
-        finally:
-            if session is not None:
-                session.close()
         self.generation = generation
         for change in changes:
             self._table_changed[change.table] = generation
@@ -215,8 +205,10 @@ class CommitEngine:
             except (TypeError, ValueError, OverflowError) as failure:
                 raise InvalidError(f"{operation.name}: {failure}", operation.name) from failure
         changes = self.store.changes()
+        if count_changes(self.store, changes):
+            changes = self.store.changes()
         check_changes(self.store, changes)
-        self._reservations.check(request, ((c.table, c.key) for c in changes))
+        self._reservations.check(request, changes)
         return tuple(values), changes
 
     def _validate(self, transaction: Transaction) -> None:
@@ -242,16 +234,18 @@ class CommitEngine:
         found: int | None = self.store.value(f"SELECT version FROM {table} WHERE {where}", *key)
         return found
 
-    def _keep_answer(self, request: Request, digest: bytes, values: tuple[Any, ...]) -> None:
-        """Store the answer, and forget those that are too old to be asked for."""
-        execute = self.store.execute
+    def _keep_answer(
+        self, request: Request, digest: bytes, values: tuple[Any, ...]
+    ) -> tuple[Change, ...]:
+        """Store the answer, and forget those too old to be asked for; return what changed."""
+        start = self.store.note_count
         generation = self.store.generation
         if generation % REQUESTS_SWEPT == 0:
-            execute("DELETE FROM request WHERE version <= ?", (generation - REQUESTS_KEPT,))
-        execute(
-            "INSERT INTO request VALUES (?, ?, ?, ?, ?)",
-            (*request, digest, _encode(values), generation),
-        )
+            oldest = generation - REQUESTS_KEPT
+            for request_record in self.store.select(RequestRecord, "version <= ?", oldest):
+                self.store.delete(request_record)
+        self.store.insert(RequestRecord(*request, digest, _encode(values), generation))
+        return self.store.changes(start)
 
     def _keep(self) -> None:
         """Finish what the journal has; if SQLite cannot, take it back."""
@@ -270,7 +264,7 @@ class CommitEngine:
         try:
             if self.store.connection.in_transaction:
                 self.store.execute("ROLLBACK")
-        except apsw.Error as failure:
+        except DatabaseError as failure:
             if self.store.connection.in_transaction:
                 self.broken = f"a transaction could not be rolled back: {failure}"
         if self.journal.last != self.generation:
@@ -286,8 +280,12 @@ class CommitEngine:
 
 def _digest(transaction: Transaction) -> bytes:
     """Return a digest of what is asked: of names alone, since numbers differ in a retry."""
-    names = ",".join(operation.name for operation in transaction.operations)
-    return hashlib.blake2b(names.encode(), digest_size=8).digest()
+    return _digest_of(tuple([operation.name for operation in transaction.operations]))
+
+
+@lru_cache
+def _digest_of(names: tuple[str, ...]) -> bytes:
+    return hashlib.blake2b(",".join(names).encode(), digest_size=8).digest()
 
 
 def _changed(table: str, key: object, begun: int, what: str) -> ConflictError:
@@ -295,13 +293,3 @@ def _changed(table: str, key: object, begun: int, what: str) -> ConflictError:
     return ConflictError(
         f"{where}: it {what}, after this transaction began at generation {begun}", "version"
     )
-
-
-def _explained(failure: Exception) -> UltravisorError:
-    """Return an error of ours for one of SQLite's."""
-    if isinstance(failure, apsw.ConstraintError):
-        text = str(failure)
-        if text in ("next state", "first state"):
-            return StateError(f"a change of state that is not allowed: {text}", "transitions")
-        return InvalidError(f"the schema refuses it: {text}", "schema")
-    return DatabaseError(f"the database failed, and nothing was changed: {failure}")

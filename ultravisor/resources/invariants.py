@@ -20,6 +20,7 @@ from ultravisor.resources.errors import (
     ResourceError,
     StateError,
 )
+from ultravisor.resources.records import Block
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -295,7 +296,7 @@ INVARIANTS: Final = (
     ),
 )
 
-# What a counter must say; too costly for a commit, where triggers keep it right.
+# What a counter must say; too costly for a commit, where counters.py keeps it right.
 COUNTED: Final = """
     SELECT scope, subject, resource, used, counted FROM (
     SELECT q.*, CASE q.resource
@@ -328,18 +329,19 @@ _SCOPE_OF: Final = {
     "slot": (("processor", "processor"),),
     "device": (("device", "id"),),
 }
-# Tables whose rows quotas count, and the quotas themselves.
-_COUNTED_TABLES: Final = frozenset(
-    ("partition", "extent", "virtual_processor", "link", "channel", "channel_end", "quota")
-)
+
+
+def narrowed(invariant: Invariant) -> str:
+    """Return an invariant's query for one thing of its scope."""
+    return invariant.query.replace("{scope}", _SCOPES[invariant.scope])
 
 
 @cache
-def _statement(scope: str, narrowed: bool) -> str:
+def _statement(scope: str, one: bool) -> str:
     """Return all queries of a scope as one: rows of (place in INVARIANTS, sentence)."""
-    condition = _SCOPES[scope] if narrowed else "1"
     parts = [
-        f"SELECT {place}, * FROM ({invariant.query.replace('{scope}', condition)})"
+        f"SELECT {place}, * FROM "
+        f"({narrowed(invariant) if one else invariant.query.replace('{scope}', '1')})"
         for place, invariant in enumerate(INVARIANTS)
         if invariant.scope == scope
     ]
@@ -348,32 +350,37 @@ def _statement(scope: str, narrowed: bool) -> str:
 
 def check_changes(store: Store, changes: Iterable[Change]) -> None:
     """Raise the error of the first rule that what was changed breaks."""
-    touched: set[tuple[str, tuple[int, ...]]] = set()
-    counted = False
-    for change in changes:
-        counted = counted or change.table in _COUNTED_TABLES
-        for record in (change.before, change.after):
-            if record is None:
-                continue
-            if change.table == "block":
-                touched.add(("frames", _frames_around(store, record)))
-            for scope, field in _SCOPE_OF.get(change.table, ()):
-                touched.add((scope, (getattr(record, field),)))
-    # In a fixed order, so that of several errors always the same is told.
-    for scope, bindings in sorted(touched):
+    for scope, bindings in touched_by(store, changes):
         _refuse(store, _statement(scope, True), bindings)
-    if counted:
-        _refuse(store, _statement("quota", True), ())
 
 
-def _frames_around(store: Store, block: object) -> tuple[int, ...]:
-    """Return the frames whose blocks a changed block can have cut: its own and one before."""
-    first: int = block.machine_frame  # type: ignore[attr-defined]
-    count: int = block.frame_count  # type: ignore[attr-defined]
-    before = store.value(
-        "SELECT max(machine_frame) FROM block WHERE state <> 'split' AND machine_frame < ?", first
-    )
-    return (first if before is None else before, first + count - 1)
+def touched_by(store: Store, changes: Iterable[Change]) -> list[tuple[str, tuple[int, ...]]]:
+    """Return the scopes that changes touch, in a fixed order: always the same error is first."""
+    touched: set[tuple[str, tuple[int, ...]]] = set()
+    blocks: list[tuple[int, int]] = []
+    for change in changes:
+        if change.table == "quota":
+            touched.add(("quota", ()))
+        for record in (change.before, change.after):
+            if isinstance(record, Block):
+                blocks.append((record.machine_frame, record.machine_frame + record.frame_count))
+            elif record is not None:
+                for scope, field in _SCOPE_OF.get(change.table, ()):
+                    touched.add((scope, (getattr(record, field),)))
+    touched.update(("frames", run) for run in _joined_runs(store, blocks))
+    return sorted(touched)
+
+
+def _joined_runs(store: Store, blocks: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the frames whose blocks changed ones can have cut: theirs and the block before."""
+    runs: list[tuple[int, int]] = []
+    for first, end in sorted(blocks):
+        if runs and first <= runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], max(runs[-1][1], end - 1))
+        else:
+            runs.append((first, end - 1))
+    before = "SELECT max(machine_frame) FROM block WHERE state <> 'split' AND machine_frame < ?"
+    return [(store.value(before, first) or 0, last) for first, last in runs]
 
 
 def _refuse(store: Store, statement: str, bindings: tuple[int, ...]) -> None:

@@ -15,6 +15,8 @@ from ultravisor.resources.errors import ConflictError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ultravisor.resources.changes import Change
+
 AGED_AFTER = 2
 """Conflicts of one request before others have to wait for it."""
 
@@ -76,12 +78,13 @@ class Reservations:
                 if holder is None or ticket.age < holder[0]:
                     self._held[thing] = (ticket.age, request)
 
-    def check(self, request: Request | None, changed: Iterable[Thing]) -> None:
+    def check(self, request: Request | None, changes: Iterable[Change]) -> None:
         """Raise ConflictError where a change would hold up an older request once more."""
         if not self._held:
             return
         own = self._tickets.get(request) if request is not None else None
-        for table, key in changed:
+        for change in changes:
+            table, key = change.table, change.key
             for thing in ((table, key), (table, None)):
                 holder = self._held.get(thing)
                 if holder is not None and (own is None or holder[0] < own.age):

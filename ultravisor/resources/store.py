@@ -7,21 +7,36 @@ list of changes and the scopes of the invariants are complete. It must not know 
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import apsw
 import msgspec
 
 from ultravisor.resources.changes import Change
-from ultravisor.resources.records import Record
+from ultravisor.resources.errors import DatabaseError, InvalidError, StateError
+from ultravisor.resources.records import Quota, Record
 from ultravisor.resources.tables import TABLE_OF, Key, Table
 
 if TYPE_CHECKING:
-    import apsw
+    from ultravisor.errors import UltravisorError
 
 R = TypeVar("R", bound=Record)
+_replace = msgspec.structs.replace
+_values = msgspec.structs.astuple
 
 # In SQLite's cache of prepared statements; all of ours fit.
 STATEMENT_COUNT = 512
+
+
+def explained(failure: Exception) -> UltravisorError:
+    """Return an error of ours for one of SQLite's."""
+    if isinstance(failure, apsw.ConstraintError):
+        text = str(failure)
+        if text in ("next state", "first state"):
+            return StateError(f"a change of state that is not allowed: {text}", "transitions")
+        return InvalidError(f"the schema refuses it: {text}", "schema")
+    return DatabaseError(f"the database failed, and nothing was changed: {failure}")
 
 
 class Store:
@@ -29,10 +44,10 @@ class Store:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
-        self.execute = connection.cursor().execute
+        self._execute = connection.cursor().execute
         self.generation = 0
-        self._before: dict[tuple[Table, Key], Record | None] = {}
-        self._after: dict[tuple[Table, Key], Record | None] = {}
+        self._before: dict[tuple[str, Key], Record | None] = {}
+        self._after: dict[tuple[str, Key], Record | None] = {}
 
     def begin(self, generation: int) -> None:
         """Start a transaction whose writes get this version."""
@@ -40,6 +55,13 @@ class Store:
         self._after.clear()
         self.generation = generation
         self.execute("BEGIN IMMEDIATE")
+
+    def execute(self, statement: str, bindings: tuple[Any, ...] = ()) -> apsw.Cursor:
+        """Run a statement; raise an error of ours where SQLite refuses it or fails."""
+        try:
+            return self._execute(statement, bindings)
+        except (apsw.Error, MemoryError) as failure:
+            raise explained(failure) from failure
 
     def get(self, record: type[R], *key: int | str) -> R | None:
         """Return a record, or None."""
@@ -57,7 +79,10 @@ class Store:
         statement = table.select + (f" WHERE {where}" if where else "")
         if "ORDER BY" not in where:
             statement += table.order
-        return [table.of_row(row) for row in self.execute(statement, bindings)]
+        try:
+            return [table.of_row(row) for row in self.execute(statement, bindings)]
+        except (apsw.Error, MemoryError) as failure:
+            raise explained(failure) from failure
 
     def value(self, statement: str, *bindings: Any) -> Any:
         """Return the first column of the first row, or None."""
@@ -67,21 +92,27 @@ class Store:
     def insert(self, record: R) -> R:
         """Write a new record with this transaction's version; return it."""
         table = TABLE_OF[type(record)]
-        record = msgspec.structs.replace(record, version=self.generation)
-        self.execute(table.insert, msgspec.structs.astuple(record))
+        record = _replace(record, version=self.generation)
+        self.execute(table.insert, _values(record))
         self._note(table, table.key_of(record), None, record)
         return record
 
     def update(self, record: R, **columns: Any) -> R:
         """Write columns of a record that was read; return it with this version."""
         table = TABLE_OF[type(record)]
-        columns = {n: v for n, v in columns.items() if getattr(record, n) != v}
         columns["version"] = self.generation
-        changed = msgspec.structs.replace(record, **columns)
+        changed = _replace(record, **columns)
         key = table.key_of(record)
         self.execute(table.update(tuple(columns)), (*columns.values(), *key))
         self._note(table, key, record, changed)
         return changed
+
+    def recount(self, quota: Quota, used: int) -> None:
+        """Write a counter, which is no part of its record's version."""
+        key = (quota.scope, quota.subject, quota.resource)
+        table = TABLE_OF[Quota]
+        self.execute(table.update(("used",)), (used, *key))
+        self._note(table, key, quota, _replace(quota, used=used))
 
     def touch(self, record: R) -> R:
         """Give a record this version: something that belongs to it has changed."""
@@ -96,16 +127,23 @@ class Store:
         self._note(table, key, record, None)
 
     def _note(self, table: Table, key: Key, before: Record | None, after: Record | None) -> None:
-        place = (table, key)
+        place = (table.name, key)
         if place not in self._after:
             self._before[place] = before
         self._after[place] = after
 
-    def changes(self) -> tuple[Change, ...]:
+    @property
+    def note_count(self) -> int:
+        """Return how many records were written since `begin`."""
+        return len(self._after)
+
+    def changes(self, start: int = 0) -> tuple[Change, ...]:
         """Return what was written since `begin`, in the order of the first write."""
         before = self._before
         return tuple(
-            Change(table.name, key, before[table, key], after)
-            for (table, key), after in self._after.items()
-            if not (after is None and before[table, key] is None)
+            [
+                Change(place[0], place[1], before[place], after)
+                for place, after in islice(self._after.items(), start, None)
+                if after is not before[place]
+            ]
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, get_type_hints
 
 from ultravisor.resources import records
@@ -41,6 +42,7 @@ class Table:
         self.order: str = " ORDER BY " + ", ".join(map(quoted, key))
         self._converters = _converters(record)
         self.update = cache(self._update)
+        self._key_of = _key_getter(key)
 
     def _update(self, changed: tuple[str, ...]) -> str:
         """Return the statement that sets these columns of one record."""
@@ -58,7 +60,13 @@ class Table:
 
     def key_of(self, record: Record) -> Key:
         """Return a record's key."""
-        return tuple(getattr(record, column) for column in self.key)
+        key: Key = self._key_of(record)
+        return key
+
+
+def _key_getter(key: tuple[str, ...]) -> Callable[[Record], Any]:
+    getter = attrgetter(*key)
+    return getter if len(key) > 1 else lambda record: (getter(record),)
 
 
 def quoted(column: str) -> str:

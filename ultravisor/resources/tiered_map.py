@@ -31,8 +31,9 @@ _FRAMES = {tier: tier.frame_count for tier in Tier}
 
 # The leaf rows that overlap [?1, ?2).
 _LEAVES = (
-    "state <> 'split' AND machine_frame < ?2 AND machine_frame >= coalesce((SELECT "
-    "max(machine_frame) FROM block WHERE state <> 'split' AND machine_frame <= ?1), 0) "
+    "state <> 'split' AND machine_frame + frame_count > ?1 AND machine_frame < ?2 "
+    "AND machine_frame >= coalesce((SELECT max(machine_frame) FROM block "
+    "WHERE state <> 'split' AND machine_frame <= ?1), 0) "
     "ORDER BY machine_frame"
 )
 _FIT = "state = 'free' AND frame_count >= ? ORDER BY frame_count, machine_frame LIMIT 1"
@@ -105,7 +106,7 @@ def assign(store: Store, run: FrameRange, before: Holder, after: Holder) -> None
     for row in rows:
         if (row.state, row.owner) != before:
             raise OwnershipError(
-                f"table block: frames {max(first, row.machine_frame):#x} and on are "
+                f"table block: frames {max(first, row.machine_frame)} and on are "
                 f"{_said(row.state, row.owner)}, not {_said(*before)}",
                 "one-owner",
             )
@@ -114,7 +115,7 @@ def assign(store: Store, run: FrameRange, before: Holder, after: Holder) -> None
         edit.carve(row.tier, row, max(first, row.machine_frame), position, after)
     if position != end or not rows or first < 0:
         raise OwnershipError(
-            f"table block: frames {first:#x} to {end:#x} are not all of this machine", "one-owner"
+            f"table block: frames {first} to {end} are not all of this machine", "one-owner"
         )
     edit.merge()
     edit.write()

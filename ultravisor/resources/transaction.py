@@ -8,7 +8,7 @@ was committed when the transaction began, not what it is going to change.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
 
 from ultravisor.resources import (
     channel_operations,
@@ -105,11 +105,19 @@ class Transaction:
         """What was read, and whether it existed."""
         self.named_things: dict[Thing, None] = {}
         """What operations name, in their order."""
-        self.claimed: list[int] = []
+        self.claimed: list[tuple[str, int]] = []
         self.over = ""
         """Why it takes nothing more; empty while it is open."""
         self._engine = engine
         self._store = engine.store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        """Abort what was not committed."""
+        if not self.over:
+            self.abort()
 
     # Reads.
 
@@ -188,9 +196,7 @@ class Transaction:
     def create_partition(self, name: str, *, number: int | None = None, **plan: Any) -> int:
         """Define a partition; fields as in PartitionPlan. Return its number."""
         if number is None:
-            self._open()
-            number = self._engine.claims.partition()
-            self.claimed.append(number)
+            number = self._claim("partition")
         try:
             wanted = PartitionPlan(name=name, **plan)
         except TypeError as failure:
@@ -268,8 +274,7 @@ class Transaction:
         machine_frame: int | None = None,
     ) -> int:
         """Make a channel of fresh frames, or of those named, in no view yet. Return its id."""
-        self._open()
-        number = self._engine.claims.next_id("channel")
+        number = self._claim("channel")
         arguments = (number, type_guid, frame_count, tuple(ends), policy, machine_frame)
         self._add("plan_channel", channel_operations.plan, *arguments)
         self._name("channel", number)
@@ -307,8 +312,7 @@ class Transaction:
 
     def add_device(self, kind: str, name: str, machine_frame: int = 0, frame_count: int = 0) -> int:
         """Take a device in, with the frames that are its registers. Return its id."""
-        self._open()
-        number = self._engine.claims.next_id("device")
+        number = self._claim("device")
         arguments = (number, kind, name, machine_frame, frame_count)
         self._add("add_device", device_operations.add, *arguments)
         self._name("device", number)
@@ -389,6 +393,12 @@ class Transaction:
     def _open(self) -> None:
         self.refuse_over()
         self.last_cycles = self._engine.now_cycles
+
+    def _claim(self, table: str) -> int:
+        self._open()
+        number = self._engine.claims.claim(table)
+        self.claimed.append((table, number))
+        return number
 
     def _add(self, name: str, run: Callable[..., Any], *arguments: Any) -> None:
         self._open()
