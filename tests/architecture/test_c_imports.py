@@ -33,7 +33,8 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
     "guest_kernels": ("guest_kernels", "monitor/abi"),
     # As a user's own guests: the contract, and what the library offers.
     "examples": ("examples", "guest_kernels/common", "monitor/abi"),
-    "tests": ("tests", "native", "monitor"),
+    # The guests' ends of channels run on the host there, against Python's.
+    "tests": ("tests", "native", "monitor", "guest_kernels/common"),
 }
 # Parts that run without an operating system below them: no header of libc.
 WITHOUT_LIBC = ("monitor", "guest_kernels", "examples")

@@ -27,7 +27,12 @@ def test_check_names_what_has_drifted(
     monkeypatch.setattr("ultravisor.machine.generate_abi.render_all", lambda _root: texts)
     assert main(["--check"]) == 1
     complaint = capsys.readouterr().err
-    for name in ("ultravisor/machine/abi.py", "interface.py", "docs/hypercalls.md"):
+    for name in (
+        "ultravisor/machine/abi.py",
+        "interface.py",
+        "docs/hypercalls.md",
+        "channel-layouts.md",
+    ):
         assert name in complaint
 
 
@@ -107,6 +112,41 @@ def test_a_row_that_cannot_be_read_is_refused(tmp_path: Path, row: str) -> None:
     with (tmp_path / "monitor/abi/hypercalls.def").open("a") as stream:
         stream.write(row + "\n")
     with pytest.raises(ContractError, match=r"hypercalls\.def"):
+        read_contract(tmp_path)
+
+
+def test_guids_transitions_and_flags_arrive_in_python() -> None:
+    assert str(abi.GUID_VNIC) == "8cd5994d-c58e-11da-95a9-00e08161165f"
+    assert (abi.ClientState.BUSY, abi.ClientState.ATTACHED) in abi.CLIENT_TRANSITIONS
+    assert abi.ControlFlag.FAILED | abi.ControlFlag.SERVER == 5
+    assert int(abi.ControlMessageId.DEVICE_CREATE) == 0x201
+
+
+def test_layouts_of_channels_have_a_page_of_their_own() -> None:
+    calls = (ROOT / "docs/hypercalls.md").read_text()
+    channels = (ROOT / "docs/channel-layouts.md").read_text()
+    for name in ("struct channel_header`, 128", "enum client_state`", "`CHANNEL_SIGNATURE`"):
+        assert name in channels
+        assert name not in calls
+    assert "| `vnic` | `8cd5994d-c58e-11da-95a9-00e08161165f` |" in channels
+
+
+@pytest.mark.parametrize(
+    ("file", "row"),
+    [
+        ("guids.def", 'GUID(short, 0x1, 0x2, 0x3, 0x4, 0x5, "Too few digits.")'),
+        ("guids.def", 'GUID(four, 0x00000000, 0x0000, 0x0000, 0x0000, "A number is missing.")'),
+        ("client_transitions.def", "CLIENT_TRANSITION(attached, lost)"),
+        ("client_transitions.def", "CLIENT_TRANSITION(attached)"),
+    ],
+)
+def test_a_row_of_channels_that_cannot_be_read_is_refused(
+    tmp_path: Path, file: str, row: str
+) -> None:
+    copy_headers(tmp_path)
+    with (tmp_path / "monitor/abi" / file).open("a") as stream:
+        stream.write(row + "\n")
+    with pytest.raises(ContractError, match=file.replace(".", r"\.")):
         read_contract(tmp_path)
 
 

@@ -141,7 +141,7 @@ def change_features(
     contract are kept, and are not returned.
     """
     old = int.from_bytes(memory.read(_FEATURES, 8), "little")
-    new = (old | add) & ~remove
+    new = (old | int(add)) & ~int(remove)
     memory.write(_FEATURES, new.to_bytes(8, "little"))
     return ChannelFeature(new & sum(ChannelFeature))
 

@@ -105,7 +105,7 @@ class ControlServer:
     ) -> None:
         """Attach to a channel that has been built. Raises PeerError."""
         self._memory = memory
-        self._plan = plan
+        self.plan = plan
         self._events = Producer(memory, plan.queues[CONTROL_QUEUE_EVENT])
         self._replies = Producer(memory, plan.queues[CONTROL_QUEUE_RESPONSE])
         self._acknowledgements = Consumer(memory, plan.queues[CONTROL_QUEUE_EVENT_ACK])
@@ -151,7 +151,7 @@ class ControlServer:
         offset: int,
         payload: bytes,
     ) -> Sent:
-        place = self._plan.event_payload_offset + offset if payload else 0
+        place = self.plan.event_payload_offset + offset if payload else 0
         if payload:
             self._memory.write(place, payload)
         handle = self.state.next_handle

@@ -34,6 +34,8 @@ class PayloadArea:
         there seems to be no room. `take` makes the place used.
         """
         assert payload_size_bytes <= self.size_bytes, "a payload fits its area"
+        if payload_size_bytes == 0:
+            return 0
         start = self._start(payload_size_bytes)
         if start + payload_size_bytes - self._freed > self.size_bytes:
             self._free(outstanding())
@@ -48,6 +50,8 @@ class PayloadArea:
         self._ends.append(self._position)
 
     def _start(self, payload_size_bytes: int) -> int:
+        if payload_size_bytes == 0:
+            return self._position
         left = -self._position % self.size_bytes
         return self._position + (left if payload_size_bytes > left else 0)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 import msgspec
 
@@ -17,24 +18,24 @@ from ultravisor.channels.channel import queue_place, read_header
 from ultravisor.channels.command_protocol import ProtocolError, decode_answer, decode_request
 from ultravisor.channels.control_messages import (
     ControlMessage,
+    Interrupt,
     UnknownPacket,
     decode_message,
     status_name,
 )
-from ultravisor.channels.statistics import queue_names
+from ultravisor.channels.statistics import queue_names, type_name
 from ultravisor.channels.structures import codec, field_offset
 from ultravisor.machine.abi import (
     COMMAND_SIGNAL_SIZE_BYTES,
     CONTROL_MESSAGE_SIZE_BYTES,
     GUID_COMMAND,
     GUID_CONTROL,
+    GUID_NONE,
     CommandKind,
     ControlFlag,
 )
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from ultravisor.channels.memory import ChannelMemory
     from ultravisor.channels.queue import QueuePlace
 
@@ -162,13 +163,24 @@ def describe_control_message(message: ControlMessage) -> str:
     words = [message.name, f"handle={message.handle}"]
     if not isinstance(message.packet, UnknownPacket):
         fields = msgspec.structs.asdict(message.packet)
-        words += [f"{name}={value}" for name, value in fields.items() if value]
+        words += [f"{name}={_show(value)}" for name, value in fields.items() if _is_set(value)]
     words += [str(flag.name).lower() for flag in ControlFlag if message.flags & flag]
     if message.completion_status:
         words.append(f"status={status_name(message.completion_status)}")
     if message.payload_size_bytes:
         words.append(f"payload={message.payload_size_bytes}@{message.payload_offset:#x}")
     return " ".join(words)
+
+
+def _is_set(value: object) -> bool:
+    """Say whether a field of a packet says anything."""
+    return value not in (0, GUID_NONE, Interrupt()) and value != bytes(8)
+
+
+def _show(value: object) -> str:
+    if isinstance(value, Interrupt):
+        return f"{value.send_handle}/{value.receive_handle}"
+    return type_name(value) if isinstance(value, UUID) else str(value)
 
 
 assert _SIGNAL.size == codec("command_signal").size_bytes

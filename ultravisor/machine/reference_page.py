@@ -67,8 +67,9 @@ def render_channel_page(contract: Contract) -> str:
         *(_enum(name, members) for name, members in contract.enums.items() if name in ours),
         "\n## Constants\n",
         _numbers(tuple(row for row in contract.constants if row.name in ours)),
-        "\n## Transitions of a client's state\n\n| from | to |\n|---|---|\n",
-        *(f"| `{old}` | `{new}` |\n" for old, new in contract.client_transitions),
+        "\n## States of a client\n\n```mermaid\nstateDiagram-v2\n    [*] --> detached\n",
+        *(f"    {old} --> {new}\n" for old, new in contract.client_transitions),
+        "```\n",
     ]
     return "".join(parts)
 
