@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.simulation.fabric import FRAME, ResidentGuest
+from tests.simulation.fabric import ResidentGuest
+from tests.simulation.fabric_views import FRAME
 from tests.simulation.script import ScriptFabric
 from tests.simulation.test_life import booted, number, state, with_disk
 from ultravisor.channels.command_protocol import (

@@ -110,7 +110,7 @@ def test_a_host_boots_in_the_original_order_and_starts_what_is_wanted() -> None:
         change.after.name
         for _, changes in fabric.ultravisor.database.log()
         for change in changes
-        if change.table == "partition" and change.before is None
+        if isinstance(change.after, Partition) and change.before is None
     ]
     assert made == [
         "boot", "ultravisor", "idle", "command", "operations", "storage", "web-1", "web-2",
@@ -332,6 +332,14 @@ def test_saved_programs_go_on_where_they_were() -> None:
         state_bytes = program.save()
         program.load(state_bytes)
         assert program.save() == state_bytes
+    saved = fabric.ultravisor.save()
+    generation = fabric.views.generation
+    fabric.restart_ultravisor()
+    fabric.ultravisor.load(saved)
+    fabric.ready[2] = False
     for host in (fabric, other):
         assert isinstance(host.answer(host.order(Order("reset", "web-1"))), Done)
     assert fabric.ultravisor.database.state_hash() == other.ultravisor.database.state_hash()
+    assert fabric.views.rows == other.views.rows
+    assert fabric.views.generation == other.views.generation > generation
+    assert (fabric.turns, fabric.time_cycles) == (other.turns, other.time_cycles)

@@ -99,6 +99,19 @@ class Introduction(Struct, frozen=True):
         return (BUS if self.address else PHYSICAL_BUS, self.device)
 
 
+class SavedDesk(Struct, frozen=True):
+    """All of a desk's state; what is on its way is in the channel."""
+
+    stage: int
+    known: tuple[Introduction, ...]
+    waiting: tuple[tuple[int, str, Introduction | None], ...]
+    failures: tuple[tuple[int, int, int], ...]
+    """Bus, device, completion status."""
+    strays: int
+    fault: str
+    server: ControlServerState
+
+
 class ControlDesk:
     """The introduction of one partition."""
 
@@ -126,6 +139,7 @@ class ControlDesk:
             build_control_channel(window, plan, address=address, partition=partition)
             bus = _Behind(window, VBUS_OFFSET)
             build_vbus_channel(bus, DEVICE_RECORDS, bus=BUS, partition=partition)
+        self._plan = plan
         self._server = ControlServer(window, plan, ControlServerState(next_handle=first))
 
     @property
@@ -147,6 +161,28 @@ class ControlDesk:
     def known(self) -> frozenset[tuple[int, int]]:
         """Return what the partition has answered that it knows, by bus and device."""
         return frozenset(self._known)
+
+    def save(self) -> SavedDesk:
+        """Return what must be known to go on."""
+        return SavedDesk(
+            stage=self._stage,
+            known=tuple(self._known[key] for key in sorted(self._known)),
+            waiting=tuple((handle, *row) for handle, row in sorted(self._waiting.items())),
+            failures=tuple((*key, status) for key, status in sorted(self.failures.items())),
+            strays=self.strays,
+            fault=self.fault,
+            server=self._server.state,
+        )
+
+    def load(self, saved: SavedDesk) -> None:
+        """Go on from what was saved; the channel is as it was then."""
+        self._stage = Stage(saved.stage)
+        self._known = {row.key: row for row in saved.known}
+        self._waiting = {handle: (what, row) for handle, what, row in saved.waiting}
+        self._busy = {row.key for _, row in self._waiting.values() if row is not None}
+        self.failures = {(bus, device): status for bus, device, status in saved.failures}
+        self.strays, self.fault = saved.strays, saved.fault
+        self._server = ControlServer(self.window, self._plan, saved.server)
 
     def want(self, wanted: dict[tuple[int, int], Introduction]) -> None:
         """Say what the partition is to know from now on."""

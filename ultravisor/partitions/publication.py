@@ -55,8 +55,11 @@ class Publisher:
         self._pending: list[Commit] = []
         self._revoked = 0
 
-    def rebuild(self, database: ResourceDatabase) -> None:
-        """Publish all that the database says: the first thing after a start or restart."""
+    def rebuild(self, database: ResourceDatabase, saved: tuple[int, int] | None = None) -> None:
+        """Publish all that the database says: the first thing after a start or restart.
+
+        With what `save` returned, know it without publishing: the view is in force already.
+        """
         changes = [
             Change(table.name, table.key_of(record), None, record)
             for table in (TABLE_OF[kind] for kind in _SHOWN)
@@ -64,9 +67,17 @@ class Publisher:
         ]
         body = self._views.begin()
         self.rows.rebuild(changes, self._views.places(), body)
+        if saved is not None:
+            # The view in force is the one of the snapshot: the candidate is dropped.
+            self.generation, self._revoked = saved
+            return
         self.generation = self._views.publish()
         # What the lost one revoked last may not have been acknowledged.
         self._revoked = self.generation
+
+    def save(self) -> tuple[int, int]:
+        """Return what must be known to go on: generations of the view."""
+        return self.generation, self._revoked
 
     def add(self, commit: Commit) -> None:
         """Take a commit, to be published with the next."""

@@ -57,6 +57,13 @@ class Outcome(Struct, frozen=True):
     commit: Commit | None = None
 
 
+class SavedService(Struct, frozen=True):
+    """What must be known to go on."""
+
+    next_transaction: int
+    answers: dict[str, tuple[tuple[int, AnyAnswer], ...]]
+
+
 @dataclass(slots=True)
 class _Open:
     """A transaction that was begun and has not ended."""
@@ -83,6 +90,16 @@ class TransactionService:
             Abort: self._abort,
             Transact: self._transact,
         }
+
+    def save(self) -> SavedService:
+        """Return what must be known to go on; open transactions end with a program."""
+        answers = {asker: tuple(rows.items()) for asker, rows in self._answers.items()}
+        return SavedService(self._next, answers)
+
+    def load(self, saved: SavedService) -> None:
+        """Go on from what was saved."""
+        self._next = saved.next_transaction
+        self._answers = {asker: OrderedDict(rows) for asker, rows in saved.answers.items()}
 
     def serve(self, asker: str, request_id: int, payload: bytes) -> Outcome:
         """Do what a request asks for, once; refusals are answers."""

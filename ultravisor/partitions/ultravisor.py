@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from msgspec import Struct
 
 from ultravisor.channels.command_protocol import (
@@ -25,12 +26,12 @@ from ultravisor.channels.memory import ChannelWindow
 from ultravisor.machine.abi import Hypercall
 from ultravisor.partitions.answered_steps import AnsweredStep, answered_steps
 from ultravisor.partitions.channel_types import TYPE_COMMAND
-from ultravisor.partitions.control_desk import ControlDesk
+from ultravisor.partitions.control_desk import ControlDesk, SavedDesk
 from ultravisor.partitions.introductions import CLIENT, SERVER, introductions_of, is_control
 from ultravisor.partitions.message_link import UNASKED, ChannelPlace, MessageLink
 from ultravisor.partitions.operation_table import OperationScribe
 from ultravisor.partitions.publication import Publisher
-from ultravisor.partitions.transaction_service import TransactionService
+from ultravisor.partitions.transaction_service import SavedService, TransactionService
 from ultravisor.resources.database import ResourceDatabase
 from ultravisor.resources.errors import ResourceError
 from ultravisor.resources.records import (
@@ -76,6 +77,19 @@ class Held(Struct):
     generation: int
 
 
+class SavedUltravisor(Struct, frozen=True):
+    """All of the ultravisor's state beside its journal, which is kept with the snapshot."""
+
+    generation: int
+    views: tuple[int, int]
+    service: SavedService
+    held: tuple[Held, ...]
+    since: dict[int, int]
+    outboxes: dict[int, tuple[tuple[int, bytes], ...]]
+    desks: dict[int, SavedDesk]
+    stale: bool
+
+
 class UltravisorProgram:
     """The program of the partition `ultravisor`."""
 
@@ -86,6 +100,8 @@ class UltravisorProgram:
         self._genesis = genesis
         self._database: ResourceDatabase | None = None
         self._number = 0
+        self._saved: SavedUltravisor | None = None
+        self._unpublished: list[tuple[Held, Commit | None, bool]] = []
         self._recorded: tuple[AnsweredStep, ...] = ()
         self.refused_record = ""
         """Why what partitions answered could not be recorded the last time; empty: it was."""
@@ -125,17 +141,67 @@ class UltravisorProgram:
         self._database = database
         self._service = TransactionService(database)
         self._publisher = Publisher(self._views)
-        self._publisher.rebuild(database)
+        saved, self._saved = self._saved, None
+        self._publisher.rebuild(database, None if saved is None else saved.views)
         self._mirror = self._publisher.rows.mirror
         self._since: dict[int, int] = {}
         self._reachable: set[int] = set()
         self._links: dict[int, MessageLink] = {}
         self._greeted: set[int] = set()
         self._desks: dict[int, ControlDesk] = {}
-        self._unpublished: list[tuple[Held, Commit | None, bool]] = []
+        self._unpublished.clear()
         self._held: list[Held] = []
         self._flying: set[tuple[str, int]] = set()
         self._stale = True
+        if saved is not None:
+            self._go_on_from(saved, turn)
+
+    def _go_on_from(self, saved: SavedUltravisor, turn: HostedTurn) -> None:
+        """Be as the saved program was."""
+        if saved.generation != self.database.generation:
+            raise ValueError(
+                f"the journal is at generation {self.database.generation}, the saved program "
+                f"at {saved.generation}"
+            )
+        self._service.load(saved.service)
+        self._held = list(saved.held)
+        self._flying = {(row.asker, row.request) for row in saved.held}
+        self._since = dict(saved.since)
+        self._reachable = set(saved.since)
+        for channel in sorted(saved.outboxes.keys() | saved.desks.keys()):
+            self._greeted.add(channel)
+            self._take_up(channel, turn)
+            if channel in self._links:
+                self._links[channel].restore(saved.outboxes[channel])
+            else:
+                self._desks[channel].load(saved.desks[channel])
+        self._want()
+        self._stale = saved.stale
+
+    def save(self) -> bytes:
+        """Return all state but the journal; open transactions end with the program."""
+        assert not self._unpublished, "nothing is saved during a turn"
+        if self._database is None:
+            return b""
+        saved = SavedUltravisor(
+            generation=self.database.generation,
+            views=self._publisher.save(),
+            service=self._service.save(),
+            held=tuple(self._held),
+            since=self._since,
+            outboxes={channel: link.outbox for channel, link in self._links.items()},
+            desks={channel: desk.save() for channel, desk in self._desks.items()},
+            stale=self._stale,
+        )
+        return msgspec.msgpack.encode(saved)
+
+    def load(self, state: bytes) -> None:
+        """Take the place of what `save` returned; raise ValueError on what it did not.
+
+        The journal has to be the one of the snapshot; that is seen at the next turn.
+        """
+        self._database = None
+        self._saved = msgspec.msgpack.decode(state, type=SavedUltravisor) if state else None
 
     # Channels.
 

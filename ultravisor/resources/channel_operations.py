@@ -40,7 +40,7 @@ class EndPlan(msgspec.Struct, frozen=True):
     writable: bool = True
 
 
-def plan(
+def plan(  # noqa: PLR0913 - each is a column
     store: Store,
     id: int,
     type_guid: str,
