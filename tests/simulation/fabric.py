@@ -41,6 +41,9 @@ RESERVED_FRAMES = 2048
 FIRST_FRAME = RESERVED_FRAMES + 512
 TURN_CYCLES = 1_000
 TURN_LIMIT = 200_000
+POLL_CYCLES = 200_000
+HORIZON_CYCLES = 50_000_000
+"""A fabric is quiet when nobody wakes for longer than this."""
 
 
 class FabricTurn:
@@ -148,13 +151,18 @@ class FabricLoader:
 
 
 class ResidentGuest:
-    """A guest that answers its control channel and does nothing else."""
+    """A guest that answers its control channel; it looks by itself too, less and less often."""
 
     def __init__(self) -> None:
         self.residence = Residence()
+        self.told = 0
+        self.wait_cycles = POLL_CYCLES
 
     def turn(self, turn: Any) -> None:
         self.residence.attend(turn)
+        self.wait_cycles = POLL_CYCLES if self.residence.told > self.told else 2 * self.wait_cycles
+        self.told = self.residence.told
+        turn.call(Hypercall.TIMER_SET, turn.time_cycles + self.wait_cycles)
 
 
 class SilentGuest:
@@ -310,7 +318,7 @@ class Fabric:
                 for number, cycles in self.timers.items()
                 if number in self.views.running() and number in self.programs
             ]
-            if not due:
+            if not due or min(due) > self.time_cycles + HORIZON_CYCLES:
                 return False
             self.time_cycles = max(self.time_cycles, min(due))
             return True

@@ -56,7 +56,8 @@ REQUESTS_A_TURN: Final = 512
 MESSAGE_COST_CYCLES: Final = 2_000
 """Declared work of one message: assumed."""
 POLL_CYCLES: Final = 100_000
-"""How soon a partition without an event port is looked at again."""
+"""How soon a partition without an event port is looked at again; in vain, twice as late next."""
+POLL_MAXIMUM_CYCLES: Final = 1 << 30
 
 
 class Genesis(Struct, frozen=True):
@@ -88,6 +89,7 @@ class SavedUltravisor(Struct, frozen=True):
     outboxes: dict[int, tuple[tuple[int, bytes], ...]]
     desks: dict[int, SavedDesk]
     stale: bool
+    poll_cycles: int
 
 
 class UltravisorProgram:
@@ -153,6 +155,7 @@ class UltravisorProgram:
         self._held: list[Held] = []
         self._flying: set[tuple[str, int]] = set()
         self._stale = True
+        self._poll_cycles = POLL_CYCLES
         if saved is not None:
             self._go_on_from(saved, turn)
 
@@ -177,6 +180,7 @@ class UltravisorProgram:
                 self._desks[channel].load(saved.desks[channel])
         self._want()
         self._stale = saved.stale
+        self._poll_cycles = saved.poll_cycles
 
     def save(self) -> bytes:
         """Return all state but the journal; open transactions end with the program."""
@@ -192,6 +196,7 @@ class UltravisorProgram:
             outboxes={channel: link.outbox for channel, link in self._links.items()},
             desks={channel: desk.save() for channel, desk in self._desks.items()},
             stale=self._stale,
+            poll_cycles=self._poll_cycles,
         )
         return msgspec.msgpack.encode(saved)
 
@@ -346,6 +351,7 @@ class UltravisorProgram:
             end = self._mirror.ends(channel)[SERVER]
             if desk.attend():
                 turn.work(MESSAGE_COST_CYCLES)
+                self._poll_cycles = POLL_CYCLES
             if desk.notify and end.port:
                 turn.call(Hypercall.EVENT_SEND, end.port)
             polled = polled or (not end.port and not desk.is_settled)
@@ -396,4 +402,5 @@ class UltravisorProgram:
             turn.call(Hypercall.YIELD)
             turn.again()
         elif polled or not all(sent):
-            turn.call(Hypercall.TIMER_SET, turn.time_cycles + POLL_CYCLES)
+            turn.call(Hypercall.TIMER_SET, turn.time_cycles + self._poll_cycles)
+            self._poll_cycles = min(2 * self._poll_cycles, POLL_MAXIMUM_CYCLES)
