@@ -19,6 +19,8 @@ class ExitCode(IntEnum):
     GUEST_FAILED = 1
     USAGE = 2
     CONFIGURATION = 3
+    POLICY = 4
+    CONFLICT = 5
     NOT_FOUND = 6
     BUDGET = 7
     MISSING_EXTRA = 69

@@ -43,9 +43,11 @@
 #define CONTROL_MESSAGE_COUNT 64     /* slots of each queue of a control channel, as published */
 #define CONTROL_CRASH_MESSAGE_COUNT 2 /* saved messages of a control channel, as published */
 #define CONTROL_PAYLOAD_LIMIT 131072 /* bytes of the payload of a control message */
+
 /* One turn of a hosted partition's program. */
 #define HOSTED_CALL_LIMIT 60 /* calls of the monitor that it may queue: they fill one page */
 #define HOSTED_WORK_LIMIT_CYCLES 1000000000 /* cycles of work that it may declare */
+
 /* One step by which the monitor follows a view, and how soon a busy processor takes the next. */
 #define VIEW_STEP_FRAME_LIMIT 64     /* frames scrubbed, given to an owner or severed */
 #define VIEW_STEP_TABLE_LIMIT 8      /* page tables pinned or severed */

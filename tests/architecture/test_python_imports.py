@@ -21,6 +21,20 @@ ABOVE_THE_HOST = (
     "ultravisor.bench",
     "ultravisor.testing",
 )
+# Programs are given turns: of the machine they know numbers and the form of a turn, no clock, no
+# socket, no chance.
+PROGRAMS = "ultravisor.partitions"
+PROGRAMS_MAY_KNOW = ("ultravisor.machine.abi", "ultravisor.machine.hosted")
+PROGRAMS_MUST_NOT = (
+    "ultravisor.life",
+    "asyncio",
+    "datetime",
+    "os",
+    "random",
+    "socket",
+    "threading",
+    "time",
+)
 ROOTS = ("ultravisor", "ultravisor.__main__")
 
 
@@ -60,6 +74,16 @@ def wrong_import(module: str, imported: str) -> str | None:
         return "ultravisor.host is the composition root: what it puts together does not know it"
     if within(imported, ("tests",)):
         return "the product does not import its tests"
+    return wrong_program_import(imported) if within(module, (PROGRAMS,)) else None
+
+
+def wrong_program_import(imported: str) -> str | None:
+    """Return why a program must not import a name, or None."""
+    machine = within(imported, ("ultravisor.machine",))
+    if machine and not within(imported, PROGRAMS_MAY_KNOW):
+        return "a program sees its turn and the contract, not the machine"
+    if within(imported, PROGRAMS_MUST_NOT):
+        return "a program is driven by turns: pass it in"
     return None
 
 
@@ -79,6 +103,8 @@ def test_python_imports_point_one_way(project: SourceTree) -> None:
         ("ultravisor/report.py", "from ultravisor.machine._native import lib\n"),
         ("ultravisor/report.py", "from ultravisor.cli import boot\n"),
         ("ultravisor/configuration.py", "import ultravisor.host\n"),
+        ("ultravisor/partitions/a.py", "from ultravisor.machine.machine import Machine\n"),
+        ("ultravisor/partitions/a.py", "import time\n"),
         ("ultravisor/configuration.py", "from tests.architecture import conftest\n"),
     ],
 )

@@ -29,6 +29,7 @@ VERBS = {
     "bench": Verb("ultravisor.cli.bench", "Measure speed and costs."),
     "timing": Verb("ultravisor.cli.timing", "Predict cycles of code, and measure the accuracy."),
     "config": Verb("ultravisor.cli.config", "Show the configuration that a boot would use."),
+    "policy": Verb("ultravisor.cli.policy", "Check policies, and say which rule decides what."),
     "completion": Verb("ultravisor.cli.completion", "Print a shell's completion script."),
     "doctor": Verb("ultravisor.cli.doctor", "Say whether this installation works."),
 }
