@@ -46,11 +46,12 @@ Examples:
 
 \b
 Exit codes:
-    0  ok                          7  cycle budget reached
-    1  a guest failed             69  an optional part is missing
-    2  wrong usage                70  internal error
-    3  configuration or image    130  Ctrl-C
-    6  not found
+    0  ok                          6  not found
+    1  a guest failed              7  cycle budget reached
+    2  wrong usage                69  an optional part is missing
+    3  configuration or image     70  internal error
+    4  refused by policy         130  Ctrl-C
+    5  conflict, try again
 """
 
 
