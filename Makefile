@@ -47,8 +47,7 @@ format: $(READY) ## Bring C and Python into the project's form.
 	@$(VENV)/bin/clang-format -i $(C_FORMATTED)
 
 docs: build ## Write what is derived: docs/hypercalls.md, abi.py, pictures, tables, diagrams.
-	$(RUN) -m ultravisor.machine.generate_abi && $(RUN) docs/picture.py && $(RUN) docs/hostile_table.py \
-		&& $(RUN) docs/resource_diagrams.py
+	$(RUN) -m ultravisor.machine.generate_abi $(foreach page,picture hostile_table resource_diagrams,&& $(RUN) docs/$(page).py)
 
 build: $(EXTENSION) ## Set up the environment, the extension and the images, and nothing else.
 	@$(MAKE) -s -C guest_kernels OUTPUT=$(IMAGES) BUILD=$(CURDIR)/build/guest_kernels

@@ -11,6 +11,8 @@ from tests.architecture.source_tree import SourceTree, report
 PACKAGE = "ultravisor"
 # What ultravisor.machine may know of the rest.
 MACHINE_MAY_IMPORT = ("ultravisor.machine", "ultravisor.errors")
+# What ultravisor.resources may know: it tracks, whatever the records are used for.
+RESOURCES_MAY_IMPORT = ("ultravisor.resources", "ultravisor.errors")
 # The parts that put a running host together, and may therefore know ultravisor.host.
 ABOVE_THE_HOST = (
     "ultravisor.host",
@@ -47,6 +49,8 @@ def wrong_import(module: str, imported: str) -> str | None:
         return "only ultravisor.machine knows the extension"
     if inside_machine and ours and not within(imported, MACHINE_MAY_IMPORT):
         return "ultravisor.machine imports nothing else of the package but errors"
+    if within(module, ("ultravisor.resources",)) and ours and not _resources_may(imported):
+        return "ultravisor.resources imports nothing else of the package but errors"
     in_cli = within(module, ("ultravisor.cli",)) or module in ROOTS
     if within(imported, ("ultravisor.cli",)) and not in_cli:
         return "nothing imports the command but its own entry"
@@ -56,6 +60,10 @@ def wrong_import(module: str, imported: str) -> str | None:
     if within(imported, ("tests",)):
         return "the product does not import its tests"
     return None
+
+
+def _resources_may(imported: str) -> bool:
+    return within(imported, RESOURCES_MAY_IMPORT)
 
 
 def test_python_imports_point_one_way(project: SourceTree) -> None:
@@ -69,6 +77,7 @@ def test_python_imports_point_one_way(project: SourceTree) -> None:
     [
         ("ultravisor/machine/a.py", "from ultravisor.configuration import load\n"),
         ("ultravisor/machine/a.py", "from ..host import Host\n"),
+        ("ultravisor/resources/a.py", "from ultravisor.machine import abi\n"),
         ("ultravisor/report.py", "from ultravisor.machine._native import lib\n"),
         ("ultravisor/report.py", "from ultravisor.cli import boot\n"),
         ("ultravisor/configuration.py", "import ultravisor.host\n"),

@@ -25,6 +25,7 @@ VERBS = {
     "test": Verb("ultravisor.cli.test", "Run images that are tests, and judge them."),
     "replay": Verb("ultravisor.cli.replay", "Run a recorded run again, and compare."),
     "snap": Verb("ultravisor.cli.snap", "Save a host's state to a file, and restore it."),
+    "db": Verb("ultravisor.cli.db", "Ask a host's resource database, now or in its past."),
     "demo": Verb("ultravisor.cli.demo", "Boot the bundled host, under both builds of the monitor."),
     "bench": Verb("ultravisor.cli.bench", "Measure speed and costs."),
     "timing": Verb("ultravisor.cli.timing", "Predict cycles of code, and measure the accuracy."),
