@@ -13,6 +13,8 @@ PACKAGE = "ultravisor"
 MACHINE_MAY_IMPORT = ("ultravisor.machine", "ultravisor.errors")
 # What ultravisor.channels may know of the rest: the contract, and nothing of who owns a channel.
 CHANNELS_MAY_IMPORT = ("ultravisor.channels", "ultravisor.machine.abi", "ultravisor.errors")
+# What ultravisor.resources may know: it tracks, whatever the records are used for.
+RESOURCES_MAY_IMPORT = ("ultravisor.resources", "ultravisor.errors")
 # The parts that put a running host together, and may therefore know ultravisor.host.
 ABOVE_THE_HOST = (
     "ultravisor.host",
@@ -66,6 +68,8 @@ def wrong_import(module: str, imported: str) -> str | None:
     inside_channels = within(module, ("ultravisor.channels",))
     if inside_channels and ours and not within(imported, CHANNELS_MAY_IMPORT):
         return "ultravisor.channels knows the contract, and nothing of who owns a channel"
+    if within(module, ("ultravisor.resources",)) and ours and not _resources_may(imported):
+        return "ultravisor.resources imports nothing else of the package but errors"
     in_cli = within(module, ("ultravisor.cli",)) or module in ROOTS
     if within(imported, ("ultravisor.cli",)) and not in_cli:
         return "nothing imports the command but its own entry"
@@ -87,6 +91,10 @@ def wrong_program_import(imported: str) -> str | None:
     return None
 
 
+def _resources_may(imported: str) -> bool:
+    return within(imported, RESOURCES_MAY_IMPORT)
+
+
 def test_python_imports_point_one_way(project: SourceTree) -> None:
     violations = violations_of(project)
     advice = "Dependencies point one way (docs/architecture.md): pass it in, or move it down."
@@ -100,6 +108,7 @@ def test_python_imports_point_one_way(project: SourceTree) -> None:
         ("ultravisor/machine/a.py", "from ..host import Host\n"),
         ("ultravisor/channels/a.py", "from ultravisor.machine.machine import Machine\n"),
         ("ultravisor/channels/a.py", "import ultravisor.resources\n"),
+        ("ultravisor/resources/a.py", "from ultravisor.machine import abi\n"),
         ("ultravisor/report.py", "from ultravisor.machine._native import lib\n"),
         ("ultravisor/report.py", "from ultravisor.cli import boot\n"),
         ("ultravisor/configuration.py", "import ultravisor.host\n"),
