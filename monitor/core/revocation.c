@@ -94,7 +94,7 @@ static void records_sever(const struct view_body *body, struct partition *partit
     }
 }
 
-/* Also drops what processors remember of their tables. True when there is anything to search for. */
+/* Also drops what processors remember of their tables. True: there is something to search for. */
 static bool sever_begin(const struct view_body *body)
 {
     bool any = false;
