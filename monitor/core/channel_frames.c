@@ -45,11 +45,9 @@ enum error channel_entry_take(uint32_t partition, uint32_t level, uint64_t value
 void channel_entry_drop(uint32_t partition, uint64_t number)
 {
     struct frame *frame = frame_get(number);
-    uint32_t side;
 
-    if (UNLIKELY(frame_is_channels(frame)) &&
-        channel_side_find(channel_of(frame), partition, &side)) {
-        frame->second_count -= side;
+    if (UNLIKELY(frame_is_channels(frame))) {
+        frame->second_count -= channel_of(frame)->partitions[1] == partition;
     }
 }
 

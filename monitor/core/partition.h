@@ -9,8 +9,8 @@
 #define PROCESSOR_NONE PROCESSOR_LIMIT
 
 /*
- * Stops all of a partition that has not stopped yet, so that the first reason is kept: its guest does
- * nothing afterwards that could be another. Returns the record to fill with the details. Other
+ * Stops all of a partition that has not stopped yet, so that the first reason is kept: its guest
+ * does nothing afterwards that could be another. Returns the record to fill with the details. Other
  * processors that run it are kicked off.
  */
 struct stop_record *partition_stop(struct partition *partition, enum stop_reason reason,

@@ -94,7 +94,7 @@ static void records_sever(const struct view_body *body, struct partition *partit
     }
 }
 
-/* Also drops what processors remember of their tables. True when there is anything to search for. */
+/* Also drops what processors remember of their tables. True: there is something to search for. */
 static bool sever_begin(const struct view_body *body)
 {
     bool any = false;
@@ -140,8 +140,8 @@ bool revocation_sever(const struct view_body *body)
         const struct frame *frame = frame_get(progress->cursor);
         uint32_t level = frame_table_level(frame);
 
-        if (level != 0 && partition_is(frame->owner) &&
-            monitor->partitions[frame->owner].severed == SEVERED_ORDERED) {
+        /* Only partitions have tables. */
+        if (level != 0 && monitor->partitions[frame->owner].severed == SEVERED_ORDERED) {
             table_sever(body, frame->owner, progress->cursor, level);
             table_count++;
         }

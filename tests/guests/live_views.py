@@ -41,9 +41,9 @@ class LiveMachine:
     cycles: int = 0
 
     @classmethod
-    def boot(cls, build: MonitorBuild, *guests: Guest, **changes: int) -> Self:
+    def boot(cls, build: MonitorBuild, *guests: Guest, processor_count: int = 1) -> Self:
         """Make a machine with these guests from the start on."""
-        machine = make_machine(build, **changes)
+        machine = make_machine(build, processor_count=processor_count)
         boot(machine, guests)
         return cls(machine, Views(machine), Loader(machine))
 

@@ -59,11 +59,13 @@ YIELDS = for_ever(increment() + call(Hypercall.YIELD))
 BLOCKS = for_ever(call(Hypercall.BLOCK))
 
 
-def both(script: Callable[[LiveMachine], object], *guests: Guest, **changes: int) -> object:
+def both(
+    script: Callable[[LiveMachine], object], *guests: Guest, processor_count: int = 1
+) -> object:
     """Run a script under both builds: what it returns, and the state hash, must be equal."""
     found = []
     for build in BUILDS:
-        live = LiveMachine.boot(build, *guests, **changes)
+        live = LiveMachine.boot(build, *guests, processor_count=processor_count)
         with live.machine:
             found.append((script(live), live.machine.state_hash()))
     assert found[0] == found[1]
@@ -263,10 +265,11 @@ def test_memory_is_added_and_taken_back_unused() -> None:
     both(script, guest(COUNTS), guest(COUNTS, "other"))
 
 
-def channel_ends(*partitions: int, flags: int = CHANNEL_END_WRITABLE) -> tuple[ChannelEndRow, ...]:
-    return tuple(
-        ChannelEndRow(partition=number, guest_frame=8192, flags=flags) for number in partitions
-    )
+def channel_ends(
+    first: int, second: int, flags: int = CHANNEL_END_WRITABLE
+) -> tuple[ChannelEndRow, ChannelEndRow]:
+    end = ChannelEndRow(partition=first, guest_frame=8192, flags=flags)
+    return end, replace(end, partition=second)
 
 
 CHANNEL_ADDRESS = DIRECT_MAP + 8192 * FRAME
@@ -282,7 +285,7 @@ def test_a_channel_is_shared_by_its_two_ends() -> None:
     def script(live: LiveMachine) -> object:
         frame = far(live, 4)
         ends = channel_ends(2, 3)
-        live.acknowledge(live.set_channel(0, (ends[0], ends[1]), frame, 4))
+        live.acknowledge(live.set_channel(0, ends, frame, 4))
         window = BuildRange(guest_frame=8192, machine_frame=frame, frame_count=4, writable=True)
         live.create(2, guest(channel_access(True)), far(live), channels=(window,))
         reader = replace(window, writable=False)
@@ -311,7 +314,7 @@ def test_a_third_partition_cannot_map_a_channel() -> None:
     def script(live: LiveMachine) -> object:
         frame = far(live, 4)
         ends = channel_ends(1, 2)
-        live.acknowledge(live.set_channel(0, (ends[0], ends[1]), frame, 4))
+        live.acknowledge(live.set_channel(0, ends, frame, 4))
         window = BuildRange(guest_frame=8192, machine_frame=frame, frame_count=4)
         live.acknowledge(live.create(3, guest(COUNTS), far(live), channels=(window,)))
         statistics = live.machine.partition_statistics(3)
@@ -327,7 +330,7 @@ def test_an_end_without_the_flag_cannot_write() -> None:
     def script(live: LiveMachine) -> object:
         frame = far(live, 4)
         ends = channel_ends(1, 2, flags=0)
-        live.acknowledge(live.set_channel(0, (ends[0], ends[1]), frame, 4))
+        live.acknowledge(live.set_channel(0, ends, frame, 4))
         window = BuildRange(guest_frame=8192, machine_frame=frame, frame_count=4, writable=True)
         body = live.views.begin()
         body.set_channel(0, replace(body.channel(0), ends=channel_ends(1, 3, flags=0)))
@@ -474,8 +477,9 @@ def test_a_build_is_refused_where_somebody_is() -> None:
         extent = BuildRange(guest_frame=0, machine_frame=first, frame_count=256)
         with pytest.raises(ConfigurationError, match="not free"):
             live.loader.build(2, guest(COUNTS).options(), (extent,))
+        place = replace(extent, machine_frame=far(live))
+        twice = (place, replace(place, guest_frame=300))
         with pytest.raises(ConfigurationError, match="twice"):
-            place = replace(extent, machine_frame=far(live))
-            live.loader.build(2, guest(COUNTS).options(), (place, replace(place, guest_frame=300)))
+            live.loader.build(2, guest(COUNTS).options(), twice)
         with pytest.raises(MachineError, match="nobody owns"):
             live.loader.scrub(first, 1)

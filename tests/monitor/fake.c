@@ -398,6 +398,25 @@ struct virtual_processor *fake_smp(uint32_t count)
     return fake_smp_of(64, count);
 }
 
+struct virtual_processor *fake_three(void)
+{
+    static const uint32_t both[2] = {0, 1}, first[1] = {0}, second[1] = {1};
+
+    fake_reset(2);
+    (void)fake_partition_add(RIGHT_ALL, 2, both);
+    (void)fake_partition_add(RIGHT_ALL, 1, first);
+    (void)fake_partition_add(RIGHT_ALL, 1, second);
+    fake_slot_add(0, 0, 1000, 0);
+    fake_slot_add(0, 2, 1000, 0);
+    fake_slot_add(1, 1, 1000, 0);
+    fake_slot_add(1, 3, 1000, 0);
+    monitor_start();
+    (void)fake_first(1);
+    fake_next = fake_first(0);
+    fake_log_clear();
+    return fake_next;
+}
+
 struct virtual_processor *fake_first(uint32_t processor)
 {
     return switch_to(record_get(IDLE_ID_FIRST + processor), monitor_first(processor));

@@ -110,6 +110,8 @@ uint64_t *fake_entry(uint32_t partition, uint32_t offset); /* that maps the offs
 struct virtual_processor *fake_simple(void);
 /* One partition with `count` virtual processors on as many processors; the first runs. */
 struct virtual_processor *fake_smp(uint32_t count);
+/* Three partitions, two processors: 1 on both, 2 on the first, 3 on the second; the first runs. */
+struct virtual_processor *fake_three(void);
 /* The same with partition 1 of a width: 64 above. */
 struct virtual_processor *fake_simple_of(uint32_t width);
 struct virtual_processor *fake_smp_of(uint32_t width, uint32_t count);

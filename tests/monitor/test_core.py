@@ -37,6 +37,7 @@ SUITES = [
     "descriptors",
     "contexts_32",
     "views",
+    "view_rows",
     "view_channels",
     "properties",
 ]

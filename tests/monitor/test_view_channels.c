@@ -100,13 +100,16 @@ static void view_get_tells_an_end_where_it_is(void)
     struct virtual_processor *record = host_make(0);
     const struct view_channel *channel = fake_guest(1, GUEST_DATA);
 
-    CHECK_EQUAL(fake_call(record, HC_view_get, VIEW_RECORD_channel, 0, GUEST_DATA,
-                          sizeof(*channel)),
-                sizeof(*channel));
+    CHECK_EQUAL(
+        fake_call(record, HC_view_get, VIEW_RECORD_channel, 0, GUEST_DATA, sizeof(*channel)),
+        sizeof(*channel));
     CHECK_EQUAL(channel->machine_frame, CHANNEL_FRAME);
     CHECK_EQUAL(channel->ends[0].guest_frame, 512);
     CHECK(fake_refused(record, ERROR_not_found, HC_view_get, VIEW_RECORD_channel, 1, GUEST_DATA,
                        sizeof(*channel)));
+    CHECK_EQUAL(
+        fake_call(record_get(1), HC_view_get, VIEW_RECORD_channel, 0, GUEST_DATA, sizeof(*channel)),
+        sizeof(*channel));
     CHECK(fake_refused(record_get(2), ERROR_not_found, HC_view_get, VIEW_RECORD_channel, 0,
                        GUEST_DATA, sizeof(*channel)));
 }
@@ -122,8 +125,8 @@ static bool is_free(void)
     for (uint32_t frame = CHANNEL_FRAME; frame < CHANNEL_FRAME + CHANNEL_FRAMES; frame++) {
         const uint64_t *words = machine_pointer((uint64_t)frame << PAGE_SHIFT);
 
-        if (frame_get(frame)->owner != FRAME_OWNER_FREE ||
-            frame_get(frame)->reference_count != 0 || words[0] != 0) {
+        if (frame_get(frame)->owner != FRAME_OWNER_FREE || frame_get(frame)->reference_count != 0 ||
+            words[0] != 0) {
             return false;
         }
     }
@@ -163,10 +166,106 @@ static void a_channel_that_leaves_is_not_mapped_again(void)
 {
     struct virtual_processor *record = host_make(CHANNEL_END_WRITABLE);
 
+    CHECK_EQUAL(map(1, ENTRY_DATA), 0);
+    /* A second frame of the same end: it is stopped once. */
+    CHECK_EQUAL(fake_call(record_get(1), HC_mapping_update, CHANNEL_PAGE + PAGE_SIZE_BYTES,
+                          ENTRY_OF(CHANNEL_FRAME + 1, ENTRY_DATA), 0, 0),
+                0);
     unmap_publish();
-    (void)fake_processor_enter(1, ENTRY_KICK);
+    (void)fake_processor_enter(0, ENTRY_KICK);
+    CHECK_EQUAL(frame_get(CHANNEL_FRAME)->owner, FRAME_OWNER_CHANNEL);
     CHECK_EQUAL(map(0, ENTRY_DATA), -ERROR_not_owner);
     CHECK_EQUAL(record->state, VIRTUAL_PROCESSOR_RUNNABLE);
+    /* Another generation meanwhile, which knows no rows of channels at all. */
+    fake_view_begin()->channel_count = 0;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    CHECK(is_free());
+}
+
+/* A row that says nothing is no channel, and what lies beside it stays. */
+static void rows_without_a_channel_are_passed_over(void)
+{
+    struct view_body *body;
+
+    (void)host_make(0);
+    body = fake_view_begin();
+    body->channel_count = 3;
+    body->channels[2] = body->channels[0];
+    body->channels[2].machine_frame = CHANNEL_FRAME + 2 * CHANNEL_FRAMES;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    memset(&fake_view_begin()->channels[0], 0, sizeof(struct view_channel));
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    CHECK(is_free());
+    CHECK_EQUAL(fake_call(record_get(0), HC_view_get, VIEW_RECORD_channel, 0, GUEST_DATA,
+                          sizeof(struct view_channel)),
+                sizeof(struct view_channel));
+    /* An extent of nobody over both: its frames are looked at, and stay whose they are. */
+    body = fake_view_begin();
+    body->extents[3] = (struct view_extent){.machine_frame = CHANNEL_FRAME, .frame_count = 20};
+    body->extent_count = 4;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    CHECK_EQUAL(frame_get(CHANNEL_FRAME + 2 * CHANNEL_FRAMES)->owner, FRAME_OWNER_CHANNEL + 2);
+}
+
+static void fewer_rows_unmap_the_others(void)
+{
+    (void)host_make(CHANNEL_END_WRITABLE);
+    fake_view_begin()->channel_count = 0;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    CHECK(is_free());
+}
+
+/* A channel of so many frames takes two steps: the first is not enough to map it. */
+static void a_channel_is_mapped_when_all_of_it_is_there(void)
+{
+    struct view_body *body;
+
+    (void)host_make(0);
+    body = fake_view_begin();
+    body->channel_count = 2;
+    body->channels[1] = body->channels[0];
+    body->channels[1].machine_frame = 3000;
+    body->channels[1].frame_count = VIEW_STEP_SCAN_LIMIT / 2 + 1;
+    fake_view_publish();
+    (void)fake_processor_enter(0, ENTRY_KICK);
+    CHECK_EQUAL(monitor_state()->channels[1].state, CHANNEL_CLAIMING);
+    CHECK_EQUAL(frame_get(3000)->owner, FRAME_OWNER_CHANNEL + 1);
+    CHECK_EQUAL(
+        fake_call(record_get(1), HC_mapping_update, CHANNEL_PAGE, ENTRY_OF(3000, ENTRY_READ), 0, 0),
+        -ERROR_not_owner);
+    fake_view_begin()->partitions[3].rights = 0;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    CHECK_EQUAL(monitor_state()->channels[1].state, CHANNEL_MAPPED);
+    CHECK_EQUAL(
+        fake_call(record_get(1), HC_mapping_update, CHANNEL_PAGE, ENTRY_OF(3000, ENTRY_READ), 0, 0),
+        0);
+}
+
+static void other_frames_or_flags_make_another_channel(void)
+{
+    for (uint32_t what = 0; what < 3; what++) {
+        struct view_channel *channel;
+
+        (void)host_make(CHANNEL_END_WRITABLE);
+        CHECK_EQUAL(map(0, ENTRY_DATA), 0);
+        channel = &fake_view_begin()->channels[0];
+        channel->frame_count -= what == 0;
+        channel->machine_frame += what == 1;
+        channel->ends[1].flags = what == 2 ? 0 : CHANNEL_END_WRITABLE;
+        fake_view_publish();
+        CHECK(fake_view_settle() != 0);
+        CHECK_EQUAL(fake_partition(1)->stop.reason, STOP_revoked);
+        CHECK_EQUAL(fake_partition(2)->state, PARTITION_RUNNING);
+        CHECK_EQUAL(map(1, ENTRY_DATA), what == 0   ? 0
+                                        : what == 1 ? -ERROR_not_owner
+                                                    : -ERROR_type_conflict);
+    }
 }
 
 static void an_end_that_is_destroyed_leaves_the_channel_to_the_other(void)
@@ -204,11 +303,14 @@ static void unlawful_channels_are_not_there(void)
         {.frame_count = 1, .machine_frame = 3990, .ends = {{.partition = 1}, {.partition = 1}}},
         {.frame_count = 1, .machine_frame = 3990, .ends = {{.partition = 0}, {.partition = 1}}},
         {.frame_count = 1, .machine_frame = 3990, .ends = {{.partition = 1}, {.partition = 128}}},
+        {.frame_count = 1, .machine_frame = 3990, .ends = {{.partition = 1}, {.partition = 0}}},
+        {.frame_count = 1, .machine_frame = 3990, .ends = {{.partition = 128}, {.partition = 1}}},
         {.frame_count = 0, .machine_frame = 3990, .ends = {{.partition = 1}, {.partition = 2}}},
         {.frame_count = ~0ull, .machine_frame = 3990, .ends = {{.partition = 1}, {.partition = 2}}},
         {.frame_count = 1, .machine_frame = ~0ull, .ends = {{.partition = 1}, {.partition = 2}}},
         {.frame_count = 2, .machine_frame = 1, .ends = {{.partition = 1}, {.partition = 2}}},
-        {.frame_count = 1, .machine_frame = CHANNEL_FRAME,
+        {.frame_count = 1,
+         .machine_frame = CHANNEL_FRAME,
          .ends = {{.partition = 1}, {.partition = 3}}},
     };
 
@@ -237,6 +339,10 @@ static const struct test tests[] = {
     {"a_channel_that_nobody_maps_goes_quietly", a_channel_that_nobody_maps_goes_quietly},
     {"only_the_end_that_still_maps_it_is_stopped", only_the_end_that_still_maps_it_is_stopped},
     {"a_channel_that_leaves_is_not_mapped_again", a_channel_that_leaves_is_not_mapped_again},
+    {"rows_without_a_channel_are_passed_over", rows_without_a_channel_are_passed_over},
+    {"fewer_rows_unmap_the_others", fewer_rows_unmap_the_others},
+    {"a_channel_is_mapped_when_all_of_it_is_there", a_channel_is_mapped_when_all_of_it_is_there},
+    {"other_frames_or_flags_make_another_channel", other_frames_or_flags_make_another_channel},
     {"an_end_that_is_destroyed_leaves_the_channel_to_the_other",
      an_end_that_is_destroyed_leaves_the_channel_to_the_other},
     {"other_ends_make_another_channel", other_ends_make_another_channel},

@@ -7,26 +7,6 @@
 #include "fake.h"
 #include "generation.h"
 
-/* Three partitions, two processors: 1 on both, 2 on the first, 3 on the second. All have slots. */
-static struct virtual_processor *host_make(void)
-{
-    static const uint32_t both[2] = {0, 1}, first[1] = {0}, second[1] = {1};
-
-    fake_reset(2);
-    (void)fake_partition_add(RIGHT_ALL, 2, both);
-    (void)fake_partition_add(RIGHT_ALL, 1, first);
-    (void)fake_partition_add(RIGHT_ALL, 1, second);
-    fake_slot_add(0, 0, 1000, 0);
-    fake_slot_add(0, 2, 1000, 0);
-    fake_slot_add(1, 1, 1000, 0);
-    fake_slot_add(1, 3, 1000, 0);
-    monitor_start();
-    (void)fake_first(1);
-    fake_next = fake_first(0);
-    fake_log_clear();
-    return fake_next;
-}
-
 static void state_publish(uint32_t partition, enum view_state state)
 {
     fake_view_begin()->partitions[partition].state = state;
@@ -59,7 +39,7 @@ static bool is_scrubbed(uint64_t first, uint64_t count)
 
 static void each_processor_acknowledges_at_its_next_entry(void)
 {
-    struct virtual_processor *record = host_make();
+    struct virtual_processor *record = fake_three();
     const struct monitor *monitor = monitor_state();
 
     fake_view_begin()->partitions[1].rights = 0;
@@ -75,7 +55,7 @@ static void each_processor_acknowledges_at_its_next_entry(void)
 
 static void paused_records_are_not_chosen_and_go_on(void)
 {
-    struct virtual_processor *record = host_make();
+    struct virtual_processor *record = fake_three();
 
     state_publish(1, VIEW_STATE_paused);
     CHECK_EQUAL(fake_call(record, HC_version, 0, 0, 0, 0), ABI_VERSION);
@@ -92,7 +72,7 @@ static void paused_records_are_not_chosen_and_go_on(void)
 /* What a sibling on another processor was doing when it was paused is done first. */
 static void pausing_waits_for_each_processor(void)
 {
-    struct virtual_processor *record = host_make();
+    struct virtual_processor *record = fake_three();
     struct processor_context context = {.rip = GUEST_HANDLER,
                                         .rsp = GUEST_STACK_TOP,
                                         .kernel_root_frame = record->kernel_root_frame};
@@ -110,7 +90,7 @@ static void pausing_waits_for_each_processor(void)
 
 static void a_record_that_starts_in_a_pause_is_paused(void)
 {
-    struct virtual_processor *record = host_make();
+    struct virtual_processor *record = fake_three();
     struct processor_context context = {.rip = GUEST_HANDLER,
                                         .rsp = GUEST_STACK_TOP,
                                         .kernel_root_frame = record->kernel_root_frame};
@@ -128,7 +108,7 @@ static void a_record_that_starts_in_a_pause_is_paused(void)
 
 static void events_and_timers_of_a_paused_record_wait(void)
 {
-    struct virtual_processor *record = host_make();
+    struct virtual_processor *record = fake_three();
 
     CHECK_EQUAL(fake_call(record, HC_timer_set, 500, 0, 0, 0), 0);
     CHECK_EQUAL(fake_call(record, HC_block, 0, 0, 0, 0), 0);
@@ -146,7 +126,7 @@ static void events_and_timers_of_a_paused_record_wait(void)
 
 static void a_view_stops_a_partition_by_order(void)
 {
-    (void)host_make();
+    (void)fake_three();
     state_publish(1, VIEW_STATE_stopped);
     CHECK_EQUAL(fake_processor_enter(0, ENTRY_KICK)->id, IDLE_ID_FIRST);
     CHECK_EQUAL(fake_partition(1)->stop.reason, STOP_operator);
@@ -159,7 +139,7 @@ static void a_view_stops_a_partition_by_order(void)
 
 static void a_destroyed_partition_goes_when_every_processor_has_left_it(void)
 {
-    struct virtual_processor *record = host_make();
+    struct virtual_processor *record = fake_three();
     uint32_t flushed;
 
     destroy_publish(1);
@@ -195,7 +175,7 @@ static void a_number_is_used_again_with_a_higher_incarnation(void)
     struct view_extent extent;
     struct view_body *body;
 
-    (void)host_make();
+    (void)fake_three();
     row = fake_view()->partitions[1];
     extent = fake_view()->extents[0];
     destroy_publish(1);
@@ -217,7 +197,7 @@ static void a_number_is_used_again_with_a_higher_incarnation(void)
 /* Nobody sees the old memory: the tables that the row names say nothing any more. */
 static void another_incarnation_on_the_same_frames_finds_them_scrubbed(void)
 {
-    (void)host_make();
+    (void)fake_three();
     fake_view_begin()->partitions[1].incarnation = 1;
     fake_view_publish();
     CHECK(fake_view_settle() != 0);
@@ -231,7 +211,7 @@ static uint32_t entries_to_release(uint64_t count)
 {
     uint64_t first = fake_frame(1, OFFSET_FREE);
 
-    (void)host_make();
+    (void)fake_three();
     for (uint64_t frame = first; frame < first + count; frame++) {
         memset(machine_pointer(frame << PAGE_SHIFT), 0xa5, PAGE_SIZE_BYTES);
     }
@@ -267,7 +247,7 @@ static void a_generation_in_the_middle_of_a_release_gives_the_rest_back(void)
 {
     struct view_extent whole;
 
-    (void)host_make();
+    (void)fake_three();
     whole = fake_view()->extents[0];
     fake_view_begin()->extents[0].frame_count = OFFSET_FREE;
     fake_view_publish();
@@ -286,7 +266,7 @@ static void what_is_still_mapped_is_revoked_by_force(void)
 {
     uint64_t data;
 
-    (void)host_make();
+    (void)fake_three();
     data = fake_frame(1, OFFSET_DATA);
     fake_view_begin()->extents[0].frame_count = OFFSET_DATA;
     fake_view_publish();
@@ -306,7 +286,7 @@ static void pages_of_the_monitor_and_tables_are_revoked_by_force(void)
     static const uint32_t kept[] = {OFFSET_L4, OFFSET_L2, OFFSET_TIME, OFFSET_SHARED};
 
     for (uint32_t index = 0; index < sizeof(kept) / sizeof(kept[0]); index++) {
-        (void)host_make();
+        (void)fake_three();
         fake_view_begin()->extents[0].frame_count = kept[index];
         fake_view_publish();
         CHECK(fake_view_settle() != 0);
@@ -318,7 +298,7 @@ static void pages_of_the_monitor_and_tables_are_revoked_by_force(void)
 
 static void the_first_reason_is_kept_when_a_stopped_partition_loses_memory(void)
 {
-    struct virtual_processor *record = host_make();
+    struct virtual_processor *record = fake_three();
 
     (void)fake_enter(record, 6, 0);
     fake_view_begin()->extents[0].frame_count = OFFSET_DATA;
@@ -329,80 +309,9 @@ static void the_first_reason_is_kept_when_a_stopped_partition_loses_memory(void)
     CHECK_EQUAL(books_differences(), 0);
 }
 
-static void memory_that_another_has_is_not_given(void)
-{
-    struct view_body *body;
-
-    (void)host_make();
-    body = fake_view_begin();
-    body->extents[3] = (struct view_extent){
-        .partition = 3, .guest_frame = 256, .machine_frame = fake_frame(2, 0), .frame_count = 1};
-    body->extents[4] = body->extents[2];
-    body->extent_count = 5;
-    body->extents[2].partition = 0;
-    body->partitions[3].first_extent = 3;
-    body->partitions[3].extent_count = 2;
-    fake_view_publish();
-    CHECK(fake_view_settle() != 0);
-    CHECK_EQUAL(fake_partition(3)->stop.reason, STOP_bad_start);
-    CHECK_EQUAL(fake_partition(2)->state, PARTITION_RUNNING);
-    CHECK_EQUAL(frame_get(fake_frame(2, 0))->owner, 2);
-    CHECK_EQUAL(books_differences(), 0);
-}
-
-static void a_row_that_changes_what_it_may_not_hurts_its_own_partition(void)
-{
-    for (uint32_t what = 0; what < 5; what++) {
-        struct view_body *body;
-
-        (void)host_make();
-        body = fake_view_begin();
-        switch (what) {
-        case 0:
-            body->partitions[2].width = 32;
-            break;
-        case 1:
-            body->partitions[2].first_virtual_processor = 3;
-            break;
-        case 2:
-            body->partitions[2].virtual_processor_count = 2;
-            break;
-        case 3:
-            body->partitions[2].id = 3;
-            break;
-        default:
-            body->virtual_processors[2].processor = 1;
-            body->processors[0].slot_count = 1;
-            body->processors[0].period_cycles = 1000;
-            break;
-        }
-        fake_view_publish();
-        CHECK(fake_view_settle() != 0);
-        CHECK_EQUAL(fake_partition(2)->stop.reason, STOP_bad_start);
-        CHECK_EQUAL(fake_partition(1)->state, PARTITION_RUNNING);
-        CHECK_EQUAL(fake_partition(3)->state, PARTITION_RUNNING);
-    }
-}
-
-static void records_of_the_living_are_not_given_to_others(void)
-{
-    struct view_body *body;
-
-    (void)host_make();
-    body = fake_view_begin();
-    body->partitions[4] = body->partitions[2];
-    body->partitions[4].id = 4;
-    body->virtual_processors[2].partition = 4;
-    fake_view_publish();
-    CHECK(fake_view_settle() != 0);
-    CHECK_EQUAL(fake_partition(2)->stop.reason, STOP_bad_start); /* its record is another's */
-    CHECK_EQUAL(fake_partition(4)->stop.reason, STOP_bad_start); /* and the other's is not free */
-    CHECK_EQUAL(fake_partition(4)->stop.error_code, ERROR_busy);
-}
-
 static void an_overshoot_before_a_new_map_is_a_debt(void)
 {
-    struct virtual_processor *record = host_make();
+    struct virtual_processor *record = fake_three();
     struct view_body *body = fake_view_begin();
 
     body->processors[0].slots[0].quantum_cycles = 500;
@@ -416,10 +325,77 @@ static void an_overshoot_before_a_new_map_is_a_debt(void)
     CHECK_EQUAL(monitor_state()->processors[0].slot_end_cycles, 1500);
 }
 
+/* Each of what a slot says makes another map. */
+static void a_map_is_another_by_owner_flags_or_quantum(void)
+{
+    for (uint32_t what = 0; what < 3; what++) {
+        struct view_processor *map;
+
+        (void)fake_three();
+        map = &fake_view_begin()->processors[0];
+        map->slots[1].virtual_processor = what == 0 ? 0 : 2;
+        map->slots[1].flags = what == 1 ? SLOT_DONATES : 0;
+        map->slots[1].quantum_cycles += what == 2;
+        map->period_cycles += what == 2;
+        fake_view_publish();
+        CHECK(fake_view_settle() != 0);
+        CHECK(memcmp(&monitor_state()->maps[0], &fake_view()->processors[0],
+                     sizeof(struct view_processor)) == 0);
+    }
+}
+
+/* A processor that has not run yet owes nothing to its old map. */
+static void a_map_that_was_never_entered_is_replaced(void)
+{
+    (void)fake_three();
+    monitor_state()->processors[0].slot_entered = 0;
+    fake_view_begin()->processors[0].slots[0].flags = SLOT_DONATES;
+    fake_view_publish();
+    fake_times[0] = 1100;
+    CHECK_EQUAL(fake_processor_enter(0, ENTRY_TIMER)->id, 2);
+    CHECK_EQUAL(record_get(0)->debt_cycles, 0);
+}
+
+/* A root of user mode is let go with the kernel's, whichever of the two is revoked. */
+static void both_roots_are_let_go(void)
+{
+    for (uint32_t what = 0; what < 2; what++) {
+        struct virtual_processor *record = fake_three();
+        uint64_t user_root = fake_user_root(record);
+
+        fake_view_begin()->extents[0].frame_count =
+            what == 0 ? OFFSET_FREE + 50 : OFFSET_FREE + 120;
+        fake_view_publish();
+        CHECK(fake_view_settle() != 0);
+        CHECK_EQUAL(record->user_root_frame, what == 0 ? 0 : user_root);
+        CHECK_EQUAL(fake_partition(1)->state, what == 0 ? PARTITION_STOPPED : PARTITION_RUNNING);
+        CHECK_EQUAL(books_differences(), 0);
+    }
+    /* Revoked for something else, it keeps both. */
+    struct virtual_processor *record = fake_three();
+    uint64_t user_root = fake_user_root(record);
+    struct view_body *body = fake_view_begin();
+
+    body->extents[3] = body->extents[0];
+    body->extents[4] = body->extents[0];
+    body->extents[3].frame_count = OFFSET_DATA;
+    body->extents[4].machine_frame += OFFSET_DATA + 1;
+    body->extents[4].frame_count -= OFFSET_DATA + 1;
+    body->extents[0].partition = 0;
+    body->extent_count = 5;
+    body->partitions[1].first_extent = 3;
+    body->partitions[1].extent_count = 2;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    CHECK_EQUAL(fake_partition(1)->stop.reason, STOP_revoked);
+    CHECK_EQUAL(record->user_root_frame, user_root);
+    CHECK_EQUAL(books_differences(), 0);
+}
+
 /* The same map once more: nobody's slot, yield or debt is another. */
 static void a_view_with_the_same_map_leaves_the_schedule_alone(void)
 {
-    struct virtual_processor *record = host_make();
+    struct virtual_processor *record = fake_three();
     struct processor before;
 
     CHECK_EQUAL(fake_call(record, HC_yield, 0, 0, 0, 0), 0);
@@ -434,7 +410,7 @@ static void a_view_with_the_same_map_leaves_the_schedule_alone(void)
 
 static void who_loses_its_slots_is_switched_out(void)
 {
-    struct virtual_processor *record = host_make();
+    struct virtual_processor *record = fake_three();
     struct view_body *body = fake_view_begin();
 
     body->processors[0].slot_count = 0;
@@ -453,7 +429,7 @@ static void who_loses_its_slots_is_switched_out(void)
 /* Somebody in a loop of calls cannot put the next step off. */
 static void a_busy_processor_is_due_for_the_next_step(void)
 {
-    struct virtual_processor *record = host_make();
+    struct virtual_processor *record = fake_three();
 
     fake_view_begin()->extents[0].frame_count = OFFSET_FREE;
     fake_view_publish();
@@ -469,7 +445,7 @@ static void a_busy_processor_is_due_for_the_next_step(void)
 
 static void an_idle_processor_goes_on_at_once(void)
 {
-    struct virtual_processor *record = host_make();
+    struct virtual_processor *record = fake_three();
 
     CHECK_EQUAL(fake_call(record, HC_block, 0, 0, 0, 0), 0);
     fake_view_begin()->extents[0].frame_count = OFFSET_FREE;
@@ -539,7 +515,8 @@ static void check_settled(void)
 
     CHECK(fake_view_settle() != 0 || monitor_state()->progress.stage == VIEW_STAGE_done);
     for (uint32_t id = 1; id <= 3; id++) {
-        uint64_t end = body->extents[id - 1].partition == id ? body->extents[id - 1].frame_count : 0;
+        const struct view_extent *extent = &body->extents[id - 1];
+        uint64_t end = extent->partition == id ? extent->frame_count : 0;
 
         CHECK(is_scrubbed(fake_frame(id, (uint32_t)end), PARTITION_FRAME_COUNT - end));
         CHECK_EQUAL(fake_partition(id)->state == PARTITION_ABSENT,
@@ -553,7 +530,7 @@ static void books_hold_after_random_views(void)
     uint64_t word = 1;
 
     for (uint32_t host = 0; host < 20; host++) {
-        (void)host_make();
+        (void)fake_three();
         first = *fake_view();
         for (uint32_t change = 0; change < 30; change++) {
             bool built = random_change(fake_view_begin(), &first, &word);
@@ -599,12 +576,10 @@ static const struct test tests[] = {
      pages_of_the_monitor_and_tables_are_revoked_by_force},
     {"the_first_reason_is_kept_when_a_stopped_partition_loses_memory",
      the_first_reason_is_kept_when_a_stopped_partition_loses_memory},
-    {"memory_that_another_has_is_not_given", memory_that_another_has_is_not_given},
-    {"a_row_that_changes_what_it_may_not_hurts_its_own_partition",
-     a_row_that_changes_what_it_may_not_hurts_its_own_partition},
-    {"records_of_the_living_are_not_given_to_others",
-     records_of_the_living_are_not_given_to_others},
     {"an_overshoot_before_a_new_map_is_a_debt", an_overshoot_before_a_new_map_is_a_debt},
+    {"a_map_is_another_by_owner_flags_or_quantum", a_map_is_another_by_owner_flags_or_quantum},
+    {"a_map_that_was_never_entered_is_replaced", a_map_that_was_never_entered_is_replaced},
+    {"both_roots_are_let_go", both_roots_are_let_go},
     {"a_view_with_the_same_map_leaves_the_schedule_alone",
      a_view_with_the_same_map_leaves_the_schedule_alone},
     {"who_loses_its_slots_is_switched_out", who_loses_its_slots_is_switched_out},
