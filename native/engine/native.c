@@ -155,10 +155,8 @@ int machine_monitor_load(struct machine *machine, const uint8_t *image, uint64_t
 
 static int check_boot(struct machine *machine)
 {
-    if (machine->booted || machine->partition_count == 0) {
-        return machine_fail(machine, NATIVE_STATE,
-                            machine->booted ? "the machine has booted already"
-                                            : "there is no partition to boot");
+    if (machine->booted) {
+        return machine_fail(machine, NATIVE_STATE, "the machine has booted already");
     }
     if (machine->options.monitor_build == MONITOR_SIMULATED && machine->monitor_entry == 0) {
         return machine_fail(machine, NATIVE_STATE, "no simulated monitor has been loaded");

@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ultravisor.assembly import make_machine, populate
-from ultravisor.life.machine_loader import MachineLoader
-from ultravisor.life.machine_views import MachineViews
+from ultravisor.machine.loader import Loader
 from ultravisor.machine.views import Views
 from ultravisor.partitions.genesis import plan_host
 from ultravisor.partitions.operation_table import OperationScribe
 from ultravisor.partitions.publication import Publisher
+from ultravisor.program_capabilities import ImageLoader, ProgramViews
 from ultravisor.resources.database import ResourceDatabase
 from ultravisor.resources.journal import MemoryJournal
 from ultravisor.resources.records import (
@@ -40,8 +40,10 @@ class Firmware:
         try:
             populate(self.machine, plan)
             self.machine.boot()
-            self.views = MachineViews(self.machine)
-            self.loader = MachineLoader(self.machine)
+            views = Views(self.machine)
+            self._first_free_frame = views.first_frame()
+            self.views = ProgramViews(self.machine, views)
+            self.loader = ImageLoader(Loader(self.machine))
             self.layout = self._lay()
             self._publish()
         except BaseException:
@@ -51,7 +53,7 @@ class Firmware:
     def _lay(self) -> HostLayout:
         """Lay boot and the ultravisor; return the plan of the host."""
         frame_count = self.machine.options.memory_size_bytes // FRAME_SIZE_BYTES
-        reserved = Views(self.machine).first_frame()
+        reserved = self._first_free_frame
         description = MachineDescription(
             frame_count=frame_count,
             processor_count=self.machine.options.processor_count,
