@@ -193,12 +193,12 @@ int machine_link_add(struct machine *machine, uint32_t partition, uint32_t port,
 int machine_boot(struct machine *machine);
 
 /*
- * Views at run time, between two runs. begin: a candidate, a copy of the body in force, that
- * replaces an earlier one that was not published; the rows of monitor/abi/view.h are changed in
- * place. It is the machine's until it is published, with its generation, or another one is begun.
- * Starts of slots and periods are computed. What is wrong about the host is refused with a sentence, and
- * the candidate stays; what is wrong about one partition stops that partition. The boot publishes
- * generation 1.
+ * Views at run time, between two runs. begin: a candidate, a copy of the body in force, whose
+ * rows, those of monitor/abi/view.h, are changed in place; its memory is the machine's and is
+ * always the same. publish puts it in force. Starts of slots and periods are computed. What is
+ * wrong about the host is refused with a sentence, and the candidate stays; what is wrong about
+ * one partition stops that partition. A snapshot that is restored brings its own generation back,
+ * and drops a candidate. The boot publishes generation 1.
  */
 int machine_view_begin(struct machine *machine, uint8_t **body, uint64_t *size_bytes);
 int machine_view_publish(struct machine *machine, uint64_t *generation);

@@ -46,7 +46,8 @@
 
 /* One step by which the monitor follows a view, and how soon a busy processor takes the next. */
 #define VIEW_STEP_FRAME_LIMIT 64     /* frames scrubbed, given to an owner or severed */
-#define VIEW_STEP_SCAN_LIMIT 4096    /* frames looked at */
+#define VIEW_STEP_TABLE_LIMIT 8      /* page tables pinned or severed */
+#define VIEW_STEP_SCAN_LIMIT 1024    /* frames looked at */
 #define VIEW_STEP_INTERVAL_CYCLES 8192 /* between two steps of a processor that is not idle */
 
 /* Time. A slot shorter than this could not hold one hypercall path. */

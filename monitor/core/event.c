@@ -68,7 +68,7 @@ int64_t hc_event_send(struct virtual_processor *caller)
         return -ERROR_not_found;
     }
     target = &monitor_state()->partitions[link->target_partition];
-    if (target->state != PARTITION_RUNNING) {
+    if (!partition_is_living(target)) {
         return -ERROR_wrong_state;
     }
     if (link->target_processor >= target->virtual_processor_count) {

@@ -60,7 +60,7 @@ static void raise_event(struct machine *machine, uint32_t partition)
     const struct partition *target = &machine->monitor->partitions[partition];
     const struct virtual_processor *record =
         &machine->monitor->virtual_processors[target->first_virtual_processor];
-    if (target->state != PARTITION_RUNNING) {
+    if (target->state != PARTITION_RUNNING && target->state != PARTITION_PAUSED) {
         return;
     }
     struct shared_page *shared =

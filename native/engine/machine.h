@@ -52,6 +52,7 @@ struct engine {
     struct machine *machine;
     struct physical_processor *processor;
     struct virtual_processor *record; /* native build: whose engine this is */
+    uint64_t key; /* native build: record_key of when it was opened */
     const struct engine_hooks *hooks;
     const struct block *decoded; /* timed models: the block being executed */
     struct block_cache *blocks;
@@ -125,11 +126,13 @@ struct machine {
     struct engine *engines[VIRTUAL_PROCESSOR_LIMIT];
     uint64_t
         virtual_processor_work[VIRTUAL_PROCESSOR_LIMIT]; /* simulated; native: in the engines */
+    uint64_t work_keys[VIRTUAL_PROCESSOR_LIMIT]; /* simulated: record_key of who did it */
     uint64_t next_free_frame;
     uint64_t guest_first_frame;
     uint64_t round_start;
     uint32_t turn; /* processor whose turn in the round it is */
-    uint32_t partition_count;
+    uint32_t partition_count; /* the highest number that has been used */
+    uint32_t boot_partition_count;
     uint32_t log_categories;
     bool observed; /* entries of the monitor are logged or checked */
     uint64_t monitor_entry; /* simulated: address of the image's entry */
@@ -142,6 +145,10 @@ struct machine {
     struct queue console_queue, log_queue, mark_queue;
     struct log_record pending_log[PROCESSOR_LIMIT]; /* category 0: none */
     struct view_body *view; /* the body in force, through the writer's alias */
+    struct view_body *candidate; /* the body that is being written; kept until the end */
+    bool view_begun;
+    uint64_t view_generation; /* in force; 0 before the boot */
+    bool view_written; /* since the snapshot that is tracked: that path tracks nothing */
     struct machine_snapshot *tracked; /* whose restore needs only what is dirty */
     char error[512];
 };
@@ -152,11 +159,28 @@ extern _Thread_local struct machine *current_machine;
 /* hash.c: a partition's memory. */
 uint64_t hash_memory(const struct machine *machine, uint32_t partition);
 
+/* Something is left to run, or something of the view to be followed. */
+static inline bool machine_lives(const struct machine *machine)
+{
+    return machine->monitor->running_partitions != 0 ||
+           machine->monitor->progress.acknowledged_generation != machine->view_generation;
+}
+
+/* Which partition a virtual processor's number stands for now, and which incarnation of it. */
+static inline uint64_t record_key(const struct machine *machine, uint32_t virtual_processor)
+{
+    uint64_t partition = machine->monitor->virtual_processors[virtual_processor].partition;
+    return partition << 32 | machine->monitor->partitions[partition].incarnation;
+}
+
 /* A 32-bit kernel goes to user mode without telling the monitor: its code segment says it. */
 static inline bool record_in_user_mode(const struct virtual_processor *record, uint64_t cs)
 {
     return record->width == 32 ? cs % 4 == 3 : record->user_mode != 0;
 }
+
+/* view_publication.c: after machine memory was replaced, what is in force may be another body. */
+void view_reload(struct machine *machine);
 
 /* native.c */
 int machine_fail(struct machine *machine, int code, const char *format, ...)
@@ -288,6 +312,8 @@ struct build_operations {
     void (*save_processor)(const struct physical_processor *processor, uint64_t *words);
     void (*load_processor)(struct physical_processor *processor, const uint64_t *words);
     void (*set_work)(struct machine *machine, uint32_t virtual_processor, uint64_t work);
+    /* Between two runs: engines are there for the virtual processors that are there. */
+    int (*follow_records)(struct machine *machine);
     /* Whose code the engine was about to run; 0: the monitor's. */
     uint32_t (*partition_of)(const struct engine *engine);
 };

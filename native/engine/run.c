@@ -81,7 +81,7 @@ static int run_round(struct machine *machine, uint64_t end)
 
 static uint32_t run_until(struct machine *machine, uint64_t until_cycles)
 {
-    while (machine->monitor->running_partitions != 0) {
+    while (machine_lives(machine)) {
         if (machine->round_start >= until_cycles) {
             return EXIT_PAUSED;
         }
@@ -109,6 +109,8 @@ int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_e
     if (machine->failed || setjmp(machine->panic) != 0) {
         engine_failure_disarm();
         exit->reason = machine->failure;
+    } else if (machine_build(machine)->follow_records(machine) != NATIVE_OK) {
+        exit->reason = EXIT_ENGINE_FAILURE;
     } else {
         exit->reason = run_until(machine, until_cycles);
     }

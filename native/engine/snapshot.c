@@ -18,7 +18,7 @@ uint64_t options_hash(const struct machine *machine)
     hash = mix64(hash ^ options->clock_frequency_hz ^ mix64(options->interleave_cycles));
     hash = mix64(hash ^ options->processor_count ^ (uint64_t)options->monitor_build << 32);
     hash = mix64(hash ^ options->timing ^ (uint64_t)options->clock << 32);
-    return mix64(hash ^ machine->partition_count);
+    return mix64(hash ^ machine->boot_partition_count);
 }
 
 static void save_state(struct machine *machine, struct machine_state *state)
@@ -46,8 +46,13 @@ static void save_state(struct machine *machine, struct machine_state *state)
     }
 }
 
-static void load_state(struct machine *machine, const struct machine_state *state)
+static int load_state(struct machine *machine, const struct machine_state *state)
 {
+    view_reload(machine);
+    int result = machine_build(machine)->follow_records(machine);
+    if (result != NATIVE_OK) {
+        return result;
+    }
     machine->round_start = state->round_start;
     machine->turn = state->turn;
     for (uint32_t id = 0; id < VIRTUAL_PROCESSOR_LIMIT; id++) {
@@ -65,6 +70,7 @@ static void load_state(struct machine *machine, const struct machine_state *stat
         machine_build(machine)->load_processor(processor, saved->engine_state);
     }
     machine_build(machine)->reload(machine);
+    return NATIVE_OK;
 }
 
 static bool is_zero(const uint8_t *bytes)
@@ -227,6 +233,7 @@ int machine_snapshot_take(struct machine *machine, struct machine_snapshot **res
         return fail_to_snapshot(machine, code);
     }
     machine->tracked = snapshot;
+    machine->view_written = false;
     *result = snapshot;
     return NATIVE_OK;
 }
@@ -253,6 +260,10 @@ static void restore_dirty(struct machine *machine, const struct machine_snapshot
         if (memory_is_dirty(&machine->memory, frame)) {
             restore_frame(machine, snapshot, frame);
         }
+    }
+    for (uint64_t at = 0; machine->view_written && at < VIEW_REGION_SIZE_BYTES;
+         at += PAGE_SIZE_BYTES) {
+        restore_frame(machine, snapshot, (VIEW_REGION_ADDRESS + at) / PAGE_SIZE_BYTES);
     }
 }
 
@@ -281,10 +292,14 @@ int machine_snapshot_restore(struct machine *machine, struct machine_snapshot *s
     } else {
         restore_all(machine, snapshot);
     }
-    load_state(machine, &snapshot->state);
+    machine->view_written = false;
+    int result = load_state(machine, &snapshot->state);
+    if (result != NATIVE_OK) {
+        return result; /* with its sentence */
+    }
     cycle_state_load(machine, snapshot->cycle_state);
     machine->failed = false;
-    int result = copy_consoles(machine->consoles, snapshot->consoles);
+    result = copy_consoles(machine->consoles, snapshot->consoles);
     if (result == NATIVE_OK) {
         result = copy_inputs(&machine->inputs, snapshot->inputs);
     }

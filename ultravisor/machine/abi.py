@@ -165,7 +165,9 @@ CONTROL_PAYLOAD_LIMIT: Final = 131072
 """Bytes of the payload of a control message."""
 VIEW_STEP_FRAME_LIMIT: Final = 64
 """Frames scrubbed, given to an owner or severed."""
-VIEW_STEP_SCAN_LIMIT: Final = 4096
+VIEW_STEP_TABLE_LIMIT: Final = 8
+"""Page tables pinned or severed."""
+VIEW_STEP_SCAN_LIMIT: Final = 1024
 """Frames looked at."""
 VIEW_STEP_INTERVAL_CYCLES: Final = 8192
 """Between two steps of a processor that is not idle."""

@@ -209,3 +209,5 @@ class PartitionState(IntEnum):
     ABSENT = 0
     RUNNING = 1
     STOPPED = 2
+    PAUSED = 3
+    READY = 4

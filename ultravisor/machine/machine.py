@@ -142,17 +142,8 @@ class Machine:
     def partition_add(self, options: PartitionOptions) -> int:
         """Add a partition before the boot; return its number."""
         kept: list[CData] = []
-        segments = ffi.new("struct image_segment[]", len(options.segments))
-        for record, segment in zip(segments, options.segments, strict=True):
-            data = ffi.from_buffer("uint8_t[]", segment.data)
-            kept.append(data)
-            record.address = segment.address
-            record.size_bytes = segment.size_bytes
-            record.data_size_bytes = len(segment.data)
-            record.data = data
-            record.writable = segment.writable
-            record.executable = segment.executable
-        record = _partition_record(options, kept)
+        segments = segment_records(options, kept)
+        record = partition_record(options, kept)
         return self._check(
             lib.machine_partition_add(self.handle, record, segments, len(options.segments))
         )
@@ -390,7 +381,22 @@ class Machine:
         return check(code, self.handle)
 
 
-def _partition_record(options: PartitionOptions, kept: list[CData]) -> CData:
+def segment_records(options: PartitionOptions, kept: list[CData]) -> CData:
+    """Return the C records of an image's segments; `kept` holds what they point at."""
+    segments = ffi.new("struct image_segment[]", len(options.segments))
+    for record, segment in zip(segments, options.segments, strict=True):
+        data = ffi.from_buffer("uint8_t[]", segment.data)
+        kept.append(data)
+        record.address = segment.address
+        record.size_bytes = segment.size_bytes
+        record.data_size_bytes = len(segment.data)
+        record.data = data
+        record.writable = segment.writable
+        record.executable = segment.executable
+    return segments
+
+
+def partition_record(options: PartitionOptions, kept: list[CData]) -> CData:
     """Fill the C record; `kept` holds what it points at."""
     name = ffi.new("char[]", options.name.encode())
     command_line = ffi.new("char[]", options.command_line.encode())
