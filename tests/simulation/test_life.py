@@ -233,15 +233,17 @@ def test_an_operators_transaction_passes_through_command() -> None:
 def test_a_failed_partition_is_restarted_with_back_off_until_the_policy_gives_up() -> None:
     fabric = booted(with_disk())
     waits = []
-    for incarnation in (1, 2, 3):
+    for incarnation in (1, 2):
         begun = fabric.time_cycles
         fabric.order(Ended(number(fabric, "web-1"), incarnation, "failed", "page fault"))
-        fabric.run()
+        again = ("running", incarnation + 1)
+        fabric.run_until(lambda again=again: state(fabric, "web-1") == again)  # type: ignore[misc]
         waits.append(fabric.time_cycles - begun)
+    fabric.order(Ended(number(fabric, "web-1"), 3, "failed", "page fault"))
+    fabric.run()
     assert state(fabric, "web-1") == ("failed", 3)
     assert 1_000_000 <= waits[0] < 2_000_000
     assert 10_000_000 <= waits[1] < 11_000_000
-    assert waits[2] < 1_000_000
     assert fabric.operations.reports["web-1"].attempts == 2
     assert fabric.operations.reports["web-1"].reason == "page fault"
 

@@ -65,8 +65,9 @@ class Publisher:
             for table in (TABLE_OF[kind] for kind in _SHOWN)
             for record in database.records(table.record)
         ]
+        places = self._views.places()
         body = self._views.begin()
-        self.rows.rebuild(changes, self._views.places(), body)
+        self.rows.rebuild(changes, places, body)
         if saved is not None:
             # The view in force is the one of the snapshot: the candidate is dropped.
             self.generation, self._revoked = saved
