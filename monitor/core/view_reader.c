@@ -10,16 +10,52 @@
 #include "guest_memory.h"
 #include "hypercall.h"
 
-const struct view_link *view_link_find(const struct virtual_processor *caller, uint64_t port)
+static bool view_link_follow(const struct view_body *body, uint32_t partition, uint64_t port,
+                             struct event_target *target)
+{
+    for (uint32_t index = 0; index < body->link_count; index++) {
+        const struct view_link *link = &body->links[index];
+
+        if (link->partition == partition && link->port == port) {
+            target->partition = link->target_partition;
+            target->port = link->target_port;
+            target->processor = link->target_processor;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A channel joins the ports of its ends; an end without one is not woken. */
+static bool view_channel_follow(const struct view_body *body, uint32_t partition, uint64_t port,
+                                struct event_target *target)
+{
+    for (uint32_t row = 0; row < body->channel_count; row++) {
+        const struct view_channel *channel = &body->channels[row];
+
+        for (uint32_t side = 0; side < VIEW_CHANNEL_END_COUNT; side++) {
+            const struct view_channel_end *end = &channel->ends[side];
+            const struct view_channel_end *other = &channel->ends[1 - side];
+
+            if (channel->state == VIEW_CHANNEL_mapped && end->partition == partition &&
+                end->port == port && end->port != 0 && other->port != 0) {
+                target->partition = other->partition;
+                target->port = other->port;
+                target->processor = 0;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool view_event_target(const struct virtual_processor *caller, uint64_t port,
+                       struct event_target *target)
 {
     const struct view_body *body = view_body(processor_of(caller));
 
-    for (uint32_t index = 0; index < body->link_count; index++) {
-        if (body->links[index].partition == caller->partition && body->links[index].port == port) {
-            return &body->links[index];
-        }
-    }
-    return NULL;
+    return view_link_follow(body, caller->partition, port, target) ||
+           view_channel_follow(body, caller->partition, port, target);
 }
 
 static const struct view_extent *view_extent_own(const struct virtual_processor *caller,

@@ -49,7 +49,15 @@ static inline uint32_t view_extent_count(const struct view_body *body,
                : 0;
 }
 
-/* The link that leaves the caller's partition by a port, or NULL. */
-const struct view_link *view_link_find(const struct virtual_processor *caller, uint64_t port);
+/* Where an event arrives that a partition sends by one of its ports. */
+struct event_target {
+    uint32_t partition;
+    uint32_t port;
+    uint32_t processor; /* index within the partition */
+};
+
+/* By a link of the view, or by a channel; false: nothing is joined to the caller's port. */
+bool view_event_target(const struct virtual_processor *caller, uint64_t port,
+                       struct event_target *target);
 
 #endif

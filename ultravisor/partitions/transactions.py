@@ -43,6 +43,7 @@ from ultravisor.partitions.memory_agent import FRAMES_A_MIB
 from ultravisor.partitions.messages import FrameRun, Load
 from ultravisor.resources.records import (
     FRAME_SIZE_BYTES,
+    PartitionKind,
     PartitionState,
     QuotaResource,
     QuotaScope,
@@ -253,9 +254,10 @@ def load_of(facts: Facts, partition: Partition, *, incarnation: int) -> Load:
             for row in facts.extents
             if row.partition == number
         ),
-        channels=tuple(
-            FrameRun(end.guest_frame, *counts[end.channel], end.writable) for end in ends
-        ),
+        # A program reaches its channels by the view alone; see genesis.
+        channels=()
+        if partition.kind is PartitionKind.HOSTED
+        else tuple(FrameRun(end.guest_frame, *counts[end.channel], end.writable) for end in ends),
         control_channel_address=0 if control is None else control.guest_frame * FRAME_SIZE_BYTES,
     )
 
