@@ -26,6 +26,7 @@ from ultravisor.machine.view_rows import ChannelEndRow, ExtentRow, SlotRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 pytestmark = pytest.mark.guest
 
@@ -417,6 +418,46 @@ def test_the_end_of_one_partition_is_nobody_elses_business(build: MonitorBuild) 
             return [live.machine.partition_hash(number) for number in (1, 2)]
 
     assert hashes(False) == hashes(True)
+
+
+def test_input_that_was_not_read_is_not_the_next_incarnations() -> None:
+    reads = for_ever(call(Hypercall.CONSOLE_READ, DATA, 8) + keep())
+
+    def script(live: LiveMachine) -> object:
+        live.acknowledge(live.create(2, guest(BLOCKS), far(live)))
+        live.machine.input(2, b"secret", live.cycles)
+        live.run()
+        live.acknowledge(live.destroy(2))
+        live.acknowledge(live.create(2, guest(reads), far(live), incarnation=2))
+        live.run()
+        assert word(live, 2, DATA) == 0
+        live.machine.input(2, b"hello", live.cycles)
+        live.run()
+        return live.machine.guest_read(2, DATA, 8)
+
+    assert both(script, guest(COUNTS)) == b"hello\0\0\0"
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_a_snapshot_in_a_file_brings_its_generation_back(
+    build: MonitorBuild, tmp_path: Path
+) -> None:
+    live = LiveMachine.boot(build, guest(COUNTS), guest(YIELDS, "other"))
+    with live.machine:
+        live.acknowledge(live.create(3, guest(COUNTS), far(live)))
+        live.run()
+        live.machine.write(tmp_path / "state")
+        at, before = live.cycles, live.machine.state_hash()
+        live.run()
+        after = live.machine.state_hash()
+    other = LiveMachine.boot(build, guest(COUNTS), guest(YIELDS, "other"))
+    with other.machine:
+        other.machine.read(tmp_path / "state")
+        other.cycles = at
+        assert other.machine.state_hash() == before
+        assert other.views.acknowledged() == 2
+        other.run()
+        assert other.machine.state_hash() == after
 
 
 @pytest.mark.parametrize("build", BUILDS)
