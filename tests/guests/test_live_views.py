@@ -243,6 +243,31 @@ def test_memory_that_is_still_used_is_revoked_by_force() -> None:
     both(script, guest(COUNTS), guest(COUNTS, "other"))
 
 
+def test_whoever_gets_a_revoked_frame_never_sees_its_last_owner() -> None:
+    """One processor stores into the frame for ever, while the other revokes it and gives it on."""
+    page = DIRECT_MAP + 250 * FRAME
+    stores = for_ever(load(6, page) + b"\x48\xff\x06")
+
+    def script(live: LiveMachine) -> object:
+        frame = far(live)
+        live.acknowledge(live.create(2, guest(stores, "stores", 1), frame))
+        live.run()
+        assert word(live, 2, page) > 0
+        body = live.views.begin()
+        row = body.partition(2).first_extent
+        body.set_extent(row, replace(body.extent(row), frame_count=240))
+        live.acknowledge(live.views.publish())
+        assert live.machine.partition_statistics(2).stop_reason == StopReason.REVOKED
+        rest = BuildRange(guest_frame=512, machine_frame=frame + 240, frame_count=16)
+        live.acknowledge(live.create(3, guest(COUNTS), far(live, 1), more=(rest,)))
+        live.run()
+        assert word(live, 3) > 0
+        assert live.machine.guest_read(3, DIRECT_MAP + 512 * FRAME, 16 * FRAME) == bytes(16 * FRAME)
+        return live.machine.partition_hash(2)
+
+    both(script, guest(COUNTS), processor_count=2)
+
+
 def test_memory_is_added_and_taken_back_unused() -> None:
     def script(live: LiveMachine) -> object:
         live.run()
