@@ -69,6 +69,18 @@ class NotFoundError(UltravisorError):
     exit_code = ExitCode.NOT_FOUND
 
 
+class PolicyRefusal(UltravisorError):
+    """A policy, a quota or an owner's right forbids what was ordered."""
+
+    exit_code = ExitCode.POLICY
+
+
+class ConflictRefusal(UltravisorError):
+    """Something else has changed what was ordered: try again."""
+
+    exit_code = ExitCode.CONFLICT
+
+
 class OutputError(UltravisorError):
     """An output cannot be written."""
 

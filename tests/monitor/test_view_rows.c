@@ -208,8 +208,8 @@ static void a_row_of_nobody_and_a_kind_that_does_not_run_are_left_alone(void)
 }
 
 /*
- * Both passes over the frames count, and what the partition has already, as its run has changed: half
- * of what a step may look at is given in one.
+ * Both passes over the frames count, and what the partition has already, as its run has changed:
+ * half of what a step may look at is given in one.
  */
 static void a_step_gives_a_limited_number_of_frames(void)
 {

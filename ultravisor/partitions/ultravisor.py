@@ -109,6 +109,11 @@ class UltravisorProgram:
         """Why what partitions answered could not be recorded the last time; empty: it was."""
 
     @property
+    def has_begun(self) -> bool:
+        """Say whether it has had a turn, and with it a database."""
+        return self._database is not None
+
+    @property
     def database(self) -> ResourceDatabase:
         """Return the database, for questions; there is one from the first turn on."""
         assert self._database is not None, "the ultravisor has not had a turn"
