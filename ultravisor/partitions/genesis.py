@@ -178,10 +178,7 @@ class _Plan:
             rights=HOSTED_RIGHTS,
             processors=1,
             extents=(FrameRun(0, place.machine_frame, HOSTED_FRAME_COUNT),),
-            channels=tuple(
-                FrameRun(self.end(join, name)[0], join.machine_frame, join.frame_count)
-                for join in mine
-            ),
+            channels=(),
             control_channel_address=0
             if control is None
             else self.end(control, name)[0] * FRAME_SIZE_BYTES,

@@ -43,6 +43,7 @@ from ultravisor.partitions.memory_agent import FRAMES_A_MIB
 from ultravisor.partitions.messages import FrameRun, Load
 from ultravisor.resources.records import (
     FRAME_SIZE_BYTES,
+    PartitionKind,
     PartitionState,
     QuotaResource,
     QuotaScope,
@@ -229,7 +230,11 @@ def _quotas(policy: Policy, facts: Facts) -> list[AnyOperation]:
 
 
 def load_of(facts: Facts, partition: Partition, *, incarnation: int) -> Load:
-    """Return what boot must know to lay a partition's image."""
+    """Return what boot must know to lay a partition's image.
+
+    A hosted partition's tables name none of its channels: its program reaches them by its turns, and
+    a channel that nobody maps can be taken away without stopping the partition at its other end.
+    """
     number = partition.number
     counts = {row.id: (row.machine_frame, row.frame_count) for row in facts.channels}
     ends = sorted(
@@ -254,7 +259,9 @@ def load_of(facts: Facts, partition: Partition, *, incarnation: int) -> Load:
             if row.partition == number
         ),
         channels=tuple(
-            FrameRun(end.guest_frame, *counts[end.channel], end.writable) for end in ends
+            FrameRun(end.guest_frame, *counts[end.channel], end.writable)
+            for end in ends
+            if partition.kind is not PartitionKind.HOSTED
         ),
         control_channel_address=0 if control is None else control.guest_frame * FRAME_SIZE_BYTES,
     )
