@@ -232,8 +232,8 @@ def _quotas(policy: Policy, facts: Facts) -> list[AnyOperation]:
 def load_of(facts: Facts, partition: Partition, *, incarnation: int) -> Load:
     """Return what boot must know to lay a partition's image.
 
-    A hosted partition's tables name none of its channels: its program reaches them by its turns, and
-    a channel that nobody maps can be taken away without stopping the partition at its other end.
+    A hosted partition's tables name none of its channels: its program reaches them by its turns,
+    and a channel that nobody maps can be taken away without stopping the partition at its end.
     """
     number = partition.number
     counts = {row.id: (row.machine_frame, row.frame_count) for row in facts.channels}
