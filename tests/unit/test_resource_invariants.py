@@ -20,6 +20,7 @@ from ultravisor.resources.errors import ResourceError
 from ultravisor.resources.invariants import INVARIANTS, check_changes, narrowed, touched_by
 from ultravisor.resources.processor_operations import SlotPlan
 from ultravisor.resources.records import (
+    Block,
     BlockState,
     ChannelState,
     DeviceState,
@@ -137,6 +138,22 @@ def test_a_broken_rule_is_found_where_a_commit_touched_it(rule: str) -> None:
     assert found
     with pytest.raises(ResourceError, match="table "):
         check_changes(store, changes)
+
+
+def test_a_block_that_changes_hands_alone_is_found() -> None:
+    database = make_example()
+    (block,) = [
+        block for block in database.records(Block) if block.owner == 1 and block.state == "owned"
+    ]
+    store = database._store
+    store.begin(9)
+    store.update(block, owner=2)
+    with pytest.raises(
+        ResourceError,
+        match=r"table block, owner 2: it owns frames that no ext|"
+        r"table extent, key \(1, 0\): not all of its frames",
+    ):
+        check_changes(store, store.changes())
 
 
 def test_a_wrong_counter_is_found() -> None:

@@ -25,6 +25,7 @@ VERBS = {
     "test": Verb("ultravisor.cli.test", "Run images that are tests, and judge them."),
     "replay": Verb("ultravisor.cli.replay", "Run a recorded run again, and compare."),
     "snap": Verb("ultravisor.cli.snap", "Save a host's state to a file, and restore it."),
+    "db": Verb("ultravisor.cli.db", "Ask a host's resource database, now or in its past."),
     "demo": Verb("ultravisor.cli.demo", "Boot the bundled host, under both builds of the monitor."),
     "bench": Verb("ultravisor.cli.bench", "Measure speed and costs."),
     "timing": Verb("ultravisor.cli.timing", "Predict cycles of code, and measure the accuracy."),
@@ -47,11 +48,12 @@ Examples:
 
 \b
 Exit codes:
-    0  ok                          7  cycle budget reached
-    1  a guest failed             69  an optional part is missing
-    2  wrong usage                70  internal error
-    3  configuration or image    130  Ctrl-C
-    6  not found
+    0  ok                          6  not found
+    1  a guest failed              7  cycle budget reached
+    2  wrong usage                69  an optional part is missing
+    3  configuration or image     70  internal error
+    4  refused by policy         130  Ctrl-C
+    5  conflict, try again
 """
 
 

@@ -20,7 +20,7 @@ from ultravisor.resources.errors import (
     ResourceError,
     StateError,
 )
-from ultravisor.resources.records import Block
+from ultravisor.resources.records import Block, BlockState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +41,9 @@ class Invariant(NamedTuple):
 # The condition that narrows a query to one thing of a scope, in terms of its alias.
 _SCOPES: Final = {
     "partition": "p.number = ?1",
+    "memory": "p.number = ?1",
+    "processors": "p.number = ?1",
+    "ports": "p.number = ?1",
     "channel": "c.id = ?1",
     "processor": "r.number = ?1",
     "device": "d.id = ?1",
@@ -75,7 +78,7 @@ INVARIANTS: Final = (
     ),
     Invariant(
         "extent-on-own-blocks",
-        "partition",
+        "memory",
         OwnershipError,
         "SELECT printf('table extent, key (%d, %d): not all of its frames are owned by the "
         "partition', e.partition, e.guest_frame) FROM partition p JOIN extent e "
@@ -84,7 +87,7 @@ INVARIANTS: Final = (
     ),
     Invariant(
         "owned-blocks-in-extents",
-        "partition",
+        "memory",
         OwnershipError,
         "SELECT printf('table block, owner %d: it owns frames that no extent holds, or twice', "
         "p.number) FROM partition p WHERE {scope} AND "
@@ -94,7 +97,7 @@ INVARIANTS: Final = (
     ),
     Invariant(
         "guest-frames-once",
-        "partition",
+        "memory",
         InvalidError,
         "SELECT printf('table extent, partition %d: guest frame %d is used twice', number, "
         "guest_frame) FROM (SELECT p.number AS number, u.guest_frame AS guest_frame, "
@@ -107,7 +110,7 @@ INVARIANTS: Final = (
     ),
     Invariant(
         "partition-extent-limit",
-        "partition",
+        "memory",
         LimitError,
         "SELECT printf('table extent, partition %d: more than %d extents', p.number, "
         "m.partition_extent_limit) FROM partition p, machine m WHERE {scope} AND "
@@ -115,7 +118,7 @@ INVARIANTS: Final = (
     ),
     Invariant(
         "partition-processor-limit",
-        "partition",
+        "processors",
         LimitError,
         "SELECT printf('table virtual_processor, partition %d: more than %d', p.number, "
         "m.partition_processor_limit) FROM partition p, machine m WHERE {scope} AND "
@@ -124,7 +127,7 @@ INVARIANTS: Final = (
     ),
     Invariant(
         "processors-in-order",
-        "partition",
+        "processors",
         InvalidError,
         "SELECT printf('table virtual_processor, partition %d: indexes have gaps', p.number) "
         'FROM partition p WHERE {scope} AND (SELECT coalesce(max("index") + 1, 0) <> count(*) '
@@ -132,7 +135,7 @@ INVARIANTS: Final = (
     ),
     Invariant(
         "port-limit",
-        "partition",
+        "ports",
         LimitError,
         "SELECT printf('table %s, key (%d, port %d): ports end before %d', u.source, p.number, "
         "u.port, m.port_limit) FROM partition p, machine m JOIN ("
@@ -317,17 +320,33 @@ COUNTED: Final = """
           ELSE p.number = q.subject END)
       END AS counted FROM quota q)"""
 
-# Which scope a table's record belongs to, and which of its fields name the thing.
+# Which scopes a table's record belongs to, and which of its fields names the thing.
 _SCOPE_OF: Final = {
     "partition": (("partition", "number"),),
-    "extent": (("partition", "partition"),),
-    "virtual_processor": (("partition", "partition"), ("processor", "processor")),
-    "link": (("partition", "partition"), ("partition", "target_partition")),
+    "extent": (("partition", "partition"), ("memory", "partition")),
+    "virtual_processor": (
+        ("partition", "partition"),
+        ("processors", "partition"),
+        ("processor", "processor"),
+    ),
+    "link": (("partition", "partition"), ("ports", "partition"), ("ports", "target_partition")),
     "channel": (("channel", "id"),),
-    "channel_end": (("channel", "channel"), ("partition", "partition")),
+    "channel_end": (
+        ("channel", "channel"),
+        ("partition", "partition"),
+        ("memory", "partition"),
+        ("ports", "partition"),
+    ),
     "processor": (("processor", "number"),),
     "slot": (("processor", "processor"),),
     "device": (("device", "id"),),
+}
+# Whose rules a block's owner is under.
+_OWNER_SCOPES: Final = {
+    BlockState.OWNED: "memory",
+    BlockState.DESCRIPTOR: "partition",
+    BlockState.CHANNEL: "channel",
+    BlockState.DEVICE: "device",
 }
 
 
@@ -364,6 +383,8 @@ def touched_by(store: Store, changes: Iterable[Change]) -> list[tuple[str, tuple
         for record in (change.before, change.after):
             if isinstance(record, Block):
                 blocks.append((record.machine_frame, record.machine_frame + record.frame_count))
+                if record.owner is not None:
+                    touched.add((_OWNER_SCOPES[record.state], (record.owner,)))
             elif record is not None:
                 for scope, field in _SCOPE_OF.get(change.table, ()):
                     touched.add((scope, (getattr(record, field),)))
