@@ -9,12 +9,21 @@ from tests.architecture.python_source import imports, module_name
 from tests.architecture.source_tree import SourceTree, report
 
 PACKAGE = "ultravisor"
-# What ultravisor.machine may know of the rest.
-MACHINE_MAY_IMPORT = ("ultravisor.machine", "ultravisor.errors")
-# What ultravisor.channels may know of the rest: the contract, and nothing of who owns a channel.
-CHANNELS_MAY_IMPORT = ("ultravisor.channels", "ultravisor.machine.abi", "ultravisor.errors")
-# What ultravisor.resources may know: it tracks, whatever the records are used for.
-RESOURCES_MAY_IMPORT = ("ultravisor.resources", "ultravisor.errors")
+# What the lower parts may know of the rest of the package, and the sentence that says so.
+MAY_IMPORT = {
+    "ultravisor.machine": (
+        ("ultravisor.machine", "ultravisor.errors"),
+        "ultravisor.machine imports nothing else of the package but errors",
+    ),
+    "ultravisor.channels": (
+        ("ultravisor.channels", "ultravisor.machine.abi", "ultravisor.errors"),
+        "ultravisor.channels knows the contract, and nothing of who owns a channel",
+    ),
+    "ultravisor.resources": (
+        ("ultravisor.resources", "ultravisor.errors"),
+        "ultravisor.resources imports nothing else of the package but errors",
+    ),
+}
 # The parts that put a running host together, and may therefore know ultravisor.host.
 ABOVE_THE_HOST = (
     "ultravisor.host",
@@ -63,13 +72,9 @@ def wrong_import(module: str, imported: str) -> str | None:
     inside_machine = within(module, ("ultravisor.machine",))
     if "_native" in imported.split(".") and not inside_machine:
         return "only ultravisor.machine knows the extension"
-    if inside_machine and ours and not within(imported, MACHINE_MAY_IMPORT):
-        return "ultravisor.machine imports nothing else of the package but errors"
-    inside_channels = within(module, ("ultravisor.channels",))
-    if inside_channels and ours and not within(imported, CHANNELS_MAY_IMPORT):
-        return "ultravisor.channels knows the contract, and nothing of who owns a channel"
-    if within(module, ("ultravisor.resources",)) and ours and not _resources_may(imported):
-        return "ultravisor.resources imports nothing else of the package but errors"
+    for part, (may, sentence) in MAY_IMPORT.items():
+        if within(module, (part,)) and ours and not within(imported, may):
+            return sentence
     in_cli = within(module, ("ultravisor.cli",)) or module in ROOTS
     if within(imported, ("ultravisor.cli",)) and not in_cli:
         return "nothing imports the command but its own entry"
@@ -89,10 +94,6 @@ def wrong_program_import(imported: str) -> str | None:
     if within(imported, PROGRAMS_MUST_NOT):
         return "a program is driven by turns: pass it in"
     return None
-
-
-def _resources_may(imported: str) -> bool:
-    return within(imported, RESOURCES_MAY_IMPORT)
 
 
 def test_python_imports_point_one_way(project: SourceTree) -> None:

@@ -41,6 +41,9 @@ RESERVED_FRAMES = 2048
 FIRST_FRAME = RESERVED_FRAMES + 512
 TURN_CYCLES = 1_000
 TURN_LIMIT = 200_000
+CALL_LIMIT = 60
+WORK_LIMIT_CYCLES = 1_000_000_000
+"""What a turn of a machine allows."""
 POLL_CYCLES = 200_000
 HORIZON_CYCLES = 50_000_000
 """A fabric is quiet when nobody wakes for longer than this."""
@@ -88,15 +91,18 @@ class FabricTurn:
     def write(self, address: int, data: bytes) -> None:
         if self.partition == NUMBERS["ultravisor"]:
             self._fabric.fault.point("memory write")
+        assert address >= FREE_ADDRESS, "memory of the partition's own kernel"
         at = 0
         for place, size in self._fabric.translate(self, address, len(data), writing=True):
             self._fabric.memory[place : place + size] = data[at : at + size]
             at += size
 
     def call(self, number: Hypercall, *arguments: int) -> None:
+        assert len(self.calls) < CALL_LIMIT, "more calls than a turn has"
         self.calls.append((number, arguments))
 
     def work(self, cycles: int) -> None:
+        assert self.work_cycles + cycles <= WORK_LIMIT_CYCLES, "more work than a turn has"
         self.work_cycles += cycles
 
     def again(self) -> None:

@@ -34,6 +34,7 @@ class LinkTable:
     def __init__(self) -> None:
         """Begin with none."""
         self._links: dict[UUID, MessageLink] = {}
+        self._serials: dict[UUID, int] = {}
         self._restored: dict[UUID, tuple[tuple[int, bytes], ...]] = {}
 
     def get(self, kind: UUID) -> MessageLink | None:
@@ -49,8 +50,10 @@ class LinkTable:
             if grant is None:
                 self._links.pop(kind, None)
                 continue
-            if link is None or link.place != grant.place:
+            known = self._serials.get(kind)
+            if link is None or link.place != grant.place or known != grant.serial:
                 link = MessageLink(grant.place, turn)
+                self._serials[kind] = grant.serial
                 outbox = self._restored.pop(kind, None)
                 if outbox is None:
                     new.add(kind)

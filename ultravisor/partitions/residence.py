@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ultravisor.channels.channel import read_header
 from ultravisor.channels.control_channel import CONTROL_SIZE_DEFAULT_BYTES
@@ -58,6 +59,8 @@ class Grant(Struct, frozen=True):
     place: ChannelPlace
     operating: bool
     """False: the other end is away, and the channel is not to be touched."""
+    serial: int
+    """Another one is another channel, though it may be at the same place."""
 
 
 class SavedResidence(Struct, frozen=True):
@@ -69,6 +72,7 @@ class SavedResidence(Struct, frozen=True):
     buses: tuple[int, ...]
     grants: tuple[tuple[int, int, Grant], ...]
     physical: tuple[int, ...]
+    told: int
 
 
 class Residence:
@@ -190,11 +194,12 @@ class Residence:
             port=packet.interrupt.send_handle,
             is_server=bool(message.flags & ControlFlag.SERVER),
         )
-        grant = Grant(packet.type, place, operating=True)
         key = (packet.bus, packet.device)
-        if self._grants.get(key) == grant:
+        present = self._grants.get(key)
+        if present is not None and (present.type, present.place) == (packet.type, place):
+            self._grants[key] = replace(present, operating=True)
             return CompletionStatus.ALREADY_DONE
-        self._grants[key] = grant
+        self._grants[key] = Grant(packet.type, place, operating=True, serial=self.told)
         return CompletionStatus.SUCCESS
 
     def _change(self, packet: DeviceState) -> CompletionStatus:
@@ -208,14 +213,16 @@ class Residence:
         if grant is None:
             return CompletionStatus.DEVICE_INVALID
         operating = bool(packet.state & SegmentState.OPERATING)
-        self._grants[key] = Grant(grant.type, grant.place, operating)
+        self._grants[key] = replace(grant, operating=operating)
         return CompletionStatus.SUCCESS
 
     def save(self) -> SavedResidence:
         """Return what must be known to go on; not during a turn."""
         grants = tuple((*key, self._grants[key]) for key in sorted(self._grants))
         buses, physical = tuple(sorted(self._buses)), tuple(sorted(self._physical))
-        return SavedResidence(not self._answers, self._initialized, buses, grants, physical)
+        return SavedResidence(
+            not self._answers, self._initialized, buses, grants, physical, self.told
+        )
 
     def load(self, saved: SavedResidence) -> None:
         """Go on from what was saved."""
@@ -223,4 +230,5 @@ class Residence:
         self._buses = set(saved.buses)
         self._grants = {(bus, device): grant for bus, device, grant in saved.grants}
         self._physical = set(saved.physical)
+        self.told = saved.told
         self._restored = saved.whole

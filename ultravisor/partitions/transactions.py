@@ -230,7 +230,11 @@ def _quotas(policy: Policy, facts: Facts) -> list[AnyOperation]:
 
 
 def load_of(facts: Facts, partition: Partition, *, incarnation: int) -> Load:
-    """Return what boot must know to lay a partition's image."""
+    """Return what boot must know to lay a partition's image.
+
+    A hosted partition's tables name none of its channels: its program reaches them by its turns,
+    and a channel that nobody maps can be taken away without stopping the partition at its end.
+    """
     number = partition.number
     counts = {row.id: (row.machine_frame, row.frame_count) for row in facts.channels}
     ends = sorted(
@@ -254,10 +258,11 @@ def load_of(facts: Facts, partition: Partition, *, incarnation: int) -> Load:
             for row in facts.extents
             if row.partition == number
         ),
-        # A program reaches its channels by the view alone; see genesis.
-        channels=()
-        if partition.kind is PartitionKind.HOSTED
-        else tuple(FrameRun(end.guest_frame, *counts[end.channel], end.writable) for end in ends),
+        channels=tuple(
+            FrameRun(end.guest_frame, *counts[end.channel], end.writable)
+            for end in ends
+            if partition.kind is not PartitionKind.HOSTED
+        ),
         control_channel_address=0 if control is None else control.guest_frame * FRAME_SIZE_BYTES,
     )
 
