@@ -408,6 +408,10 @@ uint64_t machine_partition_hash(struct machine *machine, uint32_t partition);
 uint64_t machine_guest_read(struct machine *machine, uint32_t partition, uint64_t address,
                             uint8_t *buffer, uint64_t size_bytes);
 
+/* Machine memory as it is, for tools that look: returns bytes copied, all or none. */
+uint64_t machine_memory_read(struct machine *machine, uint64_t machine_address, uint8_t *buffer,
+                             uint64_t size_bytes);
+
 /* In memory: restoring copies only frames that changed since it was taken or last restored. */
 int machine_snapshot_take(struct machine *machine, struct machine_snapshot **snapshot);
 int machine_snapshot_restore(struct machine *machine, struct machine_snapshot *snapshot);

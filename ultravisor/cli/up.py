@@ -34,7 +34,14 @@ Exit codes: 0 brought down, 2 the name is taken, 3 and 6 as with boot,
 70 the machine failed: the log says why; 130 Ctrl-C.
 """,
 )
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=complete_hosts)
+@click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=complete_hosts)
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    metavar="FILE",
+    help="Policies, zones, domains and channels; several files are one policy.",
+)
 @click.option("--name", help="By what name the host is found; by default that of FILE.")
 @click.option("--detach", is_flag=True, help="Return when the host is ready; it lives on.")
 @click.option(
@@ -62,18 +69,21 @@ Exit codes: 0 brought down, 2 the name is taken, 3 and 6 as with boot,
 def command(files: tuple[str, ...], **given: Any) -> int:
     """Make the plan, so that errors come before anything starts; then live."""
     from ultravisor.life.daemon import Life, detach
+    from ultravisor.life.life_plan import plan_life
     from ultravisor.life.places import place_named
-    from ultravisor.plan import make_plan
-    from ultravisor.resolution import resolve
 
-    plan = make_plan(resolve(files, **take_settings(given)))
-    place = place_named(given["name"] or Path(files[0]).stem)
-    life = Life(place, _maker(plan, given["journal"], given["record"]), given["pace"] == "wall")
+    policies = given["policy"]
+    if not files and not policies:
+        raise UsageError("nothing to bring up", "name images, a configuration, or --policy FILE")
+    plan = plan_life(files, policies, take_settings(given))
+    place = place_named(given["name"] or Path([*files, *policies][0]).stem)
+    life = Life(place, plan, given["journal"], given["record"], paced=given["pace"] == "wall")
     if given["detach"]:
         detach(life)
         _ready(life, as_json=given["as_json"])
         return 0
-    return _in_foreground(life, plan, as_json=given["as_json"], quiet=given["quiet"])
+    names = [*INFRASTRUCTURE, *(row.name for row in plan.policy.policy.domain)]
+    return _in_foreground(life, names, as_json=given["as_json"], quiet=given["quiet"])
 
 
 def _ready(life: Life, *, as_json: bool) -> None:
@@ -104,4 +114,4 @@ def _in_foreground(life: Life, names: list[str], *, as_json: bool, quiet: bool) 
 
     end = live(life, ready, show)
     printer.finish()
-    return ExitCode.INTERRUPTED if end == INTERRUPTED else ExitCode.OK
+    return ExitCode.INTERRUPTED if end.interrupted else ExitCode.OK

@@ -142,7 +142,7 @@ def _serve(life: Life, channel: Channel) -> None:
     with contextlib.ExitStack() as stack:
         try:
             host = stack.enter_context(contextlib.closing(life.make()))
-            service = Service(host, life.place.name)
+            service = Service(host, life.place)
             server = stack.enter_context(contextlib.closing(Server(life.place.socket, service)))
             signal.signal(INTERRUPT_SIGNAL, lambda _number, _frame: service.end())
             channel.send(_encode(Ready()))
@@ -168,7 +168,8 @@ def _loop(life: Life, host: LivingHost, service: Service, server: Server, channe
             wait = min(pace.ahead_seconds(host.position_cycles), SLEEP_LONGEST_SECONDS)
         server.poll(wait)
         if host.can_run and (pace is None or pace.ahead_seconds(host.position_cycles) == 0):
-            host.advance(SLICE_CYCLES, on_console, service.happened)
+            host.advance(SLICE_CYCLES, on_console, service.happened, service.answered)
+            service.look()
 
 
 def detach(life: Life) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ultravisor.errors import UsageError
 from ultravisor.hosted_programs import HostedPrograms
 from ultravisor.partitions.boot import BootProgram
 from ultravisor.partitions.command import CommandProgram
@@ -73,6 +74,21 @@ class Infrastructure:
             if failure:
                 return f"{name}: {failure}"
         return f"boot: {self.boot.failure}" if self.boot.failure else ""
+
+    def copy_journal(self, path: Path) -> int:
+        """Write what is durable of the journal to a new file; return its last generation."""
+        base = self._journal.base
+        if base is None:
+            raise UsageError("the ultravisor has not begun yet", "ask again in a moment")
+        copy = FileJournal.open(path)
+        try:
+            copy.start(base)
+            for generation, changeset in self._journal.entries(copy.last, self._journal.durable):
+                copy.append(generation, changeset)
+            copy.sync()
+            return copy.last
+        finally:
+            copy.close()
 
     def close(self) -> None:
         """Make durable what is not, and let go of the journal."""

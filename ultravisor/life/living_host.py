@@ -14,6 +14,12 @@ from msgspec import Struct
 
 from ultravisor.consoles import Console
 from ultravisor.errors import MachineError, UsageError
+from ultravisor.life.channel_views import (
+    ChannelRow,
+    channel_rows,
+    channel_statistics,
+    channel_tap,
+)
 from ultravisor.life.firmware import Firmware
 from ultravisor.life.infrastructure import ULTRAVISOR, Infrastructure
 from ultravisor.life.rows import (
@@ -32,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ultravisor.channels.statistics import ChannelStatistics
+    from ultravisor.channels.tap import ChannelTap
     from ultravisor.life.life_plan import LifePlan
     from ultravisor.resources.database import ResourceDatabase
 
@@ -200,3 +208,25 @@ class LivingHost:
             find_partition(self.database, name)
             return b""
         return bytes(self._consoles[name].data)
+
+    def channels(self) -> tuple[ChannelRow, ...]:
+        """Return a row for each channel."""
+        return channel_rows(self.database)
+
+    def channel_statistics(self, number: int) -> ChannelStatistics:
+        """Return what a channel says of itself."""
+        return channel_statistics(self.database, self.machine, number)
+
+    def tap(self, number: int) -> ChannelTap:
+        """Return a tap on a channel."""
+        return channel_tap(self.database, self.machine, number)
+
+    @property
+    def generation(self) -> int:
+        """Return the generation of the resource database; 0 before there is one."""
+        database = self.infrastructure.database
+        return 0 if database is None else database.generation
+
+    def copy_journal(self, path: Path) -> int:
+        """Write a copy of the journal to a new file; return its last generation."""
+        return self.infrastructure.copy_journal(path)

@@ -24,7 +24,6 @@ PROTOCOL = "ultravisor.life/1"
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Count = Annotated[int, Meta(ge=0, le=INTEGER_MAXIMUM)]
 OrderName = Literal["create", "start", "pause", "resume", "reset", "destroy", "kill"]
-QueryName = Literal["ls", "get", "watch", "log", "diff", "export"]
 ChannelQueryName = Literal["ls", "stat", "tap"]
 
 
@@ -88,18 +87,11 @@ class Transact(Request, frozen=True, tag="txn"):
     dry_run: bool = False
 
 
-class Query(Request, frozen=True, tag="db"):
-    """A question to the resource database."""
+class Journal(Request, frozen=True, tag="journal"):
+    """Write a copy of the resource database's journal to a file that is not there yet."""
 
-    query: QueryName
-    table: Name | None = None
-    key: str | None = None
-    at: Count | None = None
-    """The generation asked about; by default the present one."""
-    to: Count | None = None
-    """Of `diff`: the later generation."""
-    path: str | None = None
-    """Of `export`: the file, an absolute path."""
+    path: Annotated[str, Meta(min_length=1)]
+    """Absolute."""
 
 
 class Channels(Request, frozen=True, tag="chan"):
@@ -107,13 +99,9 @@ class Channels(Request, frozen=True, tag="chan"):
 
     query: ChannelQueryName
     channel: Count | None = None
+    """Its id; without one, all are listed."""
     follow: bool = False
-
-
-class Save(Request, frozen=True, tag="snap"):
-    """Save the whole host to a file."""
-
-    path: Annotated[str, Meta(min_length=1)]
+    """Of `tap`: go on with what is sent from now on."""
 
 
 class Down(Request, frozen=True, tag="down"):
@@ -121,7 +109,7 @@ class Down(Request, frozen=True, tag="down"):
 
 
 AnyRequest = (
-    Hello | Ps | Inspect | Logs | Input | Events | Order | Transact | Query | Channels | Save | Down
+    Hello | Ps | Inspect | Logs | Input | Events | Order | Transact | Journal | Channels | Down
 )
 
 

@@ -14,14 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from ultravisor.channels.tap import TapGap
 from ultravisor.errors import UsageError
 from ultravisor.life import protocol
+from ultravisor.life.infrastructure import ULTRAVISOR
+from ultravisor.life.orders import Orders, message_of
 from ultravisor.life.server import FOLLOW, Client
+from ultravisor.partitions.messages import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ultravisor.channels.tap import ChannelTap
     from ultravisor.life.living_host import LivingHost
+    from ultravisor.life.places import Place
     from ultravisor.results import ConsoleOutput
 
 # What a host keeps of what has happened; older events are forgotten, and counted.
@@ -36,6 +42,9 @@ class HostRow(Struct, frozen=True):
     protocol: str
     clock_cycles: int
     state: str
+    generation: int
+    """Of the resource database."""
+    socket: str
 
 
 class Event(Struct, frozen=True):
@@ -72,26 +81,28 @@ class EventLog:
 class Service:
     """The handler of a living host's requests."""
 
-    def __init__(self, host: LivingHost, name: str) -> None:
+    def __init__(self, host: LivingHost, place: Place) -> None:
         self._host = host
-        self._name = name
+        self._name = place.name
+        self._socket = str(place.socket)
         self._consoles: list[tuple[Client, int, str]] = []
         self._events: list[tuple[Client, int]] = []
+        self._orders = Orders()
+        self._taps: list[tuple[Client, int, ChannelTap]] = []
         self.events = EventLog()
         self.ended = False
         self.last_words = ""
         self._meanings: dict[type, Callable[[Any, Client], object]] = {
             protocol.Hello: lambda _request, _client: self._hello(),
             protocol.Ps: lambda _request, _client: host.partitions(),
-            protocol.Inspect: lambda request, _client: host.inspect(request.partition),
+            protocol.Inspect: lambda request, _client: self._inspect(request),
             protocol.Logs: self._logs,
             protocol.Input: lambda request, _client: self._input(request),
             protocol.Events: self._follow_events,
-            protocol.Order: host.order,
-            protocol.Transact: host.order,
-            protocol.Query: host.query,
-            protocol.Channels: host.query,
-            protocol.Save: lambda request, _client: self._save(request),
+            protocol.Order: self._order,
+            protocol.Transact: self._order,
+            protocol.Journal: lambda request, _client: self._copy_journal(request),
+            protocol.Channels: self._channels,
             protocol.Down: lambda _request, _client: self.end("brought down"),
         }
 
@@ -108,7 +119,8 @@ class Service:
         """A client has gone: nobody follows for it any more."""
         self._consoles = [row for row in self._consoles if row[0] is not client]
         self._events = [row for row in self._events if row[0] is not client]
-        self._host.forget(client)
+        self._orders.forget(client)
+        self._taps = [row for row in self._taps if row[0] is not client]
 
     def console(self, output: ConsoleOutput) -> None:
         """Hand on what a partition wrote."""
@@ -130,7 +142,14 @@ class Service:
             protocol=protocol.PROTOCOL,
             clock_cycles=self._host.position_cycles,
             state=self._host.state,
+            generation=self._host.generation,
+            socket=self._socket,
         )
+
+    def _inspect(self, request: protocol.Inspect) -> object:
+        if request.partition is None:
+            return self._hello()
+        return self._host.inspect(request.partition)
 
     def _input(self, request: protocol.Input) -> None:
         self._host.input(request.partition, request.text.encode())
@@ -154,9 +173,55 @@ class Service:
         self._events.append((client, request.id))
         return FOLLOW
 
-    def _save(self, request: protocol.Save) -> object:
+    def _order(self, request: protocol.Order | protocol.Transact, client: Client) -> object:
+        """Pass an order on to command; its answer ends the request."""
+        if isinstance(request, protocol.Order) and request.partition == ULTRAVISOR:
+            return self._restart(request)
+        number = self._host.order(encode(message_of(request)))
+        what = request.partition if isinstance(request, protocol.Order) else ""
+        self._orders.wait(number, client, request.id, what)
+        return FOLLOW
+
+    def _restart(self, request: protocol.Order) -> dict[str, object]:
+        """Kill the ultravisor: nobody else could, for it is who carries orders out."""
+        if request.order != "kill":
+            raise UsageError("the ultravisor can only be killed; it restarts by itself")
+        self._host.restart_ultravisor()
+        generation = self._host.generation
+        self.happened(self._host.position_cycles, "partition", ULTRAVISOR, "killed; it begins anew")
+        return {"partition": ULTRAVISOR, "state": "restarted", "generation": generation}
+
+    def answered(self, number: int, data: bytes) -> None:
+        """Hand on what command has answered to an order."""
+        self._orders.answer(number, data)
+
+    def _copy_journal(self, request: protocol.Journal) -> dict[str, object]:
         path = Path(request.path)
         if not path.is_absolute():
             raise UsageError(f"{path}: not an absolute path", "the host has a folder of its own")
-        self._host.save(path)
-        return {"file": str(path), "position_cycles": self._host.position_cycles}
+        return {"generation": self._host.copy_journal(path)}
+
+    def _channels(self, request: protocol.Channels, client: Client) -> object:
+        if request.channel is None:
+            return self._host.channels()
+        if request.query == "stat":
+            return self._host.channel_statistics(request.channel)
+        tap = self._host.tap(request.channel)
+        self._show_tapped(client, request.id, tap)
+        if not request.follow:
+            return None
+        self._taps.append((client, request.id, tap))
+        return FOLLOW
+
+    def look(self) -> None:
+        """Look whether something has gone through the channels that are tapped."""
+        for client, identifier, tap in self._taps:
+            self._show_tapped(client, identifier, tap)
+
+    def _show_tapped(self, client: Client, identifier: int, tap: ChannelTap) -> None:
+        for row in tap.poll():
+            if isinstance(row, TapGap):
+                client.event(identifier, {"queue": row.queue, "missed": row.missed})
+            else:
+                shown = {"queue": row.queue, "number": row.number, "sentence": row.sentence}
+                client.event(identifier, shown)

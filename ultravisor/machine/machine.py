@@ -403,6 +403,13 @@ class Machine:
         count = lib.machine_guest_read(self.handle, partition, address, buffer, size_bytes)
         return bytes(ffi.buffer(buffer, count))
 
+    def memory_read(self, machine_address: int, size_bytes: int) -> bytes:
+        """Read machine memory as it is; raise MachineError where there is none."""
+        buffer = ffi.new("uint8_t[]", size_bytes)
+        if lib.machine_memory_read(self.handle, machine_address, buffer, size_bytes) != size_bytes:
+            raise MachineError(f"{size_bytes} bytes at {machine_address:#x}: not machine memory")
+        return bytes(ffi.buffer(buffer, size_bytes))
+
     def snapshot(self) -> MachineSnapshot:
         """Keep the whole state in memory."""
         place = ffi.new("struct machine_snapshot **")
