@@ -81,6 +81,10 @@ static void follow_partition(const struct view_body *body, uint32_t id, uint32_t
         return;
     }
     partition->condemned = 0;
+    partition->run_changed = partition->first_extent != view->first_extent ||
+                             partition->extent_count != view->extent_count;
+    partition->first_extent = view->first_extent;
+    partition->extent_count = view->extent_count;
     if (partition->state != PARTITION_STOPPED && view_partition_runs(view) &&
         !start_is_as_before(body, id)) {
         start_refuse(id, 0, id, ERROR_invalid_argument);
@@ -96,10 +100,13 @@ static bool extent_is(const struct view_extent *extent, const struct view_extent
            extent->frame_count == other->frame_count;
 }
 
-static bool extent_is_condemned(const struct view_extent *extent)
+/* Its row is the same, but what that means to its partition may be not. */
+static bool extent_is_concerned(const struct view_extent *extent)
 {
-    return extent->partition < PARTITION_LIMIT &&
-           monitor_state()->partitions[extent->partition].condemned != 0;
+    const struct partition *partitions = monitor_state()->partitions;
+
+    return extent->partition < PARTITION_LIMIT && (partitions[extent->partition].condemned |
+                                                   partitions[extent->partition].run_changed) != 0;
 }
 
 static void follow_extents(const struct view_body *body)
@@ -111,7 +118,7 @@ static void follow_extents(const struct view_body *body)
         struct view_extent *known = &monitor->extents[row];
         const struct view_extent *extent = row < body->extent_count ? &body->extents[row] : &none;
 
-        if (extent_is(known, extent) && !extent_is_condemned(extent)) {
+        if (extent_is(known, extent) && !extent_is_concerned(extent)) {
             continue;
         }
         range_add(known->machine_frame, known->frame_count);

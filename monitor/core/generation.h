@@ -21,7 +21,7 @@ void generation_notice(struct processor *processor);
  * One bounded step of what that generation asks of all, and what it asks of this processor. The
  * schedule of the processor is to be run afterwards.
  */
-__attribute__((cold)) void generation_step(struct processor *processor);
+void generation_step(struct processor *processor);
 
 /* The same, when there is anything to be done. */
 static inline void generation_go_on(struct processor *processor)

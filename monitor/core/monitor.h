@@ -129,7 +129,9 @@ struct partition {
     uint32_t severed; /* enum severed_state: then it never runs again */
     uint32_t prepared; /* not yet started: the pages that the monitor writes are written */
     uint32_t pinned_count; /* the same: of its initial tables */
-    uint32_t reserved0;
+    uint32_t first_extent; /* its run of rows, in the generation that is followed */
+    uint32_t extent_count;
+    uint32_t run_changed; /* while a generation begins */
     struct stop_record stop;
     struct trap_handler trap_handlers[TRAP_VECTOR_LIMIT];
     struct partition_counters counters;

@@ -140,8 +140,8 @@ bool revocation_sever(const struct view_body *body)
         const struct frame *frame = frame_get(progress->cursor);
         uint32_t level = frame_table_level(frame);
 
-        if (level != 0 && partition_is(frame->owner) &&
-            monitor->partitions[frame->owner].severed == SEVERED_ORDERED) {
+        /* Only partitions have tables. */
+        if (level != 0 && monitor->partitions[frame->owner].severed == SEVERED_ORDERED) {
             table_sever(body, frame->owner, progress->cursor, level);
             table_count++;
         }

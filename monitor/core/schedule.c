@@ -209,7 +209,7 @@ void schedule_map_follow(struct processor *processor)
     if (schedule_map_is(map, next)) {
         return;
     }
-    if (processor->slot_entered != 0 && map->slot_count != 0) {
+    if (processor->slot_entered != 0) {
         (void)slots_advance(processor, map, record_get(processor->current),
                             platform_time(processor->id));
         slots_forget_yields(map);

@@ -116,6 +116,8 @@ void start_partition_records(const struct view_body *body, uint32_t id)
     partition->id = id;
     partition->state = PARTITION_READY;
     partition->incarnation = view->incarnation;
+    partition->first_extent = view->first_extent;
+    partition->extent_count = view->extent_count;
     partition->trace_enabled = 1;
     partition->width = view->width;
     if (!view_partition_runs(view)) {

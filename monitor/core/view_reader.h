@@ -41,9 +41,9 @@ static inline bool view_partition_runs(const struct view_partition *view)
 static inline uint32_t view_extent_count(const struct view_body *body,
                                          const struct view_partition *view)
 {
-    return view->extent_count <= PARTITION_EXTENT_LIMIT && view->first_extent <= EXTENT_LIMIT &&
-                   view->extent_count <= EXTENT_LIMIT - view->first_extent &&
-                   view->first_extent + view->extent_count <= body->extent_count
+    return view->extent_count <= PARTITION_EXTENT_LIMIT &&
+                   view->extent_count <= body->extent_count &&
+                   view->first_extent <= body->extent_count - view->extent_count
                ? view->extent_count
                : 0;
 }

@@ -111,6 +111,7 @@ struct input {
 struct console {
     uint8_t *input; /* bytes that the guest has not read yet */
     uint32_t input_size_bytes;
+    uint32_t incarnation; /* of the partition whose it is: another one does not read it */
 };
 
 struct machine {
@@ -178,6 +179,9 @@ static inline bool record_in_user_mode(const struct virtual_processor *record, u
 {
     return record->width == 32 ? cs % 4 == 3 : record->user_mode != 0;
 }
+
+/* input.c: what a number's last partition has not read is nobody's. */
+struct console *console_of(struct machine *machine, uint32_t partition);
 
 /* view_publication.c: after machine memory was replaced, what is in force may be another body. */
 void view_reload(struct machine *machine);

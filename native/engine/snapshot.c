@@ -138,6 +138,7 @@ static int copy_consoles(struct console *to, const struct console *from)
         free(to[id].input);
         to[id].input = bytes;
         to[id].input_size_bytes = from[id].input_size_bytes;
+        to[id].incarnation = from[id].incarnation;
     }
     return NATIVE_OK;
 }

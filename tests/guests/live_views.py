@@ -73,17 +73,26 @@ class LiveMachine:
         incarnation: int = 1,
         state: ViewState = ViewState.RUNNING,
         channels: tuple[BuildRange, ...] = (),
+        more: tuple[BuildRange, ...] = (),
     ) -> int:
         """Build and publish a partition with a slot a virtual processor; return the generation."""
         count = guest.memory_size_bytes // FRAME
         extent = BuildRange(guest_frame=0, machine_frame=machine_frame, frame_count=count)
-        layout = self.loader.build(number, guest.options(), (extent,), channels=channels)
+        extents = (extent, *more)
+        layout = self.loader.build(number, guest.options(), extents, channels=channels)
         body = self.views.begin()
         first = _free_records(body, len(guest.processors))
-        row = _free_extent(body)
-        body.set_extent(
-            row, ExtentRow(partition=number, machine_frame=machine_frame, frame_count=count)
-        )
+        row = _free_extents(body, len(extents))
+        for index, part in enumerate(extents):
+            body.set_extent(
+                row + index,
+                ExtentRow(
+                    partition=number,
+                    guest_frame=part.guest_frame,
+                    machine_frame=part.machine_frame,
+                    frame_count=part.frame_count,
+                ),
+            )
         for index, processor in enumerate(guest.processors):
             body.set_virtual_processor(
                 first + index,
@@ -99,7 +108,7 @@ class LiveMachine:
                 width=guest.width,
                 rights=Right.ALL,
                 first_extent=row,
-                extent_count=1,
+                extent_count=len(extents),
                 first_virtual_processor=first,
                 virtual_processor_count=len(guest.processors),
                 entry_address=layout.entry_address,
@@ -183,9 +192,12 @@ def _free_records(body: ViewBody, count: int) -> int:
     return first
 
 
-def _free_extent(body: ViewBody) -> int:
+def _free_extents(body: ViewBody, count: int) -> int:
+    run = 0
     for row in range(body.extent_count):
-        if body.extent(row).partition == 0:
-            return row
-    body.extent_count += 1
-    return body.extent_count - 1
+        run = run + 1 if body.extent(row).partition == 0 else 0
+        if run == count:
+            return row + 1 - count
+    first = body.extent_count - run
+    body.extent_count = first + count
+    return first

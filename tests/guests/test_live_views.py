@@ -26,6 +26,7 @@ from ultravisor.machine.view_rows import ChannelEndRow, ExtentRow, SlotRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 pytestmark = pytest.mark.guest
 
@@ -242,6 +243,31 @@ def test_memory_that_is_still_used_is_revoked_by_force() -> None:
     both(script, guest(COUNTS), guest(COUNTS, "other"))
 
 
+def test_whoever_gets_a_revoked_frame_never_sees_its_last_owner() -> None:
+    """One processor stores into the frame for ever, while the other revokes it and gives it on."""
+    page = DIRECT_MAP + 250 * FRAME
+    stores = for_ever(load(6, page) + b"\x48\xff\x06")
+
+    def script(live: LiveMachine) -> object:
+        frame = far(live)
+        live.acknowledge(live.create(2, guest(stores, "stores", 1), frame))
+        live.run()
+        assert word(live, 2, page) > 0
+        body = live.views.begin()
+        row = body.partition(2).first_extent
+        body.set_extent(row, replace(body.extent(row), frame_count=240))
+        live.acknowledge(live.views.publish())
+        assert live.machine.partition_statistics(2).stop_reason == StopReason.REVOKED
+        rest = BuildRange(guest_frame=512, machine_frame=frame + 240, frame_count=16)
+        live.acknowledge(live.create(3, guest(COUNTS), far(live, 1), more=(rest,)))
+        live.run()
+        assert word(live, 3) > 0
+        assert live.machine.guest_read(3, DIRECT_MAP + 512 * FRAME, 16 * FRAME) == bytes(16 * FRAME)
+        return live.machine.partition_hash(2)
+
+    both(script, guest(COUNTS), processor_count=2)
+
+
 def test_memory_is_added_and_taken_back_unused() -> None:
     def script(live: LiveMachine) -> object:
         live.run()
@@ -417,6 +443,46 @@ def test_the_end_of_one_partition_is_nobody_elses_business(build: MonitorBuild) 
             return [live.machine.partition_hash(number) for number in (1, 2)]
 
     assert hashes(False) == hashes(True)
+
+
+def test_input_that_was_not_read_is_not_the_next_incarnations() -> None:
+    reads = for_ever(call(Hypercall.CONSOLE_READ, DATA, 8) + keep())
+
+    def script(live: LiveMachine) -> object:
+        live.acknowledge(live.create(2, guest(BLOCKS), far(live)))
+        live.machine.input(2, b"secret", live.cycles)
+        live.run()
+        live.acknowledge(live.destroy(2))
+        live.acknowledge(live.create(2, guest(reads), far(live), incarnation=2))
+        live.run()
+        assert word(live, 2, DATA) == 0
+        live.machine.input(2, b"hello", live.cycles)
+        live.run()
+        return live.machine.guest_read(2, DATA, 8)
+
+    assert both(script, guest(COUNTS)) == b"hello\0\0\0"
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_a_snapshot_in_a_file_brings_its_generation_back(
+    build: MonitorBuild, tmp_path: Path
+) -> None:
+    live = LiveMachine.boot(build, guest(COUNTS), guest(YIELDS, "other"))
+    with live.machine:
+        live.acknowledge(live.create(3, guest(COUNTS), far(live)))
+        live.run()
+        live.machine.write(tmp_path / "state")
+        at, before = live.cycles, live.machine.state_hash()
+        live.run()
+        after = live.machine.state_hash()
+    other = LiveMachine.boot(build, guest(COUNTS), guest(YIELDS, "other"))
+    with other.machine:
+        other.machine.read(tmp_path / "state")
+        other.cycles = at
+        assert other.machine.state_hash() == before
+        assert other.views.acknowledged() == 2
+        other.run()
+        assert other.machine.state_hash() == after
 
 
 @pytest.mark.parametrize("build", BUILDS)

@@ -107,6 +107,9 @@ static void view_get_tells_an_end_where_it_is(void)
     CHECK_EQUAL(channel->ends[0].guest_frame, 512);
     CHECK(fake_refused(record, ERROR_not_found, HC_view_get, VIEW_RECORD_channel, 1, GUEST_DATA,
                        sizeof(*channel)));
+    CHECK_EQUAL(
+        fake_call(record_get(1), HC_view_get, VIEW_RECORD_channel, 0, GUEST_DATA, sizeof(*channel)),
+        sizeof(*channel));
     CHECK(fake_refused(record_get(2), ERROR_not_found, HC_view_get, VIEW_RECORD_channel, 0,
                        GUEST_DATA, sizeof(*channel)));
 }
@@ -178,6 +181,34 @@ static void a_channel_that_leaves_is_not_mapped_again(void)
     fake_view_publish();
     CHECK(fake_view_settle() != 0);
     CHECK(is_free());
+}
+
+/* A row that says nothing is no channel, and what lies beside it stays. */
+static void rows_without_a_channel_are_passed_over(void)
+{
+    struct view_body *body;
+
+    (void)host_make(0);
+    body = fake_view_begin();
+    body->channel_count = 3;
+    body->channels[2] = body->channels[0];
+    body->channels[2].machine_frame = CHANNEL_FRAME + 2 * CHANNEL_FRAMES;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    memset(&fake_view_begin()->channels[0], 0, sizeof(struct view_channel));
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    CHECK(is_free());
+    CHECK_EQUAL(fake_call(record_get(0), HC_view_get, VIEW_RECORD_channel, 0, GUEST_DATA,
+                          sizeof(struct view_channel)),
+                sizeof(struct view_channel));
+    /* An extent of nobody over both: its frames are looked at, and stay whose they are. */
+    body = fake_view_begin();
+    body->extents[3] = (struct view_extent){.machine_frame = CHANNEL_FRAME, .frame_count = 20};
+    body->extent_count = 4;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    CHECK_EQUAL(frame_get(CHANNEL_FRAME + 2 * CHANNEL_FRAMES)->owner, FRAME_OWNER_CHANNEL + 2);
 }
 
 static void fewer_rows_unmap_the_others(void)
@@ -308,6 +339,7 @@ static const struct test tests[] = {
     {"a_channel_that_nobody_maps_goes_quietly", a_channel_that_nobody_maps_goes_quietly},
     {"only_the_end_that_still_maps_it_is_stopped", only_the_end_that_still_maps_it_is_stopped},
     {"a_channel_that_leaves_is_not_mapped_again", a_channel_that_leaves_is_not_mapped_again},
+    {"rows_without_a_channel_are_passed_over", rows_without_a_channel_are_passed_over},
     {"fewer_rows_unmap_the_others", fewer_rows_unmap_the_others},
     {"a_channel_is_mapped_when_all_of_it_is_there", a_channel_is_mapped_when_all_of_it_is_there},
     {"other_frames_or_flags_make_another_channel", other_frames_or_flags_make_another_channel},

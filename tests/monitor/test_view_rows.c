@@ -107,6 +107,54 @@ static void rows_that_overlap_their_own_are_refused(void)
     }
 }
 
+/* A row of another partition in the run gives nothing to the one, and is refused to the other. */
+static void rows_of_others_in_a_run_are_refused(void)
+{
+    struct view_body *body;
+
+    (void)fake_three();
+    body = two_extents(FREE_FRAME, 2);
+    body->extents[2].partition = 2;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    CHECK_EQUAL(fake_partition(2)->stop.reason, STOP_bad_start);
+    CHECK_EQUAL(fake_partition(3)->stop.reason, STOP_revoked);
+    CHECK_EQUAL(frame_get(FREE_FRAME)->owner, 3);
+    CHECK_EQUAL(fake_partition(1)->state, PARTITION_RUNNING);
+    CHECK_EQUAL(books_differences(), 0);
+}
+
+/* Three rows in the wrong order: what does not meet is given. */
+static void rows_of_a_run_may_have_any_order(void)
+{
+    struct view_body *body;
+
+    (void)fake_three();
+    body = two_extents(FREE_FRAME + 10, 2);
+    body->extents[4] = body->extents[3];
+    body->extents[4].machine_frame = FREE_FRAME;
+    body->extent_count = 5;
+    body->partitions[3].extent_count = 3;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    CHECK_EQUAL(fake_partition(3)->state, PARTITION_RUNNING);
+    CHECK_EQUAL(frame_get(FREE_FRAME)->owner, 3);
+    CHECK_EQUAL(frame_get(FREE_FRAME + 11)->owner, 3);
+    CHECK_EQUAL(frame_get(FREE_FRAME + 5)->owner, FRAME_OWNER_FREE);
+}
+
+/* What view_get finds is only in a run that can be. */
+static void a_run_that_cannot_be_is_not_shown(void)
+{
+    struct virtual_processor *record = fake_three();
+
+    fake_view_begin()->partitions[1].extent_count = PARTITION_EXTENT_LIMIT + 1;
+    fake_view_publish();
+    CHECK_EQUAL(fake_call(record, HC_view_get, VIEW_RECORD_extent, 0, GUEST_DATA,
+                          sizeof(struct view_extent)),
+                -ERROR_not_found);
+}
+
 static void rows_outside_their_run_are_refused(void)
 {
     (void)fake_three();
@@ -120,15 +168,21 @@ static void rows_outside_their_run_are_refused(void)
 /* A run that is longer than it may be, or ends behind the rows, is none: all of it is revoked. */
 static void runs_that_cannot_be_are_empty(void)
 {
-    for (uint32_t what = 0; what < 4; what++) {
+    static const struct {
+        uint32_t first, count;
+    } wrong[] = {{2, PARTITION_EXTENT_LIMIT + 1}, {2, 2}, {EXTENT_LIMIT, 1}, {~0u, 1}, {0, 16}};
+
+    for (uint32_t index = 0; index < sizeof(wrong) / sizeof(wrong[0]); index++) {
         struct view_partition *row;
 
         (void)fake_three();
         row = &fake_view_begin()->partitions[3];
-        row->extent_count = what == 0 ? PARTITION_EXTENT_LIMIT + 1 : what == 1 ? 2 : 1;
-        row->first_extent = what == 2 ? EXTENT_LIMIT : what == 3 ? ~0u : row->first_extent;
+        row->first_extent = wrong[index].first;
+        row->extent_count = wrong[index].count;
         fake_view_publish();
         CHECK(fake_view_settle() != 0);
+        CHECK_EQUAL(fake_partition(3)->state, PARTITION_STOPPED);
+        CHECK_EQUAL(frame_get(fake_frame(3, 0))->owner, FRAME_OWNER_FREE);
         CHECK_EQUAL(fake_partition(2)->state, PARTITION_RUNNING);
     }
 }
@@ -153,23 +207,26 @@ static void a_row_of_nobody_and_a_kind_that_does_not_run_are_left_alone(void)
     CHECK_EQUAL(books_differences(), 0);
 }
 
-/* Both passes over the frames count: half of what a step may look at is given in one. */
+/*
+ * Both passes over the frames count, and what the partition has already, as its run has changed:
+ * half of what a step may look at is given in one.
+ */
 static void a_step_gives_a_limited_number_of_frames(void)
 {
     (void)fake_three();
-    (void)two_extents(FREE_FRAME, VIEW_STEP_SCAN_LIMIT / 2);
+    (void)two_extents(FREE_FRAME, VIEW_STEP_SCAN_LIMIT / 2 - PARTITION_FRAME_COUNT);
     fake_view_publish();
     (void)fake_processor_enter(0, ENTRY_KICK);
     CHECK_EQUAL(monitor_state()->progress.stage, VIEW_STAGE_done);
     (void)fake_three();
-    (void)two_extents(FREE_FRAME, VIEW_STEP_SCAN_LIMIT / 2 + 1);
+    (void)two_extents(FREE_FRAME, VIEW_STEP_SCAN_LIMIT / 2 - PARTITION_FRAME_COUNT + 1);
     fake_view_publish();
     (void)fake_processor_enter(0, ENTRY_KICK);
     CHECK_EQUAL(monitor_state()->progress.stage, VIEW_STAGE_grant);
     CHECK_EQUAL(frame_get(FREE_FRAME)->owner, 3);
     (void)fake_processor_enter(0, ENTRY_TIMER);
     CHECK_EQUAL(monitor_state()->progress.stage, VIEW_STAGE_done);
-    CHECK_EQUAL(frame_get(FREE_FRAME + VIEW_STEP_SCAN_LIMIT / 2)->owner, 3);
+    CHECK_EQUAL(frame_get(FREE_FRAME + VIEW_STEP_SCAN_LIMIT / 2 - PARTITION_FRAME_COUNT)->owner, 3);
 }
 
 /* Frames that the check has seen free are given only in the generation that was checked. */
@@ -231,6 +288,9 @@ static const struct test tests[] = {
     {"records_of_the_living_are_not_given_to_others",
      records_of_the_living_are_not_given_to_others},
     {"rows_that_overlap_their_own_are_refused", rows_that_overlap_their_own_are_refused},
+    {"rows_of_others_in_a_run_are_refused", rows_of_others_in_a_run_are_refused},
+    {"rows_of_a_run_may_have_any_order", rows_of_a_run_may_have_any_order},
+    {"a_run_that_cannot_be_is_not_shown", a_run_that_cannot_be_is_not_shown},
     {"rows_outside_their_run_are_refused", rows_outside_their_run_are_refused},
     {"runs_that_cannot_be_are_empty", runs_that_cannot_be_are_empty},
     {"a_row_of_nobody_and_a_kind_that_does_not_run_are_left_alone",

@@ -325,6 +325,73 @@ static void an_overshoot_before_a_new_map_is_a_debt(void)
     CHECK_EQUAL(monitor_state()->processors[0].slot_end_cycles, 1500);
 }
 
+/* Each of what a slot says makes another map. */
+static void a_map_is_another_by_owner_flags_or_quantum(void)
+{
+    for (uint32_t what = 0; what < 3; what++) {
+        struct view_processor *map;
+
+        (void)fake_three();
+        map = &fake_view_begin()->processors[0];
+        map->slots[1].virtual_processor = what == 0 ? 0 : 2;
+        map->slots[1].flags = what == 1 ? SLOT_DONATES : 0;
+        map->slots[1].quantum_cycles += what == 2;
+        map->period_cycles += what == 2;
+        fake_view_publish();
+        CHECK(fake_view_settle() != 0);
+        CHECK(memcmp(&monitor_state()->maps[0], &fake_view()->processors[0],
+                     sizeof(struct view_processor)) == 0);
+    }
+}
+
+/* A processor that has not run yet owes nothing to its old map. */
+static void a_map_that_was_never_entered_is_replaced(void)
+{
+    (void)fake_three();
+    monitor_state()->processors[0].slot_entered = 0;
+    fake_view_begin()->processors[0].slots[0].flags = SLOT_DONATES;
+    fake_view_publish();
+    fake_times[0] = 1100;
+    CHECK_EQUAL(fake_processor_enter(0, ENTRY_TIMER)->id, 2);
+    CHECK_EQUAL(record_get(0)->debt_cycles, 0);
+}
+
+/* A root of user mode is let go with the kernel's, whichever of the two is revoked. */
+static void both_roots_are_let_go(void)
+{
+    for (uint32_t what = 0; what < 2; what++) {
+        struct virtual_processor *record = fake_three();
+        uint64_t user_root = fake_user_root(record);
+
+        fake_view_begin()->extents[0].frame_count =
+            what == 0 ? OFFSET_FREE + 50 : OFFSET_FREE + 120;
+        fake_view_publish();
+        CHECK(fake_view_settle() != 0);
+        CHECK_EQUAL(record->user_root_frame, what == 0 ? 0 : user_root);
+        CHECK_EQUAL(fake_partition(1)->state, what == 0 ? PARTITION_STOPPED : PARTITION_RUNNING);
+        CHECK_EQUAL(books_differences(), 0);
+    }
+    /* Revoked for something else, it keeps both. */
+    struct virtual_processor *record = fake_three();
+    uint64_t user_root = fake_user_root(record);
+    struct view_body *body = fake_view_begin();
+
+    body->extents[3] = body->extents[0];
+    body->extents[4] = body->extents[0];
+    body->extents[3].frame_count = OFFSET_DATA;
+    body->extents[4].machine_frame += OFFSET_DATA + 1;
+    body->extents[4].frame_count -= OFFSET_DATA + 1;
+    body->extents[0].partition = 0;
+    body->extent_count = 5;
+    body->partitions[1].first_extent = 3;
+    body->partitions[1].extent_count = 2;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    CHECK_EQUAL(fake_partition(1)->stop.reason, STOP_revoked);
+    CHECK_EQUAL(record->user_root_frame, user_root);
+    CHECK_EQUAL(books_differences(), 0);
+}
+
 /* The same map once more: nobody's slot, yield or debt is another. */
 static void a_view_with_the_same_map_leaves_the_schedule_alone(void)
 {
@@ -510,6 +577,9 @@ static const struct test tests[] = {
     {"the_first_reason_is_kept_when_a_stopped_partition_loses_memory",
      the_first_reason_is_kept_when_a_stopped_partition_loses_memory},
     {"an_overshoot_before_a_new_map_is_a_debt", an_overshoot_before_a_new_map_is_a_debt},
+    {"a_map_is_another_by_owner_flags_or_quantum", a_map_is_another_by_owner_flags_or_quantum},
+    {"a_map_that_was_never_entered_is_replaced", a_map_that_was_never_entered_is_replaced},
+    {"both_roots_are_let_go", both_roots_are_let_go},
     {"a_view_with_the_same_map_leaves_the_schedule_alone",
      a_view_with_the_same_map_leaves_the_schedule_alone},
     {"who_loses_its_slots_is_switched_out", who_loses_its_slots_is_switched_out},
