@@ -20,7 +20,7 @@ from ultravisor.assembly import make_machine, populate
 from ultravisor.configuration import INTEGER_MAXIMUM, Configuration
 from ultravisor.consoles import Console
 from ultravisor.errors import SnapshotError, UltravisorError, UsageError
-from ultravisor.hosted_programs import HostedPrograms, seats_of, SavedProgram
+from ultravisor.hosted_programs import HostedPrograms, SavedProgram, seats_of
 from ultravisor.inputs import InputEntry
 from ultravisor.log_lines import log_line
 from ultravisor.machine.interface import ExitReason, LogCategory, PartitionState

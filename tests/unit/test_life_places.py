@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -19,9 +20,6 @@ from ultravisor.life.places import (
     runtime_folder,
     take_lock,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +37,7 @@ def test_without_a_runtime_folder_it_lies_among_temporary_files(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    assert str(runtime_folder()) == f"/tmp/ultravisor-{os.getuid()}"
+    assert runtime_folder() == Path(tempfile.gettempdir()) / f"ultravisor-{os.getuid()}"
 
 
 def test_a_folder_that_others_can_reach_is_refused(folder: Path) -> None:

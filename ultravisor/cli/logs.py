@@ -41,7 +41,7 @@ def command(partition: str, tail: int | None, follow: bool, host: str | None, as
 
     with connect(host) as client:
         request = Logs(partition=partition, tail=tail, follow=follow)
-        result = client.ask(request, on_event=show)
+        result: dict[str, Any] = client.ask(request, on_event=show)
     show(result)
     return 0
 

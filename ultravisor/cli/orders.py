@@ -7,6 +7,7 @@ command partition, which makes a transaction of it; what is printed is its answe
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,32 +107,35 @@ What is not given comes from the image's note and the policies.
 @click.option("--memory", "memory_mib", type=click.IntRange(1), metavar="MIB", help="Memory.")
 @click.option("--start/--no-start", default=True, show_default=True, help="Whether to start it.")
 @living_options
-def create(
-    partition: str,
-    image: str | None,
-    path: Path | None,
-    memory_mib: int | None,
-    start: bool,
-    host: str | None,
-    as_json: bool,
-) -> int:
+def create(partition: str, *, start: bool, host: str | None, as_json: bool, **given: Any) -> int:
     """Read the definition, send it."""
-    from ultravisor.errors import UsageError
-
-    if (image is None) == (path is None):
-        raise UsageError("give either --image or --file")
-    definition = _definition(path, partition) if path is not None else {"image": image}
-    definition["image"] = _found(definition["image"], path)
-    if memory_mib is not None:
-        definition["memory_mib"] = memory_mib
-    definition["name"] = partition
+    definition = _definition(partition, given["image"], given["path"])
+    if given["memory_mib"] is not None:
+        definition["memory_mib"] = given["memory_mib"]
+    definition["wanted"] = "running" if start else "stopped"
     answer = _ask("create", partition, host, definition)
-    if start:
-        answer = _ask("start", partition, host)
     return _report("create", partition, answer, as_json=as_json)
 
 
-def _definition(path: Path, name: str) -> dict[str, Any]:
+def _definition(partition: str, image: str | None, path: Path | None) -> dict[str, Any]:
+    """Return what the partition is to be: what a policy's [[domain]] says."""
+    from ultravisor.errors import UsageError
+
+    if image is not None and path is None:
+        return {"image": _found(image, None)}
+    if path is None or image is not None:
+        raise UsageError("give either --image or --file")
+    definition = _row(path, partition)
+    definition["image"] = _found(str(definition.get("image", "")), path)
+    processors = definition.pop("processors", None)
+    if processors is not None:
+        definition["processors"] = len(processors) if isinstance(processors, list) else processors
+    for name in ("name", "quantum_cycles"):
+        definition.pop(name, None)
+    return definition
+
+
+def _row(path: Path, name: str) -> dict[str, Any]:
     """Return the [[partition]] of a name in a configuration, or the only one in it."""
     from ultravisor.errors import ConfigurationError
 

@@ -6,13 +6,22 @@ Owns the verb's options, and what is printed while a host lives in the foregroun
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ultravisor.cli.completion import complete_hosts
 from ultravisor.cli.host_options import host_options, take_settings
+from ultravisor.cli.living import print_json
+from ultravisor.errors import UsageError
+
+if TYPE_CHECKING:
+    from ultravisor.life.daemon import Life
+    from ultravisor.results import ConsoleOutput
+
+INFRASTRUCTURE = ("boot", "ultravisor", "command", "operations")
 
 
 @click.command(
@@ -26,8 +35,8 @@ Examples:
 
 FILE is what `ultravisor boot` takes. The infrastructure comes up first: boot, ultravisor,
 command and operations; then command makes a partition of each guest, by transactions.
-Clients reach the host through a socket in $XDG_RUNTIME_DIR/ultravisor, or in
-/tmp/ultravisor-UID, that only you can open.
+Clients reach the host through a socket that only you can open, in
+$XDG_RUNTIME_DIR/ultravisor or in ultravisor-UID among the temporary files.
 
 \b
 Exit codes: 0 brought down, 2 the name is taken, 3 and 6 as with boot,

@@ -26,7 +26,9 @@ from ultravisor.results import ConsoleOutput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from ultravisor.life.life_plan import LifePlan
     from ultravisor.life.living_host import LivingHost
     from ultravisor.life.server import Server
     from ultravisor.life.service import Service
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 SLICE_CYCLES = 2_000_000
 SLEEP_LONGEST_SECONDS = 0.05
 NANOSECONDS = 1_000_000_000
+# Below what a pipe writes at once, whole.
+MESSAGE_LIMIT_BYTES = 4096
 
 
 class Ready(Struct, frozen=True, tag="ready"):
@@ -42,9 +46,11 @@ class Ready(Struct, frozen=True, tag="ready"):
 
 
 class Ended(Struct, frozen=True, tag="ended"):
-    """The host was brought down; its last sentence."""
+    """The host was brought down."""
 
     text: str
+    interrupted: bool
+    """By Ctrl-C or a signal, not by a client."""
 
 
 class Refused(Struct, frozen=True, tag="refused"):
@@ -63,7 +69,10 @@ class Life:
     """How a host lives."""
 
     place: Place
-    make: Callable[[], LivingHost]
+    plan: LifePlan
+    journal: Path | None
+    record: Path | None
+    """Where, at its end, what replays it is written."""
     paced: bool
     """Its clock does not run ahead of the wall's; guests cannot tell."""
 
@@ -89,8 +98,8 @@ class Pace:
 
 def live(
     life: Life, on_ready: Callable[[], None], on_console: Callable[[ConsoleOutput], None]
-) -> str:
-    """Run a host in a child until it is brought down; return its last sentence.
+) -> Ended:
+    """Run a host in a child until it is brought down; return how it ended.
 
     Raises what the host could not be made for, and SupervisedFailure when the child dies.
     """
@@ -117,7 +126,7 @@ def live(
 
 def _listen(
     child: Child, on_ready: Callable[[], None], on_console: Callable[[ConsoleOutput], None]
-) -> str:
+) -> Ended:
     while True:
         try:
             message = _MESSAGES.decode(child.channel.receive())
@@ -129,29 +138,30 @@ def _listen(
             case ConsoleOutput():
                 on_console(message)
             case Ended():
-                return message.text
+                return message
             case Refused():
                 raise exception_of(message.error)
 
 
 def _serve(life: Life, channel: Channel) -> None:
     """Make the host, its socket and its service, and run them: the child's whole life."""
+    from ultravisor.life.living_host import LivingHost
     from ultravisor.life.server import Server
     from ultravisor.life.service import Service
 
     with contextlib.ExitStack() as stack:
         try:
-            host = stack.enter_context(contextlib.closing(life.make()))
+            host = stack.enter_context(contextlib.closing(LivingHost(life.plan, life.journal)))
             service = Service(host, life.place)
             server = stack.enter_context(contextlib.closing(Server(life.place.socket, service)))
-            signal.signal(INTERRUPT_SIGNAL, lambda _number, _frame: service.end())
+            signal.signal(INTERRUPT_SIGNAL, lambda _number, _frame: service.interrupt())
             channel.send(_encode(Ready()))
             _loop(life, host, service, server, channel)
         except UltravisorError as failure:
             body = ErrorBody(type(failure).__name__, failure.message, failure.hint)
             channel.send(_encode(Refused(body)))
             return
-    channel.send(_encode(Ended(service.last_words)))
+    channel.send(_encode(Ended("the host has ended", service.interrupted)))
 
 
 def _loop(life: Life, host: LivingHost, service: Service, server: Server, channel: Channel) -> None:
@@ -182,8 +192,9 @@ def detach(life: Life) -> None:
         os.close(read)
         _in_background(life, write)
     os.close(write)
-    with os.fdopen(read, "rb") as pipe:
-        said = pipe.read()
+    # One message is one write; its end may be held open by the machine's own process.
+    said = os.read(read, MESSAGE_LIMIT_BYTES)
+    os.close(read)
     if not said:
         raise SupervisedFailure("the host ended before it was ready", f"see {life.place.log}")
     message = _MESSAGES.decode(said)
@@ -198,7 +209,7 @@ def _in_background(life: Life, write: int) -> NoReturn:
     def tell(message: Message) -> None:
         nonlocal write
         if write >= 0:
-            os.write(write, _encode(message))
+            os.write(write, _encode(message)[:MESSAGE_LIMIT_BYTES])
             os.close(write)
             write = -1
 
@@ -208,7 +219,7 @@ def _in_background(life: Life, write: int) -> NoReturn:
         said = os.open(life.place.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         for number, target in ((0, nothing), (1, said), (2, said)):
             os.dup2(target, number)
-        print(live(life, lambda: tell(Ready()), lambda _output: None))
+        print(live(life, lambda: tell(Ready()), lambda _output: None).text)
         status = 0
     except UltravisorError as failure:
         tell(Refused(ErrorBody(type(failure).__name__, failure.message, failure.hint)))

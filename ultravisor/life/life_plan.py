@@ -8,7 +8,6 @@ Called by the command; it must not make a machine.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,6 +24,7 @@ from ultravisor.resolution import BUNDLED, find_image, monitor_image, override, 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from ultravisor.configuration import PartitionConfiguration
 

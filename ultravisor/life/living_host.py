@@ -61,7 +61,9 @@ class LifeInput(Struct, frozen=True):
 class LivingHost:
     """A host whose partitions come and go; closed by `close`."""
 
-    def __init__(self, plan: LifePlan, journal: Path | None = None, *, watched: bool = True) -> None:
+    def __init__(
+        self, plan: LifePlan, journal: Path | None = None, *, watched: bool = True
+    ) -> None:
         """Make the machine, and bring it to where boot can begin.
 
         With `watched` false nothing is reported by the host itself: a replay has the reports.
@@ -120,7 +122,9 @@ class LivingHost:
     def order(self, message: bytes) -> int:
         """Give command an order; return the number that its answer has."""
         self._orders += 1
-        self._enter(LifeInput(self.position_cycles, "order", NUMBERS[COMMAND], self._orders, message))
+        self._enter(
+            LifeInput(self.position_cycles, "order", NUMBERS[COMMAND], self._orders, message)
+        )
         return self._orders
 
     def input(self, name: str, data: bytes) -> None:
@@ -175,14 +179,14 @@ class LivingHost:
         if end.reason in (ExitReason.MONITOR_PANIC, ExitReason.ENGINE_FAILURE):
             what = end.reason.name.lower().replace("_", " ")
             raise MachineError(f"{what}: {self.machine.error()}")
-        self._take_consoles(on_console)
         database = self.infrastructure.database
         if database is not None:
             for kind, subject, text in self._watch.changes(database):
                 on_event(end.clock_cycles, kind, subject, text)
-            if self._watched:
-                for report in self._watch.ended(database):
-                    self.order(report)
+        self._take_consoles(on_console)
+        if database is not None and self._watched:
+            for report in self._watch.ended(database):
+                self.order(report)
         for number, data in self.infrastructure.command.collect():
             on_answer(number, data)
 

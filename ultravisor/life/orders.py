@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ultravisor.channels.command_protocol import AnyOperation
 from ultravisor.errors import (
     ConfigurationError,
     ConflictRefusal,
@@ -39,7 +40,7 @@ def message_of(request: protocol.Order | protocol.Transact) -> messages.Message:
     """Return what command is told; raise UltravisorError where the request makes no sense."""
     try:
         if isinstance(request, protocol.Transact):
-            kind = tuple[messages.AnyOperation, ...]
+            kind = tuple[AnyOperation, ...]
             operations = msgspec.convert(request.operations, kind)
             return messages.Transaction(operations, request.dry_run)
         if request.order == "create":

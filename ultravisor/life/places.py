@@ -11,6 +11,7 @@ import fcntl
 import os
 import re
 import stat
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def runtime_folder() -> Path:
     given = os.environ.get(RUNTIME_VARIABLE)
     if given:
         return Path(given) / "ultravisor"
-    return Path("/tmp") / f"ultravisor-{os.getuid()}"
+    return Path(tempfile.gettempdir()) / f"ultravisor-{os.getuid()}"
 
 
 def make_folder() -> Path:

@@ -83,7 +83,8 @@ class Order(Request, frozen=True, tag="order"):
 class Transact(Request, frozen=True, tag="txn"):
     """An operator's transaction, whole."""
 
-    operations: tuple[dict[str, Any], ...]
+    operations: tuple[list[Any], ...]
+    """Each its name, then its fields in their order."""
     dry_run: bool = False
 
 

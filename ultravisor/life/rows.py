@@ -98,9 +98,7 @@ def find_partition(database: ResourceDatabase, name: str) -> Partition:
     return living[0]
 
 
-def partition_details(
-    database: ResourceDatabase, machine: Machine, name: str
-) -> PartitionDetails:
+def partition_details(database: ResourceDatabase, machine: Machine, name: str) -> PartitionDetails:
     """Return all that is known of a partition; raise NotFoundError."""
     partition = find_partition(database, name)
     number = partition.number

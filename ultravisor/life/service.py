@@ -91,7 +91,7 @@ class Service:
         self._taps: list[tuple[Client, int, ChannelTap]] = []
         self.events = EventLog()
         self.ended = False
-        self.last_words = ""
+        self.interrupted = False
         self._meanings: dict[type, Callable[[Any, Client], object]] = {
             protocol.Hello: lambda _request, _client: self._hello(),
             protocol.Ps: lambda _request, _client: host.partitions(),
@@ -103,13 +103,15 @@ class Service:
             protocol.Transact: self._order,
             protocol.Journal: lambda request, _client: self._copy_journal(request),
             protocol.Channels: self._channels,
-            protocol.Down: lambda _request, _client: self.end("brought down"),
+            protocol.Down: lambda _request, _client: self._down(),
         }
 
-    def end(self, why: str = "interrupted") -> None:
-        """Bring the host down; may be called by a signal handler."""
+    def interrupt(self) -> None:
+        """Bring the host down; called by a signal handler."""
+        self.ended = self.interrupted = True
+
+    def _down(self) -> None:
         self.ended = True
-        self.last_words = why
 
     def handle(self, request: protocol.AnyRequest, client: Client) -> object:
         """Do what a request asks for; return its result, or FOLLOW."""
