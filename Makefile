@@ -33,7 +33,7 @@ test-all: check build ## Everything: slow tests too, and the builds with sanitiz
 	$(RUN) -m tests.guests.mutations --count 1000000
 
 bench: build ## Measure speed and costs, each figure beside its reference or target.
-	$(COMMAND) bench speed && $(COMMAND) bench start
+	$(COMMAND) bench speed && $(COMMAND) bench start && $(COMMAND) bench resources
 
 check: $(READY) ## Lint, types and formats, without running anything.
 	$(VENV)/bin/ruff check --quiet .
@@ -46,9 +46,9 @@ format: $(READY) ## Bring C and Python into the project's form.
 	$(VENV)/bin/ruff format --quiet .
 	@$(VENV)/bin/clang-format -i $(C_FORMATTED)
 
-docs: build ## Write what is derived: docs/hypercalls.md, abi.py, the native build's costs, ...
-	$(RUN) -m ultravisor.machine.generate_abi && $(RUN) -m ultravisor.bench.native_costs
-	$(RUN) docs/picture.py && $(RUN) docs/hostile_table.py
+docs: build ## Write what is derived: docs/hypercalls.md, abi.py, pictures, tables, diagrams, costs.
+	$(RUN) -m ultravisor.machine.generate_abi && $(RUN) -m ultravisor.bench.native_costs \
+		$(foreach page,picture hostile_table resource_diagrams,&& $(RUN) docs/$(page).py)
 
 build: $(EXTENSION) ## Set up the environment, the extension and the images, and nothing else.
 	@$(MAKE) -s -C guest_kernels OUTPUT=$(IMAGES) BUILD=$(CURDIR)/build/guest_kernels

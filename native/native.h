@@ -250,6 +250,77 @@ int machine_link_add(struct machine *machine, uint32_t partition, uint32_t port,
                      uint32_t target_partition, uint32_t target_port, uint32_t target_processor);
 int machine_boot(struct machine *machine);
 
+/*
+ * Views at run time, between two runs. begin: a candidate, a copy of the body in force, whose
+ * rows, those of monitor/abi/view.h, are changed in place; its memory is the machine's and is
+ * always the same. publish puts it in force. Starts of slots and periods are computed. What is
+ * wrong about the host is refused with a sentence, and the candidate stays; what is wrong about
+ * one partition stops that partition. A snapshot that is restored brings its own generation back,
+ * and drops a candidate. The boot publishes generation 1.
+ */
+int machine_view_begin(struct machine *machine, uint8_t **body, uint64_t *size_bytes);
+int machine_view_publish(struct machine *machine, uint64_t *generation);
+/* The body in force, to be read; valid until the next publication. */
+const uint8_t *machine_view_body(const struct machine *machine, uint64_t *size_bytes);
+/* The lowest that any processor has acknowledged: all of its work is done. 0 before the boot. */
+uint64_t machine_view_acknowledged(const struct machine *machine);
+
+/* A run of frames, as a partition finds it. */
+struct build_range {
+    uint64_t guest_frame;
+    uint64_t machine_frame;
+    uint64_t frame_count;
+    uint32_t writable; /* of a channel; extents are what their contents make them */
+    uint32_t reserved0;
+};
+
+/* Where a partition is to be built, and what it finds beside its own memory. */
+struct build_place {
+    uint32_t partition;
+    uint32_t extent_count; /* 1 to 16; the first holds guest frame 0 and all that is built */
+    const struct build_range *extents;
+    uint32_t channel_count; /* these are in its direct map, too; 0 to 16 */
+    uint32_t reserved0;
+    const struct build_range *channels;
+    uint64_t control_channel_address; /* guest-physical, for the start page; 0: none */
+};
+
+/* What the partition's row in the view needs to know of what was built. */
+struct partition_layout {
+    uint64_t entry_address;
+    uint64_t stack_top_address;
+    uint64_t start_page_address;
+    uint64_t hypercall_frame;
+    uint64_t time_frame;
+    uint64_t shared_first_frame;
+    uint64_t kernel_root_frame;
+    uint64_t table_first_frame;
+    uint32_t table_counts[4];
+    uint64_t first_free_guest_frame;
+};
+
+/*
+ * Image, start page and tables of a partition, written into frames that nobody owns; options'
+ * memory_size_bytes is not used. Nothing else changes: the view's row makes a partition of it.
+ */
+int machine_partition_build(struct machine *machine, const struct build_place *place,
+                            const struct partition_options *options,
+                            const struct image_segment *segments, uint32_t segment_count,
+                            struct partition_layout *layout);
+/* Frames that nobody owns are zero again: what was built is not to be used after all. */
+int machine_frames_scrub(struct machine *machine, uint64_t first_frame, uint64_t frame_count);
+
+enum frame_use {
+    FRAME_USE_FREE = 0,
+    FRAME_USE_OWNED = 1, /* by a partition or channel, but nothing refers to it */
+    FRAME_USE_REFERENCED = 2, /* mapped, a table, or a page that the monitor writes */
+    FRAME_USE_MONITOR = 3
+};
+/* The strongest use of any frame of the run; an error when it is not of the machine. */
+int machine_frames_use(struct machine *machine, uint64_t first_frame, uint64_t frame_count);
+/* The first frame that guests may own. */
+uint64_t machine_first_frame(const struct machine *machine);
+
 /* Until the clocks reach `until_cycles` or nothing is left to run. Guests cannot see a pause. */
 int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_exit *exit);
 
@@ -352,6 +423,10 @@ uint64_t machine_partition_hash(struct machine *machine, uint32_t partition);
 /* Guest memory as the partition's kernel sees it, for tools: returns bytes copied. */
 uint64_t machine_guest_read(struct machine *machine, uint32_t partition, uint64_t address,
                             uint8_t *buffer, uint64_t size_bytes);
+
+/* Machine memory as it is, for tools that look: returns bytes copied, all or none. */
+uint64_t machine_memory_read(struct machine *machine, uint64_t machine_address, uint8_t *buffer,
+                             uint64_t size_bytes);
 
 /* In memory: restoring copies only frames that changed since it was taken or last restored. */
 int machine_snapshot_take(struct machine *machine, struct machine_snapshot **snapshot);

@@ -7,8 +7,6 @@ it can be told, and the key. Called by ultravisor.resolution and by whoever has 
 
 from __future__ import annotations
 
-import difflib
-import re
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -24,7 +22,8 @@ from ultravisor.configuration import (
 )
 from ultravisor.configuration_check import check_configuration
 from ultravisor.errors import ConfigurationError, NotFoundError
-from ultravisor.toml_lines import TomlLines, place
+from ultravisor.toml_lines import TomlLines
+from ultravisor.toml_refusals import syntax_error, validation_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,12 +48,13 @@ def parse_configuration(text: str, path: str, directory: Path | None = None) -> 
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as failure:
-        raise _syntax_error(path, str(failure)) from None
+        hint = "see examples/ for configurations that work"
+        raise syntax_error(path, str(failure), hint) from None
     lines = TomlLines(text)
     try:
         configuration = msgspec.convert(data, Configuration)
     except msgspec.ValidationError as failure:
-        raise _validation_error(path, lines, str(failure)) from None
+        raise validation_error(path, lines, str(failure), TABLE_FIELDS) from None
     if directory is not None:
         configuration = _with_absolute_images(configuration, directory)
     check_configuration(configuration, path, lines)
@@ -71,15 +71,6 @@ def _with_absolute_images(configuration: Configuration, directory: Path) -> Conf
     return msgspec.structs.replace(configuration, partition=partitions)
 
 
-def _syntax_error(path: str, message: str) -> ConfigurationError:
-    match = re.search(r"\(at line (\d+), column (\d+)\)", message)
-    hint = "see examples/ for configurations that work"
-    if match is None:
-        return ConfigurationError(f"{path}: not TOML: {message}", hint)
-    where = f"{path}:{match.group(1)}:{match.group(2)}"
-    return ConfigurationError(f"{where}: not TOML: {message[: match.start()].strip()}", hint)
-
-
 TABLE_FIELDS: dict[str, tuple[str, ...]] = {
     "": Configuration.__struct_encode_fields__,
     "host": HostConfiguration.__struct_encode_fields__,
@@ -88,35 +79,3 @@ TABLE_FIELDS: dict[str, tuple[str, ...]] = {
     "link": LinkConfiguration.__struct_encode_fields__,
     "input": InputConfiguration.__struct_encode_fields__,
 }
-
-
-def _validation_error(path: str, lines: TomlLines, message: str) -> ConfigurationError:
-    """Turn `Expected ... - at `$.partition[0].name`` into a place, a key and a sentence."""
-    what, _, where = message.partition(" - at `$")
-    match = re.match(r"\.?(\w+)?(?:\[(\d+)\])?(?:\.(\w+))?", where.rstrip("`"))
-    table, index, key = match.groups() if match is not None else (None, None, None)
-    unknown = re.search(r"unknown field `(.*)`", what)
-    missing = re.search(r"missing required field `(.*)`", what)
-    hint = ""
-    if unknown is not None:
-        key = unknown.group(1)
-        known = TABLE_FIELDS.get(table or "", ())
-        close = difflib.get_close_matches(key, known, 1)
-        hint = f"did you mean `{close[0]}`?" if close else f"keys here: {', '.join(known)}"
-        what = "unknown key"
-    elif missing is not None:
-        what, hint = f"`{missing.group(1)}` is missing", "add it to this table"
-    number = int(index) if index is not None else 0
-    name = ".".join(word for word in (_table_name(table, index), key) if word)
-    line = lines.find(table or "", number, key)
-    return ConfigurationError(f"{place(path, line)}: {name}: {_lowered(what)}", hint)
-
-
-def _table_name(table: str | None, index: str | None) -> str:
-    if table is None:
-        return ""
-    return f"{table}[{index}]" if index is not None else table
-
-
-def _lowered(text: str) -> str:
-    return text[:1].lower() + text[1:]

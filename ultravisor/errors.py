@@ -19,6 +19,8 @@ class ExitCode(IntEnum):
     GUEST_FAILED = 1
     USAGE = 2
     CONFIGURATION = 3
+    POLICY = 4
+    CONFLICT = 5
     NOT_FOUND = 6
     BUDGET = 7
     MISSING_EXTRA = 69
@@ -65,6 +67,18 @@ class NotFoundError(UltravisorError):
     """A file or a name does not exist."""
 
     exit_code = ExitCode.NOT_FOUND
+
+
+class PolicyRefusal(UltravisorError):
+    """A policy, a quota or an owner's right forbids what was ordered."""
+
+    exit_code = ExitCode.POLICY
+
+
+class ConflictRefusal(UltravisorError):
+    """Something else has changed what was ordered: try again."""
+
+    exit_code = ExitCode.CONFLICT
 
 
 class OutputError(UltravisorError):

@@ -20,7 +20,7 @@ from ultravisor.assembly import make_machine, populate
 from ultravisor.configuration import INTEGER_MAXIMUM, Configuration
 from ultravisor.consoles import Console
 from ultravisor.errors import SnapshotError, UltravisorError, UsageError
-from ultravisor.hosted_programs import HostedPrograms, SavedProgram
+from ultravisor.hosted_programs import HostedPrograms, SavedProgram, seats_of
 from ultravisor.inputs import InputEntry
 from ultravisor.log_lines import log_line
 from ultravisor.machine.interface import ExitReason, LogCategory, PartitionState
@@ -92,7 +92,7 @@ class Host:
         """
         plan = configuration if isinstance(configuration, HostPlan) else make_plan(configuration)
         self.plan = plan
-        self.programs = HostedPrograms(plan, programs or {})
+        self.programs = HostedPrograms(seats_of(plan, programs or {}))
         self.inputs: list[InputEntry] = []
         trace_file = TraceFile(trace) if trace is not None else None
         self._trace: HostTrace | None = None

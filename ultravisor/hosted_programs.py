@@ -53,21 +53,9 @@ class SavedProgram(Struct, frozen=True):
 class HostedPrograms:
     """All programs of a host."""
 
-    def __init__(self, plan: HostPlan, programs: Mapping[str, HostedProgram]) -> None:
-        """Seat each program in the hosted partition of that name; all must be there."""
-        self._seats: dict[int, _Seat] = {}
-        given = dict(programs)
-        for number, partition in enumerate(plan.partitions, 1):
-            if partition.kind == PartitionKind.HOSTED:
-                name = partition.configuration.name
-                if name not in given:
-                    message = f"partition `{name}` is hosted, and has no program"
-                    hint = f'give it one: Host(..., programs={{"{name}": ...}})'
-                    raise ConfigurationError(message, hint)
-                self._seats[number] = _Seat(name, given.pop(name))
-        if given:
-            names = ", ".join(f"`{name}`" for name in given)
-            raise ConfigurationError(f"no hosted partition is named {names}")
+    def __init__(self, seats: Mapping[int, tuple[str, HostedProgram]]) -> None:
+        """Seat each program, with the partition's name, in the partition of that number."""
+        self._seats = {number: _Seat(*row) for number, row in sorted(seats.items())}
 
     def run(self, machine: Machine, until_cycles: int) -> MachineExit:
         """Run the machine, with all turns on the way, until it returns for another reason."""
@@ -147,6 +135,26 @@ class HostedPrograms:
             if seat.name == name:
                 return seat
         raise UsageError(f"no hosted partition is named `{name}`")
+
+
+def seats_of(
+    plan: HostPlan, programs: Mapping[str, HostedProgram]
+) -> dict[int, tuple[str, HostedProgram]]:
+    """Return which program belongs in which hosted partition of a plan; all must be there."""
+    seats: dict[int, tuple[str, HostedProgram]] = {}
+    given = dict(programs)
+    for number, partition in enumerate(plan.partitions, 1):
+        if partition.kind == PartitionKind.HOSTED:
+            name = partition.configuration.name
+            if name not in given:
+                message = f"partition `{name}` is hosted, and has no program"
+                hint = f'give it one: Host(..., programs={{"{name}": ...}})'
+                raise ConfigurationError(message, hint)
+            seats[number] = (name, given.pop(name))
+    if given:
+        names = ", ".join(f"`{name}`" for name in given)
+        raise ConfigurationError(f"no hosted partition is named {names}")
+    return seats
 
 
 def make_program(path: str) -> HostedProgram:

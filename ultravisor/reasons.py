@@ -35,6 +35,7 @@ def stop_sentence(statistics: PartitionStatistics, symbols: SymbolTable) -> str 
         StopReason.BAD_START: f"its start was refused (at {statistics.stop_address:#x})",
         StopReason.UNSUPPORTED: f"code {where} that the engine would execute wrongly",
         StopReason.OPERATOR: "stopped by the operator",
+        StopReason.REVOKED: "its view took away what it still used",
     }
     sentence = sentences[reason]
     return f"{sentence}: {statistics.stop_text}" if statistics.stop_text else sentence

@@ -117,6 +117,7 @@ enum view_record {
     VIEW_RECORD_partition = 0,
     VIEW_RECORD_extent = 1,
     VIEW_RECORD_link = 2,
+    VIEW_RECORD_channel = 3,
     VIEW_RECORD_COUNT
 };
 
@@ -129,7 +130,8 @@ enum stop_reason {
     STOP_bad_return = 4,     /* iret through a frame that cannot be loaded */
     STOP_bad_start = 5,      /* its initial tables or records were refused */
     STOP_unsupported = 6,    /* code that the engine would execute wrongly */
-    STOP_operator = 7        /* stopped from outside */
+    STOP_operator = 7,       /* stopped from outside, or by its view */
+    STOP_revoked = 8         /* its view took away what it still used */
 };
 
 /* The exit code of an image that is a test; any other end is a crash. */
@@ -178,7 +180,7 @@ struct start_page {
     uint64_t stack_top_address;       /* of virtual processor 0 */
     uint64_t kernel_root_frame;       /* machine frame of the initial root: level 4, or 3 */
     uint64_t first_free_guest_frame;  /* from here on, memory is the guest's to use */
-    uint64_t control_channel_address; /* 0: none */
+    uint64_t control_channel_address; /* guest-physical; 0: none */
     char name[NAME_LIMIT];
     struct extent extents[PARTITION_EXTENT_LIMIT];
     char command_line[COMMAND_LINE_LIMIT];

@@ -138,7 +138,7 @@ FIELD(scenario_note, expected_vector, 8);
 FIELD(scenario_note, reserved0, 12);
 FIELD(scenario_note, sentence, 16);
 
-SIZE(view_partition, 144);
+SIZE(view_partition, 160);
 FIELD(view_partition, id, 0);
 FIELD(view_partition, kind, 4);
 FIELD(view_partition, width, 8);
@@ -157,6 +157,10 @@ FIELD(view_partition, kernel_root_frame, 80);
 FIELD(view_partition, table_first_frame, 88);
 FIELD(view_partition, table_counts, 96);
 FIELD(view_partition, name, 112);
+FIELD(view_partition, state, 144);
+FIELD(view_partition, incarnation, 148);
+FIELD(view_partition, control_channel, 152);
+FIELD(view_partition, reserved0, 156);
 
 SIZE(view_virtual_processor, 16);
 FIELD(view_virtual_processor, partition, 0);
@@ -170,6 +174,20 @@ FIELD(view_extent, reserved0, 4);
 FIELD(view_extent, guest_frame, 8);
 FIELD(view_extent, machine_frame, 16);
 FIELD(view_extent, frame_count, 24);
+
+SIZE(view_channel_end, 24);
+FIELD(view_channel_end, partition, 0);
+FIELD(view_channel_end, port, 4);
+FIELD(view_channel_end, guest_frame, 8);
+FIELD(view_channel_end, flags, 16);
+FIELD(view_channel_end, reserved0, 20);
+
+SIZE(view_channel, 72);
+FIELD(view_channel, id, 0);
+FIELD(view_channel, state, 4);
+FIELD(view_channel, machine_frame, 8);
+FIELD(view_channel, frame_count, 16);
+FIELD(view_channel, ends, 24);
 
 SIZE(view_link, 24);
 FIELD(view_link, partition, 0);
@@ -191,19 +209,22 @@ FIELD(view_processor, reserved0, 4);
 FIELD(view_processor, period_cycles, 8);
 FIELD(view_processor, slots, 16);
 
-SIZE(view_body, 104600);
+SIZE(view_body, 180384);
 FIELD(view_body, processor_count, 0);
 FIELD(view_body, virtual_processor_count, 4);
 FIELD(view_body, extent_count, 8);
 FIELD(view_body, link_count, 12);
 FIELD(view_body, clock_frequency_hz, 16);
-FIELD(view_body, partitions, 24);
-FIELD(view_body, virtual_processors, 18456);
-FIELD(view_body, extents, 22552);
-FIELD(view_body, links, 55320);
-FIELD(view_body, processors, 79896);
+FIELD(view_body, channel_count, 24);
+FIELD(view_body, reserved0, 28);
+FIELD(view_body, partitions, 32);
+FIELD(view_body, virtual_processors, 20512);
+FIELD(view_body, extents, 24608);
+FIELD(view_body, links, 57376);
+FIELD(view_body, processors, 81952);
+FIELD(view_body, channels, 106656);
 
-SIZE(view_region, 209232);
+SIZE(view_region, 360800);
 FIELD(view_region, header, 0);
 FIELD(view_region, generation, 16);
 FIELD(view_region, reserved0, 24);

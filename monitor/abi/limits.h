@@ -16,6 +16,7 @@
 #define SLOT_LIMIT 128               /* slots in the cyclic map of one processor */
 #define EXTENT_LIMIT 1024            /* runs of machine frames in a view */
 #define EVENT_LINK_LIMIT 1024        /* directed event links in a view */
+#define CHANNEL_LIMIT 1024           /* channels in a view */
 
 /* One partition. */
 #define PARTITION_PROCESSOR_LIMIT 8  /* virtual processors of one partition */
@@ -42,9 +43,16 @@
 #define CONTROL_MESSAGE_COUNT 64     /* slots of each queue of a control channel, as published */
 #define CONTROL_CRASH_MESSAGE_COUNT 2 /* saved messages of a control channel, as published */
 #define CONTROL_PAYLOAD_LIMIT 131072 /* bytes of the payload of a control message */
+
 /* One turn of a hosted partition's program. */
 #define HOSTED_CALL_LIMIT 60 /* calls of the monitor that it may queue: they fill one page */
 #define HOSTED_WORK_LIMIT_CYCLES 1000000000 /* cycles of work that it may declare */
+
+/* One step by which the monitor follows a view, and how soon a busy processor takes the next. */
+#define VIEW_STEP_FRAME_LIMIT 64     /* frames scrubbed, given to an owner or severed */
+#define VIEW_STEP_TABLE_LIMIT 8      /* page tables pinned or severed */
+#define VIEW_STEP_SCAN_LIMIT 1024    /* frames looked at */
+#define VIEW_STEP_INTERVAL_CYCLES 8192 /* between two steps of a processor that is not idle */
 
 /* Time. A slot shorter than this could not hold one hypercall path. */
 #define QUANTUM_MINIMUM_CYCLES 16

@@ -3,7 +3,9 @@
  * The view: all that a monitor knows of who owns and may do what. The ultravisor
  * writes it, monitors only read it. It lies in a region that monitor and engines
  * map read-only. Two bodies, the generation's lowest bit says which one holds:
- * a half-written transaction is never seen.
+ * a half-written transaction is never seen. The monitor follows every generation
+ * by itself, whatever lay between it and the last one it saw: it compares what it
+ * has done with what the body in force says, in bounded steps, and acknowledges.
  */
 #ifndef ABI_VIEW_H
 #define ABI_VIEW_H
@@ -33,6 +35,25 @@ enum partition_kind {
     PARTITION_idle = 4
 };
 
+/* What is wanted of a partition. One that has stopped runs again only as a higher incarnation. */
+enum view_state {
+    VIEW_STATE_stopped = 0, /* owns its memory; what never ran is not looked at otherwise */
+    VIEW_STATE_running = 1,
+    VIEW_STATE_paused = 2 /* started, but never chosen; timers keep their deadlines */
+};
+
+enum view_channel_state { VIEW_CHANNEL_unused = 0, VIEW_CHANNEL_mapped = 1 };
+
+/* In view_channel_end.flags. */
+#define CHANNEL_END_WRITABLE 0x1
+
+#define VIEW_CHANNEL_END_COUNT 2
+
+/*
+ * While its kind is not PARTITION_unused, id, width, virtual processors and addresses stay as
+ * they are: another kind of the same number is another incarnation, and the last one's memory
+ * is scrubbed before this one's is looked at.
+ */
 struct view_partition {
     uint32_t id; /* its place in the array */
     uint32_t kind;
@@ -52,6 +73,10 @@ struct view_partition {
     uint64_t table_first_frame;  /* initial tables, consecutive: all L1, then L2, L3, L4 */
     uint32_t table_counts[4];
     char name[NAME_LIMIT];
+    uint32_t state;           /* enum view_state: what is wanted */
+    uint32_t incarnation;     /* rises whenever the number is used again */
+    uint32_t control_channel; /* 1 + row of the channel that tells it of its resources; 0: none */
+    uint32_t reserved0;
 };
 
 struct view_virtual_processor {
@@ -61,13 +86,35 @@ struct view_virtual_processor {
     uint32_t reserved0;
 };
 
-/* All frames of an extent belong to one partition. */
+/* All frames of an extent belong to one partition, whose extents are consecutive rows. */
 struct view_extent {
     uint32_t partition;
     uint32_t reserved0;
     uint64_t guest_frame;
     uint64_t machine_frame;
     uint64_t frame_count;
+};
+
+/* Where one end of a channel finds it, and what it may do there. */
+struct view_channel_end {
+    uint32_t partition;
+    uint32_t port; /* by which this end's events leave and arrive; 0: none */
+    uint64_t guest_frame;
+    uint32_t flags; /* CHANNEL_END_* */
+    uint32_t reserved0;
+};
+
+/*
+ * Frames that exactly two partitions may map, never executable, never as a table. Another place
+ * in machine memory, other ends or other flags make it another channel: the old one is unmapped
+ * and scrubbed first.
+ */
+struct view_channel {
+    uint32_t id;
+    uint32_t state; /* enum view_channel_state */
+    uint64_t machine_frame;
+    uint64_t frame_count;
+    struct view_channel_end ends[VIEW_CHANNEL_END_COUNT];
 };
 
 /* Directed: an event sent on (partition, port) arrives at (target, port, processor). */
@@ -100,11 +147,14 @@ struct view_body {
     uint32_t extent_count;
     uint32_t link_count;
     uint64_t clock_frequency_hz;
+    uint32_t channel_count;
+    uint32_t reserved0;
     struct view_partition partitions[PARTITION_LIMIT];
     struct view_virtual_processor virtual_processors[VIRTUAL_PROCESSOR_LIMIT];
     struct view_extent extents[EXTENT_LIMIT];
     struct view_link links[EVENT_LINK_LIMIT];
     struct view_processor processors[PROCESSOR_LIMIT];
+    struct view_channel channels[CHANNEL_LIMIT];
 };
 
 struct view_region {

@@ -60,22 +60,21 @@ static void event_send(struct virtual_processor *caller, struct virtual_processo
 
 int64_t hc_event_send(struct virtual_processor *caller)
 {
-    const struct view_link *link = view_link_find(caller, argument(caller, 0));
+    struct event_target to;
     const struct partition *target;
 
-    if (link == NULL || link->target_partition >= PARTITION_LIMIT ||
-        link->target_port >= EVENT_PORT_LIMIT) {
+    if (!view_event_target(caller, argument(caller, 0), &to) || to.partition >= PARTITION_LIMIT ||
+        to.port >= EVENT_PORT_LIMIT) {
         return -ERROR_not_found;
     }
-    target = &monitor_state()->partitions[link->target_partition];
-    if (target->state != PARTITION_RUNNING) {
+    target = &monitor_state()->partitions[to.partition];
+    if (!partition_is_living(target)) {
         return -ERROR_wrong_state;
     }
-    if (link->target_processor >= target->virtual_processor_count) {
+    if (to.processor >= target->virtual_processor_count) {
         return -ERROR_not_found;
     }
-    event_send(caller, record_get(target->first_virtual_processor + link->target_processor),
-               link->target_port);
+    event_send(caller, record_get(target->first_virtual_processor + to.processor), to.port);
     return 0;
 }
 

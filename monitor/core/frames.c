@@ -2,7 +2,8 @@
 /*
  * The frame table: who owns a machine frame, as what it is used, how often. Types
  * exclude each other while their count is above zero: this is what keeps a guest
- * from writing its page tables. Called by tables.c, roots.c and start.c. Does not
+ * from writing its page tables. Called by tables.c, channel_frames.c, roots.c, start.c,
+ * start_partition.c, grant.c and revocation.c. Does not
  * know what an entry looks like.
  */
 #include "frames.h"
@@ -69,12 +70,16 @@ void frame_settle(uint64_t number, enum frame_type type)
     }
 }
 
-static void frame_release(uint64_t number)
+void frame_free(uint64_t number)
 {
     struct frame *frame = frame_get(number);
 
     memory_clear(machine_pointer(number << PAGE_SHIFT), PAGE_SIZE_BYTES);
     frame->owner = FRAME_OWNER_FREE;
+    frame->type = FRAME_NONE;
+    frame->type_count = 0;
+    frame->reference_count = 0;
+    frame->second_count = 0;
     if ((frame->flags & FRAME_FLAG_EXECUTED) != 0) {
         frame->flags |= FRAME_FLAG_STALE;
     }
@@ -99,7 +104,7 @@ int64_t hc_frames_release(struct virtual_processor *caller)
         }
     }
     for (uint64_t index = 0; index < count; index++) {
-        frame_release(first + index);
+        frame_free(first + index);
     }
     return 0;
 }

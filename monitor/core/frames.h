@@ -36,4 +36,7 @@ void frame_drop(uint64_t number, enum frame_type type);
 /* After a successful take, once the entry stands: who wrote and who executes. Never undone. */
 void frame_settle(uint64_t number, enum frame_type type);
 
+/* Scrubs it, and it is nobody's: the only way from one owner to another. Nothing may map it. */
+void frame_free(uint64_t number);
+
 #endif

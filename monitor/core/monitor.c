@@ -7,8 +7,10 @@
 #include <stddef.h>
 
 #include "event.h"
+#include "generation.h"
 #include "hypercall.h"
 #include "partition.h"
+#include "processor.h"
 #include "schedule.h"
 #include "start.h"
 #include "trap.h"
@@ -20,17 +22,6 @@ void monitor_start(void)
     platform_lock(&monitor->lock);
     start_host();
     platform_unlock(&monitor->lock);
-}
-
-/* A new generation may have another map: the slot is looked up again. */
-static inline void monitor_acknowledge(struct processor *processor)
-{
-    uint64_t generation = view_generation();
-
-    if (UNLIKELY(processor->acknowledged_generation != generation)) {
-        processor->acknowledged_generation = generation;
-        processor->slot_entered = 0;
-    }
 }
 
 /*
@@ -88,18 +79,42 @@ static inline bool is_kernel_call(const struct virtual_processor *current)
            LIKELY(address_is_canonical(current->registers.rip));
 }
 
+/* Attention at the entry: another processor has stopped it meanwhile. */
+static inline void monitor_handle(const struct processor *processor,
+                                  struct virtual_processor *current)
+{
+    if (LIKELY(processor->attention == 0) && is_kernel_call(current)) {
+        hypercall_run(current);
+    } else {
+        trap_handle(current);
+    }
+}
+
+/* The first entry since the view has changed, whatever it is for: the change is followed. */
+static __attribute__((noinline)) void monitor_handle_changed(struct processor *processor,
+                                                             struct virtual_processor *current)
+{
+    uint64_t vector = current->registers.vector;
+
+    generation_notice(processor);
+    monitor_handle(processor, current);
+    if (vector != ENTRY_TIMER && vector != ENTRY_KICK) {
+        processor_depart(processor);
+        generation_step(processor);
+        schedule_run(processor, false);
+    }
+}
+
 struct virtual_processor *monitor_enter(struct virtual_processor *current)
 {
     struct processor *processor = processor_of(current);
     struct virtual_processor *next = current;
 
     platform_lock(&monitor_state()->lock);
-    monitor_acknowledge(processor);
-    /* Attention at the entry: another processor has stopped it meanwhile. */
-    if (LIKELY(processor->attention == 0) && is_kernel_call(current)) {
-        hypercall_run(current);
+    if (UNLIKELY(processor->view_generation != view_generation())) {
+        monitor_handle_changed(processor, current);
     } else {
-        trap_handle(current);
+        monitor_handle(processor, current);
     }
     if (UNLIKELY(processor->attention != 0 || event_is_due(current))) {
         next = monitor_leave(processor, current);

@@ -45,7 +45,8 @@ enum virtual_processor_state {
     VIRTUAL_PROCESSOR_ABSENT = 0,
     VIRTUAL_PROCESSOR_STOPPED = 1,
     VIRTUAL_PROCESSOR_RUNNABLE = 2,
-    VIRTUAL_PROCESSOR_BLOCKED = 3
+    VIRTUAL_PROCESSOR_BLOCKED = 3,
+    VIRTUAL_PROCESSOR_PAUSED = 4 /* with its partition; what it was is in paused_state */
 };
 
 /* Of an FXSAVE image; the processor leaves what is behind it to software. */
@@ -77,12 +78,26 @@ struct virtual_processor {
     uint32_t processor;
     uint32_t state; /* enum virtual_processor_state */
     uint32_t user_mode; /* 1: the guest's user mode is what runs; 32-bit: at the last entry */
-    uint32_t yielded; /* enum yield_state */
+    uint16_t yielded; /* enum yield_state */
+    uint16_t paused_state; /* VIRTUAL_PROCESSOR_PAUSED: runnable or blocked, when it goes on */
     uint16_t started; /* it has been started at least once since the boot */
     uint16_t width; /* 64 or 32: of its partition */
 };
 
-enum partition_state { PARTITION_ABSENT = 0, PARTITION_RUNNING = 1, PARTITION_STOPPED = 2 };
+enum partition_state {
+    PARTITION_ABSENT = 0, /* its last stop is still there to be read */
+    PARTITION_RUNNING = 1,
+    PARTITION_STOPPED = 2,
+    PARTITION_PAUSED = 3,
+    PARTITION_READY = 4 /* it has its records and memory, and has never run */
+};
+
+/* Of a partition that loses what it may still refer to. */
+enum severed_state {
+    SEVERED_NOT = 0,
+    SEVERED_ORDERED = 1, /* it has stopped, but its tables may name what it loses */
+    SEVERED_DONE = 2 /* they do not */
+};
 
 /* The first reason, kept: what a person is told. */
 struct stop_record {
@@ -112,6 +127,14 @@ struct partition {
     uint32_t virtual_processor_count;
     uint32_t width; /* 64 or 32 */
     uint64_t time_frame;
+    uint32_t incarnation;
+    uint32_t condemned; /* this incarnation is no longer in the view: all of it goes */
+    uint32_t severed; /* enum severed_state: then it never runs again */
+    uint32_t prepared; /* not yet started: the pages that the monitor writes are written */
+    uint32_t pinned_count; /* the same: of its initial tables */
+    uint32_t first_extent; /* its run of rows, in the generation that is followed */
+    uint32_t extent_count;
+    uint32_t run_changed; /* while a generation begins */
     struct stop_record stop;
     struct trap_handler trap_handlers[TRAP_VECTOR_LIMIT];
     struct partition_counters counters;
@@ -125,11 +148,15 @@ struct processor {
     uint64_t slot_start_cycles; /* absolute */
     uint64_t slot_end_cycles; /* absolute */
     uint64_t switches; /* world switches, to and from idle included */
-    uint64_t acknowledged_generation;
+    uint64_t view_generation; /* whose body it reads */
     uint32_t attention; /* who it runs may not go on, or another was chosen */
     uint32_t departed; /* 1 + id of a stopped record: held until the next entry */
     uint32_t descriptors_width; /* for whom its descriptor table was written last */
-    uint32_t reserved0;
+    uint32_t epoch; /* of view_progress: what was stopped before it does not run here */
+    uint64_t entry_due_cycles; /* it enters by then, whatever its map says; TIME_NEVER */
+    uint64_t followed_generation; /* its map and its paused records are as this one says */
+    uint64_t acknowledged_generation; /* all that this one asks of anybody is done */
+    uint64_t reserved0[5]; /* its size is a power of two: the shortest path finds it by a shift */
 };
 
 /* One type at a time while its count is above zero. */
@@ -145,6 +172,7 @@ enum frame_type {
 };
 
 #define FRAME_OWNER_FREE 0
+#define FRAME_OWNER_CHANNEL 0x8000 /* + row: its ends may map it */
 #define FRAME_OWNER_MONITOR 0xffff
 
 #define FRAME_FLAG_EXECUTED 0x1 /* was mapped executable by its owner at some time */
@@ -156,7 +184,51 @@ struct frame {
     uint8_t flags;
     uint32_t type_count; /* mappings or parents that need the type, and the pin */
     uint32_t reference_count; /* all mappings and parents, and the pin */
+    uint32_t second_count; /* of a channel: those of them that are the second end's */
+};
+
+/* A channel as the monitor keeps it, until none of its frames is the channel's any more. */
+enum channel_record_state {
+    CHANNEL_ABSENT = 0,
+    CHANNEL_CLAIMING = 1, /* it is being given its frames */
+    CHANNEL_MAPPED = 2, /* its ends may map it */
+    CHANNEL_LEAVING = 3
+};
+
+struct channel_record {
+    uint64_t machine_frame;
+    uint64_t frame_count;
+    uint32_t partitions[VIEW_CHANNEL_END_COUNT];
+    uint32_t flags[VIEW_CHANNEL_END_COUNT];
+    uint32_t state; /* enum channel_record_state */
     uint32_t reserved0;
+};
+
+/* In this order; a new generation begins at the first, whatever was going on. */
+enum view_stage {
+    VIEW_STAGE_leave = 0, /* until no processor runs what was stopped */
+    VIEW_STAGE_sever = 1, /* tables of severed partitions let go of what these lose */
+    VIEW_STAGE_release = 2, /* what the view takes away is scrubbed, and nobody's */
+    VIEW_STAGE_create = 3,
+    VIEW_STAGE_grant = 4, /* extents, then channels */
+    VIEW_STAGE_connect = 5,
+    VIEW_STAGE_start = 6,
+    VIEW_STAGE_done = 7
+};
+
+/* How far the monitor has followed the view. Any step may be the last before a new generation. */
+struct view_progress {
+    uint64_t generation;
+    uint64_t acknowledged_generation; /* the lowest of any processor */
+    uint32_t stage; /* enum view_stage */
+    uint32_t epoch; /* rises whenever a partition is severed */
+    uint64_t cursor; /* frame, partition, row or channel of the stage */
+    uint64_t offset; /* within a row or channel */
+    uint32_t checked; /* of the row or channel: all its frames can be given */
+    uint32_t reserved0;
+    uint64_t first_frame; /* only these may have to change their owner */
+    uint64_t end_frame;
+    uint64_t changed_rows[EXTENT_LIMIT / 64]; /* a bit an extent that has not been given yet */
 };
 
 struct monitor {
@@ -174,6 +246,10 @@ struct monitor {
     struct virtual_processor virtual_processors[VIRTUAL_PROCESSOR_LIMIT]
         __attribute__((aligned(64)));
     struct partition partitions[PARTITION_LIMIT];
+    struct view_processor maps[PROCESSOR_LIMIT]; /* as each processor follows its own */
+    struct view_progress progress;
+    struct channel_record channels[CHANNEL_LIMIT];
+    struct view_extent extents[EXTENT_LIMIT]; /* of the generation that is followed */
 };
 
 _Static_assert(sizeof(struct registers) == 176, "the frame end is TSS.rsp0: a multiple of 16");
@@ -196,7 +272,9 @@ _Static_assert(sizeof(struct view_region) <= VIEW_REGION_SIZE_BYTES, "machine_ma
  * is what was running on its processor. Returns what that processor runs next: load
  * it (root by user_mode, bases, registers) and go on. An idle record means: halt
  * until the deadline or a kick. An operator's order to stop a partition is left in
- * stop_request, the machine's report that it cannot run one in failed_partition, with a kick.
+ * stop_request, the machine's report that it cannot run one in failed_partition, with a kick. A
+ * generation of the view is followed from the next entry on, in steps: while progress's
+ * acknowledged_generation is another, processors are to be run, all partitions stopped or not.
  */
 void monitor_start(void);
 struct virtual_processor *monitor_first(uint32_t processor);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Stopping a partition: the fault domain of everything that a guest does wrong. Its
- * memory, tables and roots stay as they were for whoever asks why. Called by trap.c,
- * trap_return.c, processor.c, start.c, monitor.c and the dispatcher.
+ * memory, tables and roots stay as they were for whoever asks why, until the view takes them
+ * away. Called by trap.c, trap_return.c, processor.c, start_partition.c, generation.c,
+ * revocation.c and the dispatcher.
  */
 #include "partition.h"
 
@@ -30,10 +31,12 @@ static void partition_leave(const struct partition *partition, uint32_t calling_
 struct stop_record *partition_stop(struct partition *partition, enum stop_reason reason,
                                    uint32_t calling_processor)
 {
-    MONITOR_ASSERT(partition->state == PARTITION_RUNNING);
+    MONITOR_ASSERT(partition_is_living(partition) || partition->state == PARTITION_READY);
+    if (partition_is_living(partition)) {
+        monitor_state()->running_partitions--;
+    }
     partition->state = PARTITION_STOPPED;
     partition->stop.reason = (uint32_t)reason;
-    monitor_state()->running_partitions--;
     for (uint32_t index = 0; index < partition->virtual_processor_count; index++) {
         struct virtual_processor *record = record_get(partition->first_virtual_processor + index);
 
@@ -42,6 +45,17 @@ struct stop_record *partition_stop(struct partition *partition, enum stop_reason
     }
     partition_leave(partition, calling_processor);
     return &partition->stop;
+}
+
+void partition_sever(struct partition *partition, uint32_t calling_processor)
+{
+    if (partition_is_living(partition) || partition->state == PARTITION_READY) {
+        (void)partition_stop(partition, STOP_revoked, calling_processor);
+    } else {
+        partition_leave(partition, calling_processor);
+    }
+    partition->severed = SEVERED_ORDERED;
+    monitor_state()->progress.epoch++;
 }
 
 void partition_stop_deserted(struct partition *partition, uint32_t calling_processor)

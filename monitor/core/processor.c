@@ -3,12 +3,13 @@
  * Virtual processors: started by a sibling, stopped by one or by themselves. A
  * stopped one is free only when the processor that ran it has entered the monitor
  * again: until then its registers are still being saved and its root still loaded.
- * Called by start.c, monitor.c and the dispatcher.
+ * Called by start_partition.c, generation.c, monitor.c and the dispatcher.
  */
 #include "processor.h"
 
 #include <stddef.h>
 
+#include "event.h"
 #include "guest_memory.h"
 #include "hypercall.h"
 #include "memory.h"
@@ -53,7 +54,8 @@ void processor_depart(struct processor *processor)
     }
     record = record_get(processor->departed - 1);
     processor->departed = 0;
-    if (partition_of(record)->state == PARTITION_RUNNING) {
+    processor->entry_due_cycles = TIME_NEVER;
+    if (partition_is_living(partition_of(record))) {
         roots_release(record);
     }
 }
@@ -105,12 +107,32 @@ int64_t hc_processor_start(struct virtual_processor *caller)
     }
     processor_reset(target, &start);
     target->state = VIRTUAL_PROCESSOR_RUNNABLE;
+    if (UNLIKELY(partition_of(target)->state == PARTITION_PAUSED)) {
+        processor_pause(target);
+    }
     if (target->processor != caller->processor) {
         platform_kick(target->processor);
     } else {
         schedule_woken(target);
     }
     return 0;
+}
+
+/* What runs on another processor stays as it is until that one enters: it may be in a call. */
+void processor_pause(struct virtual_processor *record)
+{
+    if (record->state == VIRTUAL_PROCESSOR_RUNNABLE || record->state == VIRTUAL_PROCESSOR_BLOCKED) {
+        record->paused_state = (uint16_t)record->state;
+        record->state = VIRTUAL_PROCESSOR_PAUSED;
+    }
+}
+
+void processor_resume(struct virtual_processor *record)
+{
+    if (record->state == VIRTUAL_PROCESSOR_PAUSED) {
+        record->state = record->paused_state;
+        (void)event_wake(record);
+    }
 }
 
 static bool partition_is_deserted(const struct partition *partition)

@@ -11,4 +11,8 @@ void processor_reset(struct virtual_processor *record, const struct processor_st
 /* Lets go of the record, if any, that the processor left at the exit of an earlier entry. */
 void processor_depart(struct processor *processor);
 
+/* With its partition: it is not chosen, and events wait. Both are its own processor's to do. */
+void processor_pause(struct virtual_processor *record);
+void processor_resume(struct virtual_processor *record);
+
 #endif

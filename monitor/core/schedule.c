@@ -3,21 +3,22 @@
  * Scheduling is executed here, not decided: a slot of the map belongs to its record;
  * what the record does not use goes to idle, or to the next runnable one where the
  * slot donates. A record in debt stops so much earlier. Called by monitor.c, trap.c,
- * event.c, timer.c and processor.c, always on the processor that is decided for.
+ * event.c, timer.c, processor.c and generation.c, always on the processor that is decided for.
  */
 #include "schedule.h"
 
 #include "descriptors.h"
 #include "event.h"
+#include "generation.h"
 #include "hypercall.h"
+#include "memory.h"
 #include "processor.h"
 #include "slots.h"
 #include "timer.h"
 
-void schedule_map_check(const struct processor *processor)
+static void schedule_map_check(const struct processor *processor, const struct view_processor *map)
 {
     const struct view_body *body = view_body(processor);
-    const struct view_processor *map = schedule_map(processor);
     uint64_t start_cycles = 0;
 
     MONITOR_ASSERT(map->slot_count <= SLOT_LIMIT);
@@ -33,6 +34,23 @@ void schedule_map_check(const struct processor *processor)
         MONITOR_ASSERT(start_cycles > slot->start_cycles);
     }
     MONITOR_ASSERT(map->period_cycles == start_cycles);
+}
+
+static bool schedule_map_is(const struct view_processor *map, const struct view_processor *other)
+{
+    if (map->slot_count != other->slot_count) {
+        return false;
+    }
+    for (uint32_t index = 0; index < map->slot_count; index++) {
+        const struct view_slot *slot = &map->slots[index];
+        const struct view_slot *new = &other->slots[index];
+
+        if (slot->virtual_processor != new->virtual_processor || slot->flags != new->flags ||
+            slot->quantum_cycles != new->quantum_cycles) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool record_can_run(const struct virtual_processor *record)
@@ -140,14 +158,16 @@ static void schedule_switch(struct processor *processor, const struct virtual_pr
      * this one is for whoever departed before.
      */
     if (previous->state == VIRTUAL_PROCESSOR_STOPPED &&
-        partition_of(previous)->state == PARTITION_RUNNING) {
+        partition_is_living(partition_of(previous))) {
         processor_depart(processor);
         processor->departed = previous->id + 1;
+        /* What has departed is let go at once, not when something else happens. */
+        processor->entry_due_cycles = now;
     }
 }
 
 static void schedule_deadline(const struct processor *processor, const struct view_processor *map,
-                              uint64_t timer_cycles, uint64_t now)
+                              uint64_t timer_cycles)
 {
     const struct virtual_processor *current = record_get(processor->current);
     uint64_t deadline = record_is_idle(current) ? slots_next_use(processor, map)
@@ -156,9 +176,8 @@ static void schedule_deadline(const struct processor *processor, const struct vi
     if (timer_cycles < deadline) {
         deadline = timer_cycles;
     }
-    /* What has departed is let go at the next entry: at once, not when something else happens. */
-    if (processor->departed != 0) {
-        deadline = now;
+    if (processor->entry_due_cycles < deadline) {
+        deadline = processor->entry_due_cycles;
     }
     platform_deadline_set(processor->id, deadline);
 }
@@ -167,7 +186,7 @@ void schedule_deadline_update(const struct processor *processor)
 {
     const struct view_processor *map = schedule_map(processor);
 
-    schedule_deadline(processor, map, timers_next(map), platform_time(processor->id));
+    schedule_deadline(processor, map, timers_next(map));
 }
 
 static void schedule_wake_all(const struct view_processor *map)
@@ -175,6 +194,29 @@ static void schedule_wake_all(const struct view_processor *map)
     for (uint32_t slot = 0; slot < map->slot_count; slot++) {
         (void)event_wake(record_get(map->slots[slot].virtual_processor));
     }
+}
+
+/*
+ * What the old map still owes is settled first: who has run beyond its slot has a debt, and the
+ * others lose nothing.
+ */
+void schedule_map_follow(struct processor *processor)
+{
+    const struct view_processor *next = &view_body(processor)->processors[processor->id];
+    struct view_processor *map = &monitor_state()->maps[processor->id];
+
+    schedule_map_check(processor, next);
+    if (schedule_map_is(map, next)) {
+        return;
+    }
+    if (processor->slot_entered != 0) {
+        (void)slots_advance(processor, map, record_get(processor->current),
+                            platform_time(processor->id));
+        slots_forget_yields(map);
+    }
+    memory_copy(map, next, sizeof(*map));
+    processor->slot_entered = 0;
+    schedule_wake_all(map);
 }
 
 void schedule_run(struct processor *processor, bool kicked)
@@ -194,7 +236,10 @@ void schedule_run(struct processor *processor, bool kicked)
         next = schedule_choose(processor, map, now);
     }
     schedule_switch(processor, previous, next, now);
-    schedule_deadline(processor, map, timer_cycles, now);
+    if (record_is_idle(next) && UNLIKELY(generation_wants(processor))) {
+        processor->entry_due_cycles = now;
+    }
+    schedule_deadline(processor, map, timer_cycles);
 }
 
 void schedule_woken(const struct virtual_processor *record)

@@ -7,11 +7,14 @@
 
 static inline const struct view_processor *schedule_map(const struct processor *processor)
 {
-    return &view_body(processor)->processors[processor->id];
+    return &monitor_state()->maps[processor->id];
 }
 
-/* We are wrong when a map of the view does not hold together. */
-void schedule_map_check(const struct processor *processor);
+/*
+ * The map of the generation that the processor has noticed takes the place of its own, if it is
+ * another. We are wrong when it does not hold together.
+ */
+void schedule_map_follow(struct processor *processor);
 
 /*
  * Decides for the calling processor: processor->current is who runs next, its deadline

@@ -7,7 +7,7 @@
  */
 #include "slots.h"
 
-static void slots_forget_yields(const struct view_processor *map)
+void slots_forget_yields(const struct view_processor *map)
 {
     for (uint32_t slot = 0; slot < map->slot_count; slot++) {
         record_get(map->slots[slot].virtual_processor)->yielded = YIELD_NONE;

@@ -15,6 +15,9 @@ uint64_t slots_advance(struct processor *processor, const struct view_processor 
 /* When the next slot begins in which somebody would run, all records staying as they are. */
 uint64_t slots_next_use(const struct processor *processor, const struct view_processor *map);
 
+/* All of the map may be chosen again. */
+void slots_forget_yields(const struct view_processor *map);
+
 /* Those who yielded in donated time may have another turn in the same slot. */
 void slots_forgive_yields(const struct view_processor *map);
 

@@ -2,7 +2,7 @@
 /*
  * The start of one partition: its records, the pages that the monitor fills, its
  * initial tables by the same checks that a guest's own calls go through. Called by
- * start.c. A refusal stops the partition and hurts no other.
+ * generation.c and grant.c. A refusal stops the partition and hurts no other.
  */
 #include "start_partition.h"
 
@@ -20,12 +20,13 @@ _Static_assert(HYPERCALL_COUNT *HYPERCALL_STUB_SIZE_BYTES <= PAGE_SIZE_BYTES,
 
 void start_refuse(uint32_t partition, uint32_t level, uint64_t address, enum error error)
 {
+    struct partition *refused = &monitor_state()->partitions[partition];
     struct stop_record *stop;
 
-    if (monitor_state()->partitions[partition].state != PARTITION_RUNNING) {
+    if (!partition_is_living(refused) && refused->state != PARTITION_READY) {
         return;
     }
-    stop = partition_stop(&monitor_state()->partitions[partition], STOP_bad_start, PROCESSOR_NONE);
+    stop = partition_stop(refused, STOP_bad_start, PROCESSOR_NONE);
     stop->vector = level;
     stop->error_code = (uint64_t)error;
     stop->address = address;
@@ -34,12 +35,6 @@ void start_refuse(uint32_t partition, uint32_t level, uint64_t address, enum err
 static bool width_is_good(uint32_t width)
 {
     return width == 32 || width == 64;
-}
-
-static bool partition_is_started(const struct view_partition *view)
-{
-    return view->kind == PARTITION_guest || view->kind == PARTITION_io ||
-           view->kind == PARTITION_hosted;
 }
 
 /* Whether the view's virtual processors of a partition are what its own record says. */
@@ -64,12 +59,45 @@ static bool records_are_good(const struct view_body *body, const struct view_par
     return true;
 }
 
+/* Numbers of records are used again only when nothing of their last partition is left. */
+static bool records_are_absent(const struct view_partition *view)
+{
+    for (uint32_t index = 0; index < view->virtual_processor_count; index++) {
+        if (record_get(view->first_virtual_processor + index)->state != VIRTUAL_PROCESSOR_ABSENT) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool start_is_as_before(const struct view_body *body, uint32_t id)
+{
+    const struct view_partition *view = &body->partitions[id];
+    const struct partition *partition = &monitor_state()->partitions[id];
+
+    if (view->id != id || view->width != partition->width ||
+        view->first_virtual_processor != partition->first_virtual_processor ||
+        view->virtual_processor_count != partition->virtual_processor_count ||
+        !records_are_good(body, view, id)) {
+        return false;
+    }
+    for (uint32_t index = 0; index < partition->virtual_processor_count; index++) {
+        uint32_t record = partition->first_virtual_processor + index;
+
+        if (record_get(record)->processor != body->virtual_processors[record].processor) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void start_record(const struct view_body *body, const struct view_partition *view,
                          uint32_t index)
 {
     uint32_t id = view->first_virtual_processor + index;
     struct virtual_processor *record = record_get(id);
 
+    memory_clear(record, sizeof(*record));
     record->id = id;
     record->partition = body->virtual_processors[id].partition;
     record->index = index;
@@ -84,16 +112,23 @@ void start_partition_records(const struct view_body *body, uint32_t id)
     const struct view_partition *view = &body->partitions[id];
     struct partition *partition = &monitor_state()->partitions[id];
 
+    memory_clear(partition, sizeof(*partition));
     partition->id = id;
-    if (!partition_is_started(view)) {
-        return;
-    }
-    partition->state = PARTITION_RUNNING;
+    partition->state = PARTITION_READY;
+    partition->incarnation = view->incarnation;
+    partition->first_extent = view->first_extent;
+    partition->extent_count = view->extent_count;
     partition->trace_enabled = 1;
     partition->width = view->width;
-    monitor_state()->running_partitions++;
+    if (!view_partition_runs(view)) {
+        return;
+    }
     if (!records_are_good(body, view, id)) {
         start_refuse(id, 0, view->first_virtual_processor, ERROR_not_found);
+        return;
+    }
+    if (!records_are_absent(view)) {
+        start_refuse(id, 0, view->first_virtual_processor, ERROR_busy);
         return;
     }
     partition->first_virtual_processor = view->first_virtual_processor;
@@ -192,22 +227,36 @@ static bool start_hypercall_page(const struct view_partition *view, uint32_t id)
     return true;
 }
 
-static bool start_tables(const struct view_partition *view, uint32_t id)
+static uint32_t tables_level(const struct view_partition *view, uint32_t number)
 {
-    uint64_t frame = view->table_first_frame;
-
     for (uint32_t level = 1; level <= 4; level++) {
-        for (uint32_t count = 0; count < view->table_counts[level - 1]; count++) {
-            enum error error = table_pin(id, frame, level);
-
-            if (error != ERROR_none) {
-                start_refuse(id, level, frame, error);
-                return false;
-            }
-            frame++;
+        if (number < view->table_counts[level - 1]) {
+            return level;
         }
+        number -= view->table_counts[level - 1];
     }
-    return true;
+    return 0;
+}
+
+/* The next few of its tables; level 0 ends them. */
+static bool start_tables(const struct view_partition *view, struct partition *partition)
+{
+    for (uint32_t count = 0; count < VIEW_STEP_TABLE_LIMIT; count++) {
+        uint32_t level = tables_level(view, partition->pinned_count);
+        uint64_t frame = view->table_first_frame + partition->pinned_count;
+        enum error error;
+
+        if (level == 0) {
+            return true;
+        }
+        error = table_pin(partition->id, frame, level);
+        if (error != ERROR_none) {
+            start_refuse(partition->id, level, frame, error);
+            return false;
+        }
+        partition->pinned_count++;
+    }
+    return false;
 }
 
 static bool start_first_processor(const struct view_partition *view, uint32_t id)
@@ -236,15 +285,46 @@ static bool start_first_processor(const struct view_partition *view, uint32_t id
     return true;
 }
 
-void start_partition(const struct view_body *body, uint32_t id)
+/* Each refuses the partition itself; the first that does ends the start. */
+static bool start_prepare(const struct view_body *body, const struct view_partition *view,
+                          struct partition *partition)
+{
+    if (partition->prepared == 0) {
+        partition->prepared = 1;
+        return start_time_page(body, view, partition->id) &&
+               start_shared_pages(view, partition->id) && start_hypercall_page(view, partition->id);
+    }
+    return true;
+}
+
+/* From now on it counts as running, and its processor looks at it. */
+static void start_go(const struct view_partition *view, struct partition *partition,
+                     uint32_t calling_processor)
+{
+    struct virtual_processor *record = record_get(view->first_virtual_processor);
+
+    monitor_state()->running_partitions++;
+    partition->state = PARTITION_RUNNING;
+    if (view->state == VIEW_STATE_paused) {
+        partition->state = PARTITION_PAUSED;
+        processor_pause(record);
+    }
+    if (record->processor != calling_processor &&
+        monitor_state()->progress.acknowledged_generation != 0) {
+        platform_kick(record->processor);
+    }
+}
+
+bool start_partition(const struct view_body *body, uint32_t id, uint32_t calling_processor)
 {
     const struct view_partition *view = &body->partitions[id];
+    struct partition *partition = &monitor_state()->partitions[id];
 
-    if (monitor_state()->partitions[id].state != PARTITION_RUNNING) {
-        return;
+    if (!start_prepare(body, view, partition) || !start_tables(view, partition)) {
+        return partition->state != PARTITION_READY;
     }
-    /* Each refuses the partition itself; the first that does ends the start. */
-    (void)(start_time_page(body, view, id) && start_shared_pages(view, id) &&
-           start_hypercall_page(view, id) && start_tables(view, id) &&
-           start_first_processor(view, id));
+    if (start_first_processor(view, id)) {
+        start_go(view, partition, calling_processor);
+    }
+    return true;
 }

@@ -63,6 +63,12 @@ static inline uint32_t partition_root_level(uint32_t partition)
     return width_root_level(monitor_state()->partitions[partition].width);
 }
 
+/* It has started and has not stopped. */
+static inline bool partition_is_living(const struct partition *partition)
+{
+    return partition->state == PARTITION_RUNNING || partition->state == PARTITION_PAUSED;
+}
+
 static inline struct processor *processor_of(const struct virtual_processor *record)
 {
     struct processor *processor = &monitor_state()->processors[record->processor];

@@ -51,7 +51,7 @@ static enum error updates_take(uint32_t partition, const struct table_update *up
         }
         if (error != ERROR_none) {
             while (index-- > 0) {
-                entry_drop(update_level(&updates[index]), updates[index].value);
+                entry_drop(partition, update_level(&updates[index]), updates[index].value);
             }
             return error;
         }
@@ -60,11 +60,11 @@ static enum error updates_take(uint32_t partition, const struct table_update *up
 }
 
 /* Writes one entry and drops what it stood for; true when a translation may be left behind. */
-static bool entry_replace(uint64_t *entry, uint32_t level, uint64_t value)
+static bool entry_replace(uint32_t partition, uint64_t *entry, uint32_t level, uint64_t value)
 {
     uint64_t old = platform_exchange(entry, value);
 
-    entry_drop(level, old);
+    entry_drop(partition, level, old);
     return (old & ENTRY_PRESENT) != 0;
 }
 
@@ -87,7 +87,7 @@ int64_t hc_table_update(struct virtual_processor *caller)
     }
     guest_memory_touch(caller, argument(caller, 0), count * sizeof(updates[0]));
     for (uint64_t index = 0; index < count; index++) {
-        flush |= entry_replace(machine_pointer(updates[index].entry_address),
+        flush |= entry_replace(caller->partition, machine_pointer(updates[index].entry_address),
                                update_level(&updates[index]), updates[index].value);
     }
     if (flush) {
@@ -141,7 +141,7 @@ int64_t hc_mapping_update(struct virtual_processor *caller)
     if (error != ERROR_none) {
         return -(int64_t)error;
     }
-    if (entry_replace(entry, 1, value)) {
+    if (entry_replace(caller->partition, entry, 1, value)) {
         platform_translation_flush(caller->partition, shared ? TRANSLATION_ALL : address);
     }
     entry_settle(1, value);

@@ -2,21 +2,17 @@
 /*
  * Direct paging: what a page-table entry may say, and when a frame may be a table.
  * This file is the containment of memory. Guests pin from the bottom up, so that a
- * check never goes deeper than one table. Called by table_update.c, start.c and the
- * dispatcher. Knows nothing of who runs.
+ * check never goes deeper than one table. Called by table_update.c, start_partition.c,
+ * revocation.c and the dispatcher. Knows nothing of who runs.
  */
 #include "tables.h"
 
+#include "channel_frames.h"
 #include "hypercall.h"
 
 #define ENTRY_BITS_ALLOWED                                                                         \
     (ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER | ENTRY_WRITE_THROUGH | ENTRY_CACHE_DISABLE |     \
      ENTRY_ACCESSED | ENTRY_DIRTY | ENTRY_SOFTWARE | ENTRY_NO_EXECUTE | ENTRY_FRAME_MASK)
-
-static uint64_t entry_frame(uint64_t value)
-{
-    return (value & ENTRY_FRAME_MASK) >> PAGE_SHIFT;
-}
 
 /* The type that an entry needs of the frame it names. */
 static enum frame_type entry_type(uint32_t level, uint64_t value)
@@ -45,7 +41,7 @@ enum error entry_take(uint32_t partition, uint32_t level, uint64_t value)
         return ERROR_invalid_argument;
     }
     if (!frame_is_owned(frame, partition)) {
-        return ERROR_not_owner;
+        return channel_entry_take(partition, level, value);
     }
     if (level == 1) {
         if ((value & ENTRY_WRITABLE) != 0 && (value & ENTRY_NO_EXECUTE) == 0) {
@@ -57,10 +53,11 @@ enum error entry_take(uint32_t partition, uint32_t level, uint64_t value)
     return frame_take(frame, entry_type(level, value));
 }
 
-void entry_drop(uint32_t level, uint64_t value)
+void entry_drop(uint32_t partition, uint32_t level, uint64_t value)
 {
     if ((value & ENTRY_PRESENT) != 0) {
         frame_drop(entry_frame(value), entry_type(level, value));
+        channel_entry_drop(partition, entry_frame(value));
     }
 }
 
@@ -86,7 +83,7 @@ static enum error table_take_entries(uint32_t partition, uint64_t frame, uint32_
         }
         if (error != ERROR_none) {
             while (slot-- > 0) {
-                entry_drop(level, entries[slot]);
+                entry_drop(partition, level, entries[slot]);
             }
             return error;
         }
@@ -131,7 +128,7 @@ enum error table_pin(uint32_t partition, uint64_t frame, uint32_t level)
     return ERROR_none;
 }
 
-static void table_unpin(uint64_t frame, uint32_t level)
+static void table_unpin(uint32_t partition, uint64_t frame, uint32_t level)
 {
     uint64_t *entries = table_entries(frame);
 
@@ -139,7 +136,7 @@ static void table_unpin(uint64_t frame, uint32_t level)
         if (table_slot_is_monitors(level, slot)) {
             entries[slot] = 0;
         } else {
-            entry_drop(level, entries[slot]);
+            entry_drop(partition, level, entries[slot]);
         }
     }
     frame_drop(frame, table_type(level));
@@ -171,7 +168,7 @@ int64_t hc_table_unpin(struct virtual_processor *caller)
     if (frame_get(frame)->type_count != 1) {
         return -ERROR_busy;
     }
-    table_unpin(frame, level);
+    table_unpin(caller->partition, frame, level);
     platform_translation_flush(caller->partition, TRANSLATION_ALL);
     return 0;
 }

@@ -29,9 +29,14 @@ static inline bool table_slot_is_closed(uint32_t partition, uint32_t level, uint
            (level == 3 && slot >= ROOT_ENTRY_COUNT_32 && partition_root_level(partition) == 3);
 }
 
+static inline uint64_t entry_frame(uint64_t value)
+{
+    return (value & ENTRY_FRAME_MASK) >> PAGE_SHIFT;
+}
+
 /* Checks one entry and takes the references it stands for. Undone by entry_drop. */
 enum error entry_take(uint32_t partition, uint32_t level, uint64_t value);
-void entry_drop(uint32_t level, uint64_t value);
+void entry_drop(uint32_t partition, uint32_t level, uint64_t value);
 /* After it has been written and stale translations are gone. */
 void entry_settle(uint32_t level, uint64_t value);
 

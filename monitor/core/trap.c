@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "generation.h"
 #include "guest_memory.h"
 #include "hypercall.h"
 #include "partition.h"
@@ -268,7 +269,7 @@ static void trap_take_failure(uint32_t processor)
     partition = &monitor->partitions[monitor->failed_partition];
     monitor->failed_partition = 0;
     /* Number 0 is nobody's, and never runs. */
-    if (partition->state == PARTITION_RUNNING) {
+    if (partition_is_living(partition)) {
         partition_stop(partition, STOP_unsupported, processor)->rip = monitor->failed_rip;
     }
 }
@@ -280,7 +281,7 @@ static void trap_take_order(uint32_t processor)
     uint32_t partition = monitor->stop_request;
 
     monitor->stop_request = 0;
-    if (partition < PARTITION_LIMIT && monitor->partitions[partition].state == PARTITION_RUNNING) {
+    if (partition < PARTITION_LIMIT && partition_is_living(&monitor->partitions[partition])) {
         (void)partition_stop(&monitor->partitions[partition], STOP_operator, processor);
     }
 }
@@ -308,6 +309,7 @@ void trap_handle(struct virtual_processor *current)
     }
     if (scheduling) {
         processor_depart(processor_of(current));
+        generation_go_on(processor_of(current));
         schedule_run(processor_of(current), vector == ENTRY_KICK);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading the view: links, and the records that a partition may see of itself.
+ * Reading the view: links, channels, and the records that a partition may see of itself.
  * Called by event.c and the dispatcher. Never writes the view, and keeps no copy.
  */
 #include "view_reader.h"
@@ -10,16 +10,52 @@
 #include "guest_memory.h"
 #include "hypercall.h"
 
-const struct view_link *view_link_find(const struct virtual_processor *caller, uint64_t port)
+static bool view_link_follow(const struct view_body *body, uint32_t partition, uint64_t port,
+                             struct event_target *target)
+{
+    for (uint32_t index = 0; index < body->link_count; index++) {
+        const struct view_link *link = &body->links[index];
+
+        if (link->partition == partition && link->port == port) {
+            target->partition = link->target_partition;
+            target->port = link->target_port;
+            target->processor = link->target_processor;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A channel joins the ports of its ends; an end without one is not woken. */
+static bool view_channel_follow(const struct view_body *body, uint32_t partition, uint64_t port,
+                                struct event_target *target)
+{
+    for (uint32_t row = 0; row < body->channel_count; row++) {
+        const struct view_channel *channel = &body->channels[row];
+
+        for (uint32_t side = 0; side < VIEW_CHANNEL_END_COUNT; side++) {
+            const struct view_channel_end *end = &channel->ends[side];
+            const struct view_channel_end *other = &channel->ends[1 - side];
+
+            if (channel->state == VIEW_CHANNEL_mapped && end->partition == partition &&
+                end->port == port && end->port != 0 && other->port != 0) {
+                target->partition = other->partition;
+                target->port = other->port;
+                target->processor = 0;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool view_event_target(const struct virtual_processor *caller, uint64_t port,
+                       struct event_target *target)
 {
     const struct view_body *body = view_body(processor_of(caller));
 
-    for (uint32_t index = 0; index < body->link_count; index++) {
-        if (body->links[index].partition == caller->partition && body->links[index].port == port) {
-            return &body->links[index];
-        }
-    }
-    return NULL;
+    return view_link_follow(body, caller->partition, port, target) ||
+           view_channel_follow(body, caller->partition, port, target);
 }
 
 static const struct view_extent *view_extent_own(const struct virtual_processor *caller,
@@ -28,7 +64,27 @@ static const struct view_extent *view_extent_own(const struct virtual_processor 
     const struct view_partition *partition = view_partition_of(caller);
     const struct view_extent *extents = view_body(processor_of(caller))->extents;
 
-    return index < partition->extent_count ? &extents[partition->first_extent + index] : NULL;
+    return index < view_extent_count(view_body(processor_of(caller)), partition)
+               ? &extents[partition->first_extent + index]
+               : NULL;
+}
+
+static const struct view_channel *view_channel_own(const struct virtual_processor *caller,
+                                                   uint64_t index)
+{
+    const struct view_body *body = view_body(processor_of(caller));
+
+    for (uint32_t row = 0; row < body->channel_count; row++) {
+        const struct view_channel *channel = &body->channels[row];
+
+        if (channel->state == VIEW_CHANNEL_mapped &&
+            (channel->ends[0].partition == caller->partition ||
+             channel->ends[1].partition == caller->partition) &&
+            index-- == 0) {
+            return channel;
+        }
+    }
+    return NULL;
 }
 
 static const struct view_link *view_link_own(const struct virtual_processor *caller, uint64_t index)
@@ -61,6 +117,10 @@ int64_t hc_view_get(struct virtual_processor *caller)
     case VIEW_RECORD_link:
         record = view_link_own(caller, index);
         record_size_bytes = sizeof(struct view_link);
+        break;
+    case VIEW_RECORD_channel:
+        record = view_channel_own(caller, index);
+        record_size_bytes = sizeof(struct view_channel);
         break;
     default:
         return -ERROR_invalid_argument;

@@ -15,10 +15,10 @@ static inline uint64_t view_generation(void)
     return *(const volatile uint64_t *)&view_region()->generation;
 }
 
-/* The body of the generation that the processor acknowledged: one for the whole entry. */
+/* The body of the generation that the processor has noticed: one for the whole entry. */
 static inline const struct view_body *view_body(const struct processor *processor)
 {
-    return &view_region()->bodies[processor->acknowledged_generation % VIEW_BODY_COUNT];
+    return &view_region()->bodies[processor->view_generation % VIEW_BODY_COUNT];
 }
 
 static inline const struct view_partition *view_partition_of(const struct virtual_processor *record)
@@ -31,7 +31,33 @@ static inline bool view_grants(const struct virtual_processor *caller, uint64_t 
     return (view_partition_of(caller)->rights & right) == right;
 }
 
-/* The link that leaves the caller's partition by a port, or NULL. */
-const struct view_link *view_link_find(const struct virtual_processor *caller, uint64_t port);
+/* Its virtual processors are the monitor's to run; the others only own their memory. */
+static inline bool view_partition_runs(const struct view_partition *view)
+{
+    return view->kind == PARTITION_guest || view->kind == PARTITION_io ||
+           view->kind == PARTITION_hosted;
+}
+
+/* The extents of a partition, or none when its row is not lawful. */
+static inline uint32_t view_extent_count(const struct view_body *body,
+                                         const struct view_partition *view)
+{
+    return view->extent_count <= PARTITION_EXTENT_LIMIT &&
+                   view->extent_count <= body->extent_count &&
+                   view->first_extent <= body->extent_count - view->extent_count
+               ? view->extent_count
+               : 0;
+}
+
+/* Where an event arrives that a partition sends by one of its ports. */
+struct event_target {
+    uint32_t partition;
+    uint32_t port;
+    uint32_t processor; /* index within the partition */
+};
+
+/* By a link of the view, or by a channel; false: nothing is joined to the caller's port. */
+bool view_event_target(const struct virtual_processor *caller, uint64_t port,
+                       struct event_target *target);
 
 #endif

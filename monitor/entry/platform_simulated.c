@@ -57,7 +57,9 @@ void platform_translation_flush(uint32_t partition, uint64_t address)
     } else {
         __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
     }
-    if (monitor->partitions[partition].virtual_processor_count > 1) {
+    /* One that has stopped is flushed by whoever follows the view, not by its own processor. */
+    if (monitor->partitions[partition].virtual_processor_count > 1 ||
+        monitor->partitions[partition].state == PARTITION_STOPPED) {
         (void)doorbell(DOORBELL_TRANSLATION_FLUSH, partition, 0, 0);
     }
 }

@@ -32,8 +32,13 @@ void simulated_attribute_work(struct engine *engine)
 {
     uint32_t id = current_record_id(engine->processor);
     if (id < IDLE_ID_FIRST) {
-        engine->machine->virtual_processor_work[id] +=
-            engine_work(engine) - engine->attributed_work;
+        struct machine *machine = engine->machine;
+        uint64_t key = record_key(machine, id);
+        if (machine->work_keys[id] != key) {
+            machine->work_keys[id] = key;
+            machine->virtual_processor_work[id] = 0;
+        }
+        machine->virtual_processor_work[id] += engine_work(engine) - engine->attributed_work;
     }
     engine->attributed_work = engine_work(engine);
 }

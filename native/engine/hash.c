@@ -70,21 +70,53 @@ static uint64_t hash_frame(const struct machine *machine, uint64_t frame, uint64
 }
 
 /* Frames add up, so that the order of extents does not matter and holes cost nothing. */
+static uint64_t hash_run(const struct machine *machine, uint32_t owner, uint64_t machine_frame,
+                         uint64_t frame_count, uint64_t guest_frame)
+{
+    uint64_t limit = machine->memory.size_bytes / PAGE_SIZE_BYTES;
+    uint64_t sum = 0;
+    uint64_t first;
+    uint64_t last = machine_frame;
+    if (machine_frame > limit || frame_count > limit - machine_frame) {
+        return 0; /* the view is wrong about it */
+    }
+    uint64_t end = machine_frame + frame_count;
+    while (last < end && memory_next_run(&machine->memory, &first, &last)) {
+        for (uint64_t frame = first; frame < last && frame < end; frame++) {
+            if (frame_table(machine)[frame].owner == owner) {
+                sum += hash_frame(machine, frame, guest_frame + frame - machine_frame);
+            }
+        }
+    }
+    return sum;
+}
+
+/* A channel is both ends': each has it where its own guest-physical memory does. */
+static uint64_t hash_channels(const struct machine *machine, uint32_t id)
+{
+    uint64_t sum = 0;
+    for (uint32_t row = 0; row < machine->view->channel_count; row++) {
+        const struct view_channel *channel = &machine->view->channels[row];
+        for (uint32_t side = 0; side < VIEW_CHANNEL_END_COUNT; side++) {
+            if (channel->state == VIEW_CHANNEL_mapped && channel->ends[side].partition == id) {
+                sum += hash_run(machine, FRAME_OWNER_CHANNEL + row, channel->machine_frame,
+                                channel->frame_count, channel->ends[side].guest_frame);
+            }
+        }
+    }
+    return sum;
+}
+
 uint64_t hash_memory(const struct machine *machine, uint32_t id)
 {
     const struct view_partition *partition = &machine->view->partitions[id];
-    uint64_t sum = 0;
-    for (uint32_t index = 0; index < partition->extent_count; index++) {
+    uint64_t sum = hash_channels(machine, id);
+    for (uint32_t index = 0; index < partition->extent_count && index < PARTITION_EXTENT_LIMIT &&
+                             partition->first_extent < EXTENT_LIMIT - index;
+         index++) {
         const struct view_extent *extent = &machine->view->extents[partition->first_extent + index];
-        uint64_t first;
-        uint64_t last = extent->machine_frame;
-        uint64_t end = extent->machine_frame + extent->frame_count;
-        while (last < end && memory_next_run(&machine->memory, &first, &last)) {
-            for (uint64_t frame = first; frame < last && frame < end; frame++) {
-                sum +=
-                    hash_frame(machine, frame, extent->guest_frame + frame - extent->machine_frame);
-            }
-        }
+        sum +=
+            hash_run(machine, id, extent->machine_frame, extent->frame_count, extent->guest_frame);
     }
     return sum;
 }
@@ -120,7 +152,9 @@ uint64_t machine_state_hash(struct machine *machine)
     }
     machine_build(machine)->synchronise(machine);
     for (uint32_t id = 1; id <= machine->partition_count; id++) {
-        hash = mix64(hash ^ hash_partition(machine, id));
+        if (machine->monitor->partitions[id].state != PARTITION_ABSENT) {
+            hash = mix64(hash ^ hash_partition(machine, id));
+        }
     }
     for (uint32_t id = 0; id < machine->options.processor_count; id++) {
         const struct physical_processor *processor = &machine->processors[id];
@@ -157,4 +191,15 @@ uint64_t machine_guest_read(struct machine *machine, uint32_t id, uint64_t addre
         done += piece;
     }
     return done;
+}
+
+uint64_t machine_memory_read(struct machine *machine, uint64_t machine_address, uint8_t *buffer,
+                             uint64_t size_bytes)
+{
+    uint64_t memory_size_bytes = machine->memory.size_bytes;
+    if (size_bytes > memory_size_bytes || machine_address > memory_size_bytes - size_bytes) {
+        return 0;
+    }
+    memcpy(buffer, machine->memory.base + machine_address, size_bytes);
+    return size_bytes;
 }

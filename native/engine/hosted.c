@@ -83,23 +83,53 @@ static const struct frame *frame_at(const struct machine *machine, uint64_t mach
     return &frames[machine_frame];
 }
 
-/* The machine frame of a guest frame; 0: the partition never had it, or has given it up. */
-static uint64_t own_frame(const struct machine *machine, uint32_t partition, uint64_t guest_frame)
+/* Where a guest frame lies in machine memory, and whether it may be written; 0: nowhere. */
+struct place {
+    uint64_t machine_frame;
+    bool writable;
+};
+
+/*
+ * A frame of a channel that the view in force has, whether the monitor has given it to the channel
+ * already or will: one that is free now is nobody else's, and clean.
+ */
+static struct place channel_place(const struct machine *machine, uint32_t partition,
+                                  uint64_t guest_frame)
+{
+    for (uint32_t row = 0; row < machine->view->channel_count; row++) {
+        const struct view_channel *channel = &machine->view->channels[row];
+        for (uint32_t side = 0; side < VIEW_CHANNEL_END_COUNT; side++) {
+            const struct view_channel_end *end = &channel->ends[side];
+            uint64_t offset = guest_frame - end->guest_frame;
+            if (channel->state != VIEW_CHANNEL_mapped || end->partition != partition ||
+                offset >= channel->frame_count) {
+                continue;
+            }
+            uint64_t frame = channel->machine_frame + offset;
+            uint16_t owner = frame_at(machine, frame)->owner;
+            if (owner == FRAME_OWNER_FREE || owner == FRAME_OWNER_CHANNEL + row) {
+                return (struct place){frame, (end->flags & CHANNEL_END_WRITABLE) != 0};
+            }
+        }
+    }
+    return (struct place){0, false};
+}
+
+/* Memory of its own that it has not given up, or a channel's. */
+static struct place place_of(const struct machine *machine, uint32_t partition,
+                             uint64_t guest_frame)
 {
     const struct view_partition *view = view_of(machine, partition);
     for (uint32_t i = 0; i < view->extent_count; i++) {
         const struct view_extent *extent = &machine->view->extents[view->first_extent + i];
         if (guest_frame - extent->guest_frame < extent->frame_count) {
             uint64_t frame = extent->machine_frame + (guest_frame - extent->guest_frame);
-            return frame_at(machine, frame)->owner == partition ? frame : 0;
+            const struct frame *record = frame_at(machine, frame);
+            return (struct place){record->owner == partition ? frame : 0,
+                                  record->type == FRAME_WRITABLE};
         }
     }
-    return 0;
-}
-
-static bool is_writable(const struct machine *machine, uint64_t machine_frame)
-{
-    return frame_at(machine, machine_frame)->type == FRAME_WRITABLE;
+    return channel_place(machine, partition, guest_frame);
 }
 
 /* All of it, before any of it is copied. */
@@ -116,12 +146,12 @@ static int check_access(struct machine *machine, uint32_t partition, uint64_t ad
                             (unsigned long long)size_bytes, (unsigned long long)address);
     }
     for (uint64_t at = address >> PAGE_SHIFT; at <= last >> PAGE_SHIFT; at++) {
-        uint64_t frame = own_frame(machine, partition, at);
-        if (frame == 0 || (write && !is_writable(machine, frame))) {
+        struct place place = place_of(machine, partition, at);
+        if (place.machine_frame == 0 || (write && !place.writable)) {
             return machine_fail(machine, NATIVE_INVALID,
                                 "the page at %#llx is not %s of partition %u",
                                 (unsigned long long)(at << PAGE_SHIFT),
-                                frame == 0 ? "memory" : "writable memory", partition);
+                                place.machine_frame == 0 ? "memory" : "writable memory", partition);
         }
     }
     return NATIVE_OK;
@@ -132,7 +162,7 @@ static uint8_t *piece(const struct machine *machine, uint32_t partition, uint64_
                       uint64_t left_bytes, uint64_t *size_bytes)
 {
     uint64_t offset = address % PAGE_SIZE_BYTES;
-    uint64_t frame = own_frame(machine, partition, address >> PAGE_SHIFT);
+    uint64_t frame = place_of(machine, partition, address >> PAGE_SHIFT).machine_frame;
     uint64_t room = PAGE_SIZE_BYTES - offset;
     *size_bytes = left_bytes < room ? left_bytes : room;
     return machine->memory.base + frame * PAGE_SIZE_BYTES + offset;

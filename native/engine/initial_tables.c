@@ -97,7 +97,8 @@ static bool is_writables_frame(const struct builder *builder, uint64_t guest_fra
     if (guest_frame >= builder->used) {
         return true;
     }
-    for (uint32_t index = 0; index + 1 < builder->range_count; index++) {
+    for (uint32_t index = 0; index < builder->range_count && !builder->ranges[index].direct;
+         index++) {
         const struct range *range = &builder->ranges[index];
         if (guest_frame - range->guest_frame < range->frame_count) {
             return range->writable;
@@ -106,12 +107,13 @@ static bool is_writables_frame(const struct builder *builder, uint64_t guest_fra
     return false; /* a table */
 }
 
-static void map_range(struct builder *builder, const struct range *range, bool direct)
+static void map_range(struct builder *builder, const struct range *range)
 {
     for (uint64_t page = 0; page < range->frame_count; page++) {
         uint64_t guest_frame = range->guest_frame + page;
-        bool writable = direct ? is_writables_frame(builder, guest_frame) : range->writable;
-        uint64_t entry = (builder->first_frame + guest_frame) << PAGE_SHIFT | ENTRY_PRESENT |
+        bool writable =
+            range->writable && (!range->direct || is_writables_frame(builder, guest_frame));
+        uint64_t entry = (range->machine_frame + page) << PAGE_SHIFT | ENTRY_PRESENT |
                          (builder->map->user ? ENTRY_USER : 0) | (writable ? ENTRY_WRITABLE : 0) |
                          (range->executable ? 0 : ENTRY_NO_EXECUTE);
         write_entry(builder, 0, range->address + page * PAGE_SIZE_BYTES, entry);
@@ -129,6 +131,6 @@ void tables_write(struct builder *builder)
         }
     }
     for (uint32_t index = 0; index < builder->range_count; index++) {
-        map_range(builder, &builder->ranges[index], index + 1 == builder->range_count);
+        map_range(builder, &builder->ranges[index]);
     }
 }

@@ -40,6 +40,17 @@ int machine_input(struct machine *machine, uint32_t partition, uint64_t at_cycle
     return NATIVE_OK;
 }
 
+struct console *console_of(struct machine *machine, uint32_t partition)
+{
+    struct console *console = &machine->consoles[partition];
+    uint32_t incarnation = machine->monitor->partitions[partition].incarnation;
+    if (console->incarnation != incarnation) {
+        console->incarnation = incarnation;
+        console->input_size_bytes = 0;
+    }
+    return console;
+}
+
 /* Appends to what the guest has not read; the excess of a guest that never reads is dropped. */
 static void append(struct console *console, const struct input *input)
 {
@@ -60,7 +71,7 @@ static void raise_event(struct machine *machine, uint32_t partition)
     const struct partition *target = &machine->monitor->partitions[partition];
     const struct virtual_processor *record =
         &machine->monitor->virtual_processors[target->first_virtual_processor];
-    if (target->state != PARTITION_RUNNING) {
+    if (target->state != PARTITION_RUNNING && target->state != PARTITION_PAUSED) {
         return;
     }
     struct shared_page *shared =
@@ -74,7 +85,7 @@ void input_deliver(struct machine *machine, uint64_t clock_cycles)
 {
     while (machine->inputs != NULL && machine->inputs->at_cycles <= clock_cycles) {
         struct input *input = machine->inputs;
-        append(&machine->consoles[input->partition], input);
+        append(console_of(machine, input->partition), input);
         raise_event(machine, input->partition);
         machine->inputs = input->next;
         free(input->data);

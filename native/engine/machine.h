@@ -52,6 +52,7 @@ struct engine {
     struct machine *machine;
     struct physical_processor *processor;
     struct virtual_processor *record; /* native build: whose engine this is */
+    uint64_t key; /* native build: record_key of when it was opened */
     const struct engine_hooks *hooks;
     const struct block *decoded; /* timed models: the block being executed */
     struct block_cache *blocks;
@@ -113,6 +114,7 @@ struct console {
     uint8_t *input; /* bytes that the guest has not read yet */
     uint32_t input_size_bytes;
     uint64_t dropped_bytes; /* of output, since it was last asked for */
+    uint32_t incarnation; /* of the partition whose it is: another one does not read it */
 };
 
 /* The program that has its turn; partition 0: none. */
@@ -136,6 +138,7 @@ struct machine {
     struct engine *engines[VIRTUAL_PROCESSOR_LIMIT];
     uint64_t
         virtual_processor_work[VIRTUAL_PROCESSOR_LIMIT]; /* simulated; native: in the engines */
+    uint64_t work_keys[VIRTUAL_PROCESSOR_LIMIT]; /* simulated: record_key of who did it */
     uint64_t next_free_frame;
     uint64_t guest_first_frame;
     uint64_t round_start;
@@ -143,7 +146,8 @@ struct machine {
     uint32_t turn; /* processor whose turn in the round it is */
     bool in_round; /* it has begun, and not every processor has reached its end */
     struct hosted_turn hosted;
-    uint32_t partition_count;
+    uint32_t partition_count; /* the highest number that has been used */
+    uint32_t boot_partition_count;
     uint32_t log_categories;
     bool observed; /* entries of the monitor are logged or checked */
     uint64_t monitor_entry; /* simulated: address of the image's entry */
@@ -160,6 +164,10 @@ struct machine {
     bool traced_stops[PARTITION_LIMIT]; /* told already */
     bool traced;
     struct view_body *view; /* the body in force, through the writer's alias */
+    struct view_body *candidate; /* the body that is being written; kept until the end */
+    bool view_begun;
+    uint64_t view_generation; /* in force; 0 before the boot */
+    bool view_written; /* since the snapshot that is tracked: that path tracks nothing */
     struct machine_snapshot *tracked; /* whose restore needs only what is dirty */
     char error[512];
 };
@@ -170,11 +178,31 @@ extern _Thread_local struct machine *current_machine;
 /* hash.c: a partition's memory. */
 uint64_t hash_memory(const struct machine *machine, uint32_t partition);
 
+/* Something is left to run, or something of the view to be followed. */
+static inline bool machine_lives(const struct machine *machine)
+{
+    return machine->monitor->running_partitions != 0 ||
+           machine->monitor->progress.acknowledged_generation != machine->view_generation;
+}
+
+/* Which partition a virtual processor's number stands for now, and which incarnation of it. */
+static inline uint64_t record_key(const struct machine *machine, uint32_t virtual_processor)
+{
+    uint64_t partition = machine->monitor->virtual_processors[virtual_processor].partition;
+    return partition << 32 | machine->monitor->partitions[partition].incarnation;
+}
+
 /* A 32-bit kernel goes to user mode without telling the monitor: its code segment says it. */
 static inline bool record_in_user_mode(const struct virtual_processor *record, uint64_t cs)
 {
     return record->width == 32 ? cs % 4 == 3 : record->user_mode != 0;
 }
+
+/* input.c: what a number's last partition has not read is nobody's. */
+struct console *console_of(struct machine *machine, uint32_t partition);
+
+/* view_publication.c: after machine memory was replaced, what is in force may be another body. */
+void view_reload(struct machine *machine);
 
 /* native.c */
 int machine_fail(struct machine *machine, int code, const char *format, ...)
@@ -306,6 +334,8 @@ struct build_operations {
     void (*save_processor)(const struct physical_processor *processor, uint64_t *words);
     void (*load_processor)(struct physical_processor *processor, const uint64_t *words);
     void (*set_work)(struct machine *machine, uint32_t virtual_processor, uint64_t work);
+    /* Between two runs: engines are there for the virtual processors that are there. */
+    int (*follow_records)(struct machine *machine);
     /* Whose code the engine was about to run; 0: the monitor's. */
     uint32_t (*partition_of)(const struct engine *engine);
 };

@@ -138,6 +138,7 @@ void machine_destroy(struct machine *machine)
     for (uint32_t id = 0; id < PARTITION_LIMIT; id++) {
         free(machine->consoles[id].input);
     }
+    free(machine->candidate);
     queue_free(&machine->console_queue);
     queue_free(&machine->log_queue);
     queue_free(&machine->mark_queue);
@@ -160,10 +161,8 @@ int machine_monitor_load(struct machine *machine, const uint8_t *image, uint64_t
 
 static int check_boot(struct machine *machine)
 {
-    if (machine->booted || machine->partition_count == 0) {
-        return machine_fail(machine, NATIVE_STATE,
-                            machine->booted ? "the machine has booted already"
-                                            : "there is no partition to boot");
+    if (machine->booted) {
+        return machine_fail(machine, NATIVE_STATE, "the machine has booted already");
     }
     if (machine->options.monitor_build == MONITOR_SIMULATED && machine->monitor_entry == 0) {
         return machine_fail(machine, NATIVE_STATE, "no simulated monitor has been loaded");
@@ -178,7 +177,7 @@ int machine_boot(struct machine *machine)
         return result;
     }
     firmware_prepare(machine);
-    view_publish(machine);
+    view_publish_first(machine);
     platform_enter(machine);
     machine->booted = true;
     if (setjmp(machine->panic) != 0) {
@@ -217,13 +216,17 @@ int machine_processor_statistics(struct machine *machine, uint32_t id,
     return NATIVE_OK;
 }
 
+/* Numbers of virtual processors are used again: what an earlier one did is not the new one's. */
 uint64_t machine_work(const struct machine *machine, uint32_t virtual_processor)
 {
+    uint64_t key = record_key(machine, virtual_processor);
     if (machine->options.monitor_build == MONITOR_NATIVE) {
         const struct engine *engine = machine->engines[virtual_processor];
-        return engine == NULL ? 0 : engine_work(engine);
+        return engine == NULL || engine->key != key ? 0 : engine_work(engine);
     }
-    return machine->virtual_processor_work[virtual_processor];
+    return machine->work_keys[virtual_processor] == key
+               ? machine->virtual_processor_work[virtual_processor]
+               : 0;
 }
 
 static void copy_stop(struct partition_statistics *statistics, const struct stop_record *stop)

@@ -162,7 +162,7 @@ static struct virtual_processor *enter(struct physical_processor *processor,
     if (has_model) {
         leave_by_model(processor, next);
     }
-    if (next->id < IDLE_ID_FIRST) {
+    if (next->id < IDLE_ID_FIRST && processor->machine->engines[next->id] != NULL) {
         block_cache_forget_pages(processor->machine->engines[next->id]->blocks);
     }
     meter_leave_to(processor, next);
@@ -294,6 +294,7 @@ static int open_engine(struct machine *machine, uint32_t id)
     if (result != NATIVE_OK) {
         return result;
     }
+    engine->key = record_key(machine, id);
     engine->record = &machine->monitor->virtual_processors[id];
     engine->processor = &machine->processors[record->processor];
     engine->saved_rflags = ~0ull; /* none yet: the first load writes it */
@@ -322,9 +323,59 @@ static void enter_from_outside(struct physical_processor *processor, uint64_t ve
     processor->returning = true;
 }
 
+static void close_engine(struct machine *machine, uint32_t id)
+{
+    struct engine *engine = machine->engines[id];
+    for (uint32_t processor = 0; processor < machine->options.processor_count; processor++) {
+        if (machine->processors[processor].engine == engine) {
+            machine->processors[processor].engine = NULL;
+        }
+    }
+    engine_close(engine);
+    machine->engines[id] = NULL;
+}
+
+/* The engine of a virtual processor; a new one when its number stands for another partition now. */
+static int renew_engine(struct machine *machine, uint32_t id)
+{
+    if (machine->engines[id] != NULL) {
+        close_engine(machine, id);
+    }
+    return open_engine(machine, id);
+}
+
+static bool engine_is_of(const struct machine *machine, uint32_t id)
+{
+    return machine->engines[id] != NULL && machine->engines[id]->key == record_key(machine, id);
+}
+
+static int native_follow_records(struct machine *machine)
+{
+    for (uint32_t id = 0; id < VIRTUAL_PROCESSOR_LIMIT; id++) {
+        bool there = machine->monitor->virtual_processors[id].state != VIRTUAL_PROCESSOR_ABSENT;
+        int result = NATIVE_OK;
+        if (!there && machine->engines[id] != NULL) {
+            close_engine(machine, id);
+        } else if (there && !engine_is_of(machine, id)) {
+            result = renew_engine(machine, id);
+        }
+        if (result != NATIVE_OK) {
+            return result;
+        }
+    }
+    return NATIVE_OK;
+}
+
 static int run_engine(struct physical_processor *processor)
 {
-    struct engine *engine = processor->machine->engines[processor->record->id];
+    uint32_t id = processor->record->id;
+    if (!engine_is_of(processor->machine, id)) {
+        int opened = renew_engine(processor->machine, id);
+        if (opened != NATIVE_OK) {
+            return opened;
+        }
+    }
+    struct engine *engine = processor->machine->engines[id];
     processor->engine = engine;
     processor->budget_stale = false;
     processor->returning = true; /* unless it comes to rest at a guest's next instruction */
@@ -369,7 +420,7 @@ static int run_engine(struct physical_processor *processor)
 static int native_run_processor(struct physical_processor *processor)
 {
     struct machine *machine = processor->machine;
-    while (machine->monitor->running_partitions != 0 && machine->hosted.partition == 0) {
+    while (machine_lives(machine) && machine->hosted.partition == 0) {
         bool idle = processor->record->id >= IDLE_ID_FIRST;
         bool fetched = idle || !processor->returning;
         if (fetched && (processor->kicked || processor->clock >= processor->deadline)) {
@@ -513,7 +564,7 @@ static uint32_t native_partition_of(const struct engine *engine)
 }
 
 const struct build_operations native_build = {
-    native_boot,        native_run_processor, native_take_interrupt, native_is_idle,
-    native_synchronise, native_reload,        native_save_processor, native_load_processor,
-    native_set_work,    native_partition_of,
+    native_boot,        native_run_processor,  native_take_interrupt, native_is_idle,
+    native_synchronise, native_reload,         native_save_processor, native_load_processor,
+    native_set_work,    native_follow_records, native_partition_of,
 };

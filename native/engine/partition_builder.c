@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Lays out a partition's memory before the boot: image, stack, start page, call page, time
- * and shared pages, and the initial page tables, which the monitor then validates like any
- * others. Memory is one extent; guest frames count from its beginning in this order:
- * segments, stack, start, calls, time, shared pages, tables (all level 1, then 2, 3, 4), free.
+ * Lays out a partition's memory: image, stack, start page, call page, time and shared pages,
+ * and the initial page tables, which the monitor then validates like any others. All that is
+ * in the first extent; guest frames count from its beginning in this order: segments, stack,
+ * start, calls, time, shared pages, tables (all level 1, then 2, 3, 4), free. Before the boot,
+ * machine_partition_add puts one extent behind the other; afterwards see partition_place.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,12 +29,18 @@ static const struct address_map map_64 = {
 };
 static const struct address_map map_32 = {0xc0000000ull, 0xff000000ull, 0x20000000ull, 2, false};
 
+uint64_t partition_memory_limit_bytes(uint32_t width)
+{
+    return width == 32 ? map_32.direct_limit_bytes : map_64.direct_limit_bytes;
+}
+
 static struct range *add_range(struct builder *builder, uint64_t address, uint64_t frame_count,
                                bool writable, bool executable)
 {
     struct range *range = &builder->ranges[builder->range_count++];
     range->address = address;
     range->guest_frame = builder->used;
+    range->machine_frame = builder->first_frame + builder->used;
     range->frame_count = frame_count;
     range->writable = writable;
     range->executable = executable;
@@ -129,11 +136,25 @@ static void add_boot_area(struct builder *builder)
                                 builder->options->virtual_processor_count, true, false)
                           ->guest_frame;
     builder->tables = builder->used;
-    /* All memory once more; what must not be written there is left out in fill_direct_map. */
-    struct range *direct =
-        add_range(builder, builder->map->direct, builder->frame_count, false, false);
-    direct->guest_frame = 0;
-    builder->used = builder->tables;
+}
+
+/* All memory once more, and the channels. */
+static void add_direct_map(struct builder *builder)
+{
+    const struct build_place *place = builder->place;
+    for (uint32_t index = 0; index < place->extent_count + place->channel_count; index++) {
+        bool is_extent = index < place->extent_count;
+        const struct build_range *from =
+            is_extent ? &place->extents[index] : &place->channels[index - place->extent_count];
+        builder->ranges[builder->range_count++] = (struct range){
+            .address = builder->map->direct + from->guest_frame * PAGE_SIZE_BYTES,
+            .guest_frame = from->guest_frame,
+            .machine_frame = from->machine_frame,
+            .frame_count = from->frame_count,
+            .writable = is_extent || from->writable != 0,
+            .direct = true,
+        };
+    }
 }
 
 static uint64_t stack_top(const struct builder *builder)
@@ -141,7 +162,20 @@ static uint64_t stack_top(const struct builder *builder)
     return builder->map->boot_area + STACK_OFFSET + STACK_FRAMES * PAGE_SIZE_BYTES;
 }
 
-static void write_start_page(struct builder *builder, uint32_t id, const struct range *image,
+static void write_extents(const struct builder *builder, struct start_page *start)
+{
+    const struct build_place *place = builder->place;
+    start->extent_count = place->extent_count;
+    for (uint32_t index = 0; index < place->extent_count; index++) {
+        const struct build_range *extent = &place->extents[index];
+        start->extents[index] =
+            (struct extent){extent->guest_frame, extent->machine_frame, extent->frame_count};
+        start->memory_size_bytes += extent->frame_count * PAGE_SIZE_BYTES;
+    }
+    start->control_channel_address = place->control_channel_address;
+}
+
+static void write_start_page(struct builder *builder, const struct range *image,
                              uint32_t segment_count)
 {
     struct start_page *start = (struct start_page *)(void *)frame_bytes(builder, builder->start);
@@ -149,10 +183,9 @@ static void write_start_page(struct builder *builder, uint32_t id, const struct 
     start->header.magic = PAGE_MAGIC_START;
     start->header.version = ABI_VERSION;
     start->header.size_bytes = sizeof *start;
-    start->partition = id;
+    start->partition = builder->place->partition;
     start->virtual_processor_count = options->virtual_processor_count;
-    start->extent_count = 1;
-    start->memory_size_bytes = builder->frame_count * PAGE_SIZE_BYTES;
+    write_extents(builder, start);
     strncpy(start->name, options->name, NAME_LIMIT - 1);
     strncpy(start->command_line, options->command_line, COMMAND_LINE_LIMIT - 1);
     start->random_seed =
@@ -166,7 +199,6 @@ static void write_start_page(struct builder *builder, uint32_t id, const struct 
     start->kernel_root_frame =
         builder->first_frame + tables_frame(builder, builder->map->root_level, 0);
     start->first_free_guest_frame = builder->used;
-    start->extents[0] = (struct extent){0, builder->first_frame, builder->frame_count};
     start->image_address = UINT64_MAX;
     for (uint32_t index = 0; index < segment_count; index++) {
         uint64_t end = image[index].address + image[index].frame_count * PAGE_SIZE_BYTES;
@@ -176,6 +208,39 @@ static void write_start_page(struct builder *builder, uint32_t id, const struct 
     }
 }
 
+void partition_layout_of(const struct builder *builder, struct partition_layout *layout)
+{
+    memset(layout, 0, sizeof *layout);
+    layout->entry_address = builder->options->entry_address;
+    layout->stack_top_address = stack_top(builder);
+    layout->start_page_address = builder->map->boot_area + START_OFFSET;
+    layout->hypercall_frame = builder->first_frame + builder->calls;
+    layout->time_frame = builder->first_frame + builder->time;
+    layout->shared_first_frame = builder->first_frame + builder->shared;
+    layout->kernel_root_frame =
+        builder->first_frame + tables_frame(builder, builder->map->root_level, 0);
+    layout->table_first_frame = builder->first_frame + builder->tables;
+    for (unsigned level = 0; level < 4; level++) {
+        layout->table_counts[level] = (uint32_t)builder->table_counts[level];
+    }
+    layout->first_free_guest_frame = builder->used;
+}
+
+static void write_layout(const struct builder *builder, struct view_partition *partition)
+{
+    struct partition_layout layout;
+    partition_layout_of(builder, &layout);
+    partition->entry_address = layout.entry_address;
+    partition->stack_top_address = layout.stack_top_address;
+    partition->start_page_address = layout.start_page_address;
+    partition->hypercall_frame = layout.hypercall_frame;
+    partition->time_frame = layout.time_frame;
+    partition->shared_first_frame = layout.shared_first_frame;
+    partition->kernel_root_frame = layout.kernel_root_frame;
+    partition->table_first_frame = layout.table_first_frame;
+    memcpy(partition->table_counts, layout.table_counts, sizeof layout.table_counts);
+}
+
 static void write_view(struct builder *builder, uint32_t id)
 {
     struct view_body *view = builder->machine->view;
@@ -183,24 +248,15 @@ static void write_view(struct builder *builder, uint32_t id)
     const struct partition_options *options = builder->options;
     partition->id = id;
     partition->kind = options->kind;
+    partition->state = VIEW_STATE_running;
+    partition->incarnation = 1;
     partition->width = options->width;
     partition->rights = options->rights;
     partition->first_extent = view->extent_count;
     partition->extent_count = 1;
     partition->first_virtual_processor = view->virtual_processor_count;
     partition->virtual_processor_count = options->virtual_processor_count;
-    partition->entry_address = options->entry_address;
-    partition->stack_top_address = stack_top(builder);
-    partition->start_page_address = builder->map->boot_area + START_OFFSET;
-    partition->hypercall_frame = builder->first_frame + builder->calls;
-    partition->time_frame = builder->first_frame + builder->time;
-    partition->shared_first_frame = builder->first_frame + builder->shared;
-    partition->kernel_root_frame =
-        builder->first_frame + tables_frame(builder, builder->map->root_level, 0);
-    partition->table_first_frame = builder->first_frame + builder->tables;
-    for (unsigned level = 0; level < 4; level++) {
-        partition->table_counts[level] = (uint32_t)builder->table_counts[level];
-    }
+    write_layout(builder, partition);
     strncpy(partition->name, options->name, NAME_LIMIT - 1);
     struct view_extent *extent = &view->extents[view->extent_count++];
     extent->partition = id;
@@ -216,18 +272,10 @@ static void write_view(struct builder *builder, uint32_t id)
     }
 }
 
-static int check_partition(struct machine *machine, const struct partition_options *options)
+int partition_check(struct machine *machine, const struct partition_options *options)
 {
-    uint64_t free_frames = machine->memory.size_bytes / PAGE_SIZE_BYTES - machine->next_free_frame;
-    if (machine->booted || machine->partition_count + 1 >= PARTITION_LIMIT) {
-        return machine_fail(machine, NATIVE_LIMIT,
-                            machine->booted ? "the machine has booted already"
-                                            : "there are too many partitions");
-    }
     if ((options->width != 64 && options->width != 32) || options->virtual_processor_count < 1 ||
-        options->virtual_processor_count > PARTITION_PROCESSOR_LIMIT ||
-        machine->view->virtual_processor_count + options->virtual_processor_count >
-            VIRTUAL_PROCESSOR_LIMIT) {
+        options->virtual_processor_count > PARTITION_PROCESSOR_LIMIT) {
         return machine_fail(machine, NATIVE_LIMIT,
                             "%s: width must be 64 or 32, virtual processors 1 to %d", options->name,
                             PARTITION_PROCESSOR_LIMIT);
@@ -244,6 +292,26 @@ static int check_partition(struct machine *machine, const struct partition_optio
                                 options->name, options->processors[index]);
         }
     }
+    return NATIVE_OK;
+}
+
+static int check_added(struct machine *machine, const struct partition_options *options)
+{
+    uint64_t free_frames = machine->memory.size_bytes / PAGE_SIZE_BYTES - machine->next_free_frame;
+    if (machine->booted || machine->partition_count + 1 >= PARTITION_LIMIT) {
+        return machine_fail(machine, NATIVE_LIMIT,
+                            machine->booted ? "the machine has booted already"
+                                            : "there are too many partitions");
+    }
+    int result = partition_check(machine, options);
+    if (result != NATIVE_OK) {
+        return result;
+    }
+    if (machine->view->virtual_processor_count + options->virtual_processor_count >
+        VIRTUAL_PROCESSOR_LIMIT) {
+        return machine_fail(machine, NATIVE_LIMIT, "%s: there are %d virtual processors at most",
+                            options->name, VIRTUAL_PROCESSOR_LIMIT);
+    }
     if (options->memory_size_bytes == 0 ||
         options->memory_size_bytes / PAGE_SIZE_BYTES > free_frames) {
         return machine_fail(machine, NATIVE_NO_MEMORY,
@@ -259,7 +327,7 @@ static int check_partition(struct machine *machine, const struct partition_optio
     return NATIVE_OK;
 }
 
-static int build(struct builder *builder, uint32_t id, const struct image_segment *segments,
+static int build(struct builder *builder, const struct image_segment *segments,
                  uint32_t segment_count)
 {
     int result = add_segments(builder, segments, segment_count);
@@ -272,11 +340,11 @@ static int build(struct builder *builder, uint32_t id, const struct image_segmen
                             (unsigned long long)(builder->options->memory_size_bytes >> 10));
     }
     add_boot_area(builder);
+    add_direct_map(builder);
     result = tables_plan(builder);
     if (result == NATIVE_OK) {
         tables_write(builder);
-        write_start_page(builder, id, builder->ranges, segment_count);
-        write_view(builder, id);
+        write_start_page(builder, builder->ranges, segment_count);
     }
     return result;
 }
@@ -288,34 +356,64 @@ static void scrub(const struct builder *builder)
     memset(frame_bytes(builder, 0), 0, used * PAGE_SIZE_BYTES);
 }
 
-int machine_partition_add(struct machine *machine, const struct partition_options *options,
-                          const struct image_segment *segments, uint32_t segment_count)
+void builder_open(struct builder *builder, struct machine *machine, const struct build_place *place,
+                  const struct partition_options *options)
 {
-    int result = check_partition(machine, options);
-    if (result != NATIVE_OK) {
-        return result;
-    }
-    struct builder *builder = calloc(1, sizeof *builder);
-    if (builder == NULL) {
-        return machine_fail(machine, NATIVE_NO_MEMORY, "no host memory for a partition");
-    }
+    memset(builder, 0, sizeof *builder);
     builder->machine = machine;
+    builder->place = place;
     builder->options = options;
     builder->map = options->width == 32 ? &map_32 : &map_64;
-    builder->first_frame = machine->next_free_frame;
-    builder->frame_count = options->memory_size_bytes / PAGE_SIZE_BYTES;
-    uint32_t id = machine->partition_count + 1;
-    result = build(builder, id, segments, segment_count);
+    builder->first_frame = place->extents[0].machine_frame;
+    builder->frame_count = place->extents[0].frame_count;
+}
+
+int partition_build(struct builder *builder, const struct image_segment *segments,
+                    uint32_t segment_count)
+{
+    int result = build(builder, segments, segment_count);
+    if (result != NATIVE_OK) {
+        scrub(builder);
+    }
+    return result;
+}
+
+void builder_close(struct builder *builder)
+{
     for (unsigned level = 0; level < 4; level++) {
         free(builder->prefixes[level]);
     }
-    if (result == NATIVE_OK) {
-        machine->next_free_frame += builder->frame_count;
-        machine->partition_count = id;
-        result = (int)id;
-    } else {
-        scrub(builder);
-    }
     free(builder);
+}
+
+int machine_partition_add(struct machine *machine, const struct partition_options *options,
+                          const struct image_segment *segments, uint32_t segment_count)
+{
+    int result = check_added(machine, options);
+    if (result != NATIVE_OK) {
+        return result;
+    }
+    const struct build_range extent = {
+        .machine_frame = machine->next_free_frame,
+        .frame_count = options->memory_size_bytes / PAGE_SIZE_BYTES,
+    };
+    const struct build_place place = {
+        .partition = machine->partition_count + 1,
+        .extent_count = 1,
+        .extents = &extent,
+    };
+    struct builder *builder = malloc(sizeof *builder);
+    if (builder == NULL) {
+        return machine_fail(machine, NATIVE_NO_MEMORY, "no host memory for a partition");
+    }
+    builder_open(builder, machine, &place, options);
+    result = partition_build(builder, segments, segment_count);
+    if (result == NATIVE_OK) {
+        write_view(builder, place.partition);
+        machine->next_free_frame += extent.frame_count;
+        machine->partition_count = place.partition;
+        result = (int)place.partition;
+    }
+    builder_close(builder);
     return result;
 }

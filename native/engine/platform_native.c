@@ -91,7 +91,7 @@ void host_console_write(struct machine *machine, uint32_t partition, uint64_t ma
 uint32_t host_console_read(struct machine *machine, uint32_t partition, uint64_t machine_address,
                            uint32_t size_bytes)
 {
-    struct console *console = &machine->consoles[partition];
+    struct console *console = console_of(machine, partition);
     uint32_t taken =
         size_bytes < console->input_size_bytes ? size_bytes : console->input_size_bytes;
     /* A console that never had any input has no buffer either. */

@@ -101,7 +101,7 @@ static uint32_t begin_round(struct machine *machine, uint64_t until_cycles)
 
 static uint32_t run_until(struct machine *machine, uint64_t until_cycles)
 {
-    while (machine->monitor->running_partitions != 0) {
+    while (machine_lives(machine)) {
         uint32_t reason = machine->in_round ? EXIT_NONE : begin_round(machine, until_cycles);
         if (reason != EXIT_NONE) {
             return reason;
@@ -146,6 +146,8 @@ int machine_run(struct machine *machine, uint64_t until_cycles, struct machine_e
     if (machine->failed || setjmp(machine->panic) != 0) {
         engine_failure_disarm();
         exit->reason = machine->failure;
+    } else if (machine_build(machine)->follow_records(machine) != NATIVE_OK) {
+        exit->reason = EXIT_ENGINE_FAILURE;
     } else {
         exit->reason = run_until(machine, until_cycles);
     }

@@ -191,7 +191,7 @@ static bool in_handler(const struct physical_processor *processor)
 static int simulated_run_processor(struct physical_processor *processor)
 {
     const struct machine *machine = processor->machine;
-    while (machine->monitor->running_partitions != 0 && machine->hosted.partition == 0) {
+    while (machine_lives(machine) && machine->hosted.partition == 0) {
         bool open = !in_handler(processor) && !processor->engine->continues;
         if (open && (processor->kicked || processor->clock >= processor->deadline)) {
             uint32_t vector = processor->kicked ? INTERRUPT_KICK : INTERRUPT_TIMER;
@@ -304,6 +304,14 @@ static void simulated_load_processor(struct physical_processor *processor, const
 static void simulated_set_work(struct machine *machine, uint32_t virtual_processor, uint64_t work)
 {
     machine->virtual_processor_work[virtual_processor] = work;
+    machine->work_keys[virtual_processor] = record_key(machine, virtual_processor);
+}
+
+/* An engine is a processor's: it is always there. */
+static int simulated_follow_records(struct machine *machine)
+{
+    (void)machine;
+    return NATIVE_OK;
 }
 
 /* Floating-point state comes from the record whose it is; the engine's counters go on. */
@@ -335,5 +343,5 @@ const struct build_operations simulated_build = {
     simulated_boot,           simulated_run_processor,  simulated_take_interrupt,
     simulated_is_idle,        simulated_synchronise,    simulated_reload,
     simulated_save_processor, simulated_load_processor, simulated_set_work,
-    simulated_partition_of,
+    simulated_follow_records, simulated_partition_of,
 };

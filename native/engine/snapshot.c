@@ -19,7 +19,7 @@ uint64_t options_hash(const struct machine *machine)
     hash = mix64(hash ^ options->processor_count ^ (uint64_t)options->monitor_build << 32);
     hash = mix64(hash ^ options->timing ^ (uint64_t)options->model << 8 ^
                  (uint64_t)options->clock << 32);
-    return mix64(hash ^ machine->partition_count);
+    return mix64(hash ^ machine->boot_partition_count);
 }
 
 static void save_state(struct machine *machine, struct machine_state *state)
@@ -48,8 +48,13 @@ static void save_state(struct machine *machine, struct machine_state *state)
     }
 }
 
-static void load_state(struct machine *machine, const struct machine_state *state)
+static int load_state(struct machine *machine, const struct machine_state *state)
 {
+    view_reload(machine);
+    int result = machine_build(machine)->follow_records(machine);
+    if (result != NATIVE_OK) {
+        return result;
+    }
     machine->round_start = state->round_start;
     machine->round_end = state->round_end;
     machine->in_round = state->round_end != 0;
@@ -71,6 +76,7 @@ static void load_state(struct machine *machine, const struct machine_state *stat
     }
     machine_build(machine)->reload(machine);
     trace_forget(machine);
+    return NATIVE_OK;
 }
 
 static bool is_zero(const uint8_t *bytes)
@@ -138,6 +144,7 @@ static int copy_consoles(struct console *to, const struct console *from)
         free(to[id].input);
         to[id].input = bytes;
         to[id].input_size_bytes = from[id].input_size_bytes;
+        to[id].incarnation = from[id].incarnation;
     }
     return NATIVE_OK;
 }
@@ -238,6 +245,7 @@ int machine_snapshot_take(struct machine *machine, struct machine_snapshot **res
         return fail_to_snapshot(machine, code);
     }
     machine->tracked = snapshot;
+    machine->view_written = false;
     *result = snapshot;
     return NATIVE_OK;
 }
@@ -264,6 +272,10 @@ static void restore_dirty(struct machine *machine, const struct machine_snapshot
         if (memory_is_dirty(&machine->memory, frame)) {
             restore_frame(machine, snapshot, frame);
         }
+    }
+    for (uint64_t at = 0; machine->view_written && at < VIEW_REGION_SIZE_BYTES;
+         at += PAGE_SIZE_BYTES) {
+        restore_frame(machine, snapshot, (VIEW_REGION_ADDRESS + at) / PAGE_SIZE_BYTES);
     }
 }
 
@@ -292,10 +304,14 @@ int machine_snapshot_restore(struct machine *machine, struct machine_snapshot *s
     } else {
         restore_all(machine, snapshot);
     }
-    load_state(machine, &snapshot->state);
+    machine->view_written = false;
+    int result = load_state(machine, &snapshot->state);
+    if (result != NATIVE_OK) {
+        return result; /* with its sentence */
+    }
     cycle_state_load(machine, snapshot->cycle_state);
     machine->failed = false;
-    int result = copy_consoles(machine->consoles, snapshot->consoles);
+    result = copy_consoles(machine->consoles, snapshot->consoles);
     if (result == NATIVE_OK) {
         result = copy_inputs(&machine->inputs, snapshot->inputs);
     }

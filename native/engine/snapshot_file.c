@@ -73,7 +73,7 @@ static void put_all(struct stream *stream, const struct machine_snapshot *snapsh
     put(stream, snapshot->cycle_state, snapshot->cycle_state_size_bytes);
     for (uint32_t id = 0; id < PARTITION_LIMIT; id++) {
         const struct console *console = &snapshot->consoles[id];
-        put_input(stream, 0, id, console->input, console->input_size_bytes);
+        put_input(stream, console->incarnation, id, console->input, console->input_size_bytes);
     }
     put(stream, &input_count, sizeof input_count);
     for (const struct input *input = snapshot->inputs; input != NULL; input = input->next) {
@@ -141,6 +141,7 @@ static void get_consoles(struct stream *stream, struct machine_snapshot *snapsho
         if (input != NULL) {
             snapshot->consoles[id].input = input->data;
             snapshot->consoles[id].input_size_bytes = input->size_bytes;
+            snapshot->consoles[id].incarnation = (uint32_t)input->at_cycles;
             free(input);
         }
     }

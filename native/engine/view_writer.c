@@ -13,17 +13,16 @@ int view_open(struct machine *machine)
     region->header.version = ABI_VERSION;
     region->header.size_bytes = sizeof *region;
     region->generation = 0;
-    machine->view = &region->bodies[region->generation % VIEW_BODY_COUNT];
+    machine->view = &region->bodies[1 % VIEW_BODY_COUNT];
     machine->view->processor_count = machine->options.processor_count;
     machine->view->clock_frequency_hz = machine->options.clock_frequency_hz;
     return NATIVE_OK;
 }
 
-/* Starts and periods are sums of the quanta. There is one generation, in force from the start. */
-void view_publish(struct machine *machine)
+void view_complete(struct view_body *body)
 {
-    for (uint32_t id = 0; id < machine->view->processor_count; id++) {
-        struct view_processor *processor = &machine->view->processors[id];
+    for (uint32_t id = 0; id < body->processor_count; id++) {
+        struct view_processor *processor = &body->processors[id];
         uint64_t start_cycles = 0;
         for (uint32_t slot = 0; slot < processor->slot_count; slot++) {
             processor->slots[slot].start_cycles = start_cycles;
@@ -31,6 +30,15 @@ void view_publish(struct machine *machine)
         }
         processor->period_cycles = start_cycles;
     }
+}
+
+void view_publish_first(struct machine *machine)
+{
+    struct view_region *region = (struct view_region *)(void *)machine->memory.view_alias;
+    view_complete(machine->view);
+    region->generation = 1;
+    machine->view_generation = 1;
+    machine->boot_partition_count = machine->partition_count;
 }
 
 static int find_virtual_processor(struct machine *machine, uint32_t partition, uint32_t index,

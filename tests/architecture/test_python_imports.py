@@ -9,10 +9,21 @@ from tests.architecture.python_source import imports, module_name
 from tests.architecture.source_tree import SourceTree, report
 
 PACKAGE = "ultravisor"
-# What ultravisor.machine may know of the rest.
-MACHINE_MAY_IMPORT = ("ultravisor.machine", "ultravisor.errors")
-# What ultravisor.channels may know of the rest: the contract, and nothing of who owns a channel.
-CHANNELS_MAY_IMPORT = ("ultravisor.channels", "ultravisor.machine.abi", "ultravisor.errors")
+# What the lower parts may know of the rest of the package, and the sentence that says so.
+MAY_IMPORT = {
+    "ultravisor.machine": (
+        ("ultravisor.machine", "ultravisor.errors"),
+        "ultravisor.machine imports nothing else of the package but errors",
+    ),
+    "ultravisor.channels": (
+        ("ultravisor.channels", "ultravisor.machine.abi", "ultravisor.errors"),
+        "ultravisor.channels knows the contract, and nothing of who owns a channel",
+    ),
+    "ultravisor.resources": (
+        ("ultravisor.resources", "ultravisor.errors"),
+        "ultravisor.resources imports nothing else of the package but errors",
+    ),
+}
 # The parts that put a running host together, and may therefore know ultravisor.host.
 ABOVE_THE_HOST = (
     "ultravisor.host",
@@ -20,6 +31,20 @@ ABOVE_THE_HOST = (
     "ultravisor.cli",
     "ultravisor.bench",
     "ultravisor.testing",
+)
+# Programs are given turns: of the machine they know numbers and the form of a turn, no clock, no
+# socket, no chance.
+PROGRAMS = "ultravisor.partitions"
+PROGRAMS_MAY_KNOW = ("ultravisor.machine.abi", "ultravisor.machine.hosted")
+PROGRAMS_MUST_NOT = (
+    "ultravisor.life",
+    "asyncio",
+    "datetime",
+    "os",
+    "random",
+    "socket",
+    "threading",
+    "time",
 )
 ROOTS = ("ultravisor", "ultravisor.__main__")
 
@@ -47,11 +72,9 @@ def wrong_import(module: str, imported: str) -> str | None:
     inside_machine = within(module, ("ultravisor.machine",))
     if "_native" in imported.split(".") and not inside_machine:
         return "only ultravisor.machine knows the extension"
-    if inside_machine and ours and not within(imported, MACHINE_MAY_IMPORT):
-        return "ultravisor.machine imports nothing else of the package but errors"
-    inside_channels = within(module, ("ultravisor.channels",))
-    if inside_channels and ours and not within(imported, CHANNELS_MAY_IMPORT):
-        return "ultravisor.channels knows the contract, and nothing of who owns a channel"
+    for part, (may, sentence) in MAY_IMPORT.items():
+        if within(module, (part,)) and ours and not within(imported, may):
+            return sentence
     in_cli = within(module, ("ultravisor.cli",)) or module in ROOTS
     if within(imported, ("ultravisor.cli",)) and not in_cli:
         return "nothing imports the command but its own entry"
@@ -60,6 +83,16 @@ def wrong_import(module: str, imported: str) -> str | None:
         return "ultravisor.host is the composition root: what it puts together does not know it"
     if within(imported, ("tests",)):
         return "the product does not import its tests"
+    return wrong_program_import(imported) if within(module, (PROGRAMS,)) else None
+
+
+def wrong_program_import(imported: str) -> str | None:
+    """Return why a program must not import a name, or None."""
+    machine = within(imported, ("ultravisor.machine",))
+    if machine and not within(imported, PROGRAMS_MAY_KNOW):
+        return "a program sees its turn and the contract, not the machine"
+    if within(imported, PROGRAMS_MUST_NOT):
+        return "a program is driven by turns: pass it in"
     return None
 
 
@@ -76,9 +109,12 @@ def test_python_imports_point_one_way(project: SourceTree) -> None:
         ("ultravisor/machine/a.py", "from ..host import Host\n"),
         ("ultravisor/channels/a.py", "from ultravisor.machine.machine import Machine\n"),
         ("ultravisor/channels/a.py", "import ultravisor.resources\n"),
+        ("ultravisor/resources/a.py", "from ultravisor.machine import abi\n"),
         ("ultravisor/report.py", "from ultravisor.machine._native import lib\n"),
         ("ultravisor/report.py", "from ultravisor.cli import boot\n"),
         ("ultravisor/configuration.py", "import ultravisor.host\n"),
+        ("ultravisor/partitions/a.py", "from ultravisor.machine.machine import Machine\n"),
+        ("ultravisor/partitions/a.py", "import time\n"),
         ("ultravisor/configuration.py", "from tests.architecture import conftest\n"),
     ],
 )

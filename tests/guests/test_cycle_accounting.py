@@ -138,14 +138,15 @@ def test_a_saved_state_and_a_replay_have_the_same_cycles(
 @pytest.mark.parametrize("monitor", MONITORS)
 def test_marks_give_the_cycles_of_a_loop(tmp_path: Path, core: str, monitor: str) -> None:
     lengths = {}
-    # Both are done within one slot: nothing interrupts them.
-    for rounds in (100, 500):
+    # Both are done within one slot: nothing interrupts them. And both are long enough for what the
+    # monitor's own branches have left in the predictor to be over: that depends on its layout.
+    for rounds in (300, 700):
         result = result_of([marked_loop(tmp_path, rounds)], timing=core, monitor=monitor)
         (span,) = result.spans
         assert (span.from_, span.to, span.count) == (1, 2, 1)
         assert span.guest_cycles.minimum == span.guest_cycles.median == span.guest_cycles.maximum
         lengths[rounds] = span.guest_cycles.median
-    assert lengths[500] - lengths[100] == 400 * CHAIN_CYCLES
+    assert lengths[700] - lengths[300] == 400 * CHAIN_CYCLES
 
 
 def test_the_clock_follows_the_machine_unless_told_otherwise(tmp_path: Path) -> None:

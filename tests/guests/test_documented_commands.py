@@ -24,12 +24,15 @@ from pathlib import Path
 import pytest
 
 from ultravisor.configuration_reader import parse_configuration
+from ultravisor.partitions.policy_reader import parse_policy
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOCUMENT_NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
 LINKED = ("docs", "guest_kernels", "monitor", "tests")
 COPIED = "examples"
+# The one document whose TOML is policies.
+POLICIES = "policies.md"
 RUN = ("ultravisor", "gcc", "pytest")
 TIME_LIMIT_SECONDS = 120
 _BLOCK = re.compile(r"^```(?:console|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -168,7 +171,10 @@ def test_documented_python_works(document: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=DOCUMENT_NAMES)
 def test_documented_configurations_are_accepted(document: Path) -> None:
     for block in _TOML.findall(document.read_text(encoding="utf-8")):
-        assert parse_configuration(block, document.name).partition
+        if document.name == POLICIES:
+            assert parse_policy([(block, document.name)]).policy.domain
+        else:
+            assert parse_configuration(block, document.name).partition
 
 
 def test_the_readme_shows_commands() -> None:

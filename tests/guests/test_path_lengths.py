@@ -54,12 +54,12 @@ class Path(NamedTuple):
 # from one partition to the other, and back.
 PATHS = (
     Path("version", (64,), 123),
-    Path("version", (32,), 180),
+    Path("version", (32,), 184),
     Path("page_fault", (64,), 1280),
-    Path("page_fault", (32,), 1260),
-    Path("yield", (64, 64), 1189),
-    Path("yield", (32, 32), 1481),
-    Path("yield", (64, 32), 1424),
+    Path("page_fault", (32,), 1265),
+    Path("yield", (64, 64), 1162),
+    Path("yield", (32, 32), 1462),
+    Path("yield", (64, 32), 1401),
 )
 
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define LOG_LIMIT 4096
+#define ENTRY_LIMIT 5000u
 #define HIGH_HALF 0xdeadbeef00000000ull
 
 uint8_t *fake_memory;
@@ -264,7 +265,7 @@ static uint64_t initial_entry(uint32_t partition, uint32_t offset)
     return 0;
 }
 
-static void tables_build(uint32_t partition)
+void fake_tables_build(uint32_t partition)
 {
     for (uint32_t offset = 0; offset < TABLE_ENTRY_COUNT; offset++) {
         *fake_entry(partition, offset) =
@@ -289,6 +290,7 @@ uint32_t fake_partition_add(uint32_t rights, uint32_t virtual_processor_count,
     view->id = id;
     view->kind = PARTITION_guest;
     view->width = 64;
+    view->state = VIEW_STATE_running;
     view->rights = rights;
     view->first_extent = body->extent_count;
     view->extent_count = 1;
@@ -315,7 +317,7 @@ uint32_t fake_partition_add(uint32_t rights, uint32_t virtual_processor_count,
         body->virtual_processors[body->virtual_processor_count++] =
             (struct view_virtual_processor){id, index, processors[index], 0};
     }
-    tables_build(id);
+    fake_tables_build(id);
     return id;
 }
 
@@ -396,9 +398,64 @@ struct virtual_processor *fake_smp(uint32_t count)
     return fake_smp_of(64, count);
 }
 
+struct virtual_processor *fake_three(void)
+{
+    static const uint32_t both[2] = {0, 1}, first[1] = {0}, second[1] = {1};
+
+    fake_reset(2);
+    (void)fake_partition_add(RIGHT_ALL, 2, both);
+    (void)fake_partition_add(RIGHT_ALL, 1, first);
+    (void)fake_partition_add(RIGHT_ALL, 1, second);
+    fake_slot_add(0, 0, 1000, 0);
+    fake_slot_add(0, 2, 1000, 0);
+    fake_slot_add(1, 1, 1000, 0);
+    fake_slot_add(1, 3, 1000, 0);
+    monitor_start();
+    (void)fake_first(1);
+    fake_next = fake_first(0);
+    fake_log_clear();
+    return fake_next;
+}
+
 struct virtual_processor *fake_first(uint32_t processor)
 {
     return switch_to(record_get(IDLE_ID_FIRST + processor), monitor_first(processor));
+}
+
+struct view_body *fake_view_begin(void)
+{
+    struct view_region *region = machine_pointer(VIEW_REGION_ADDRESS);
+    struct view_body *next = &region->bodies[(region->generation + 1) % VIEW_BODY_COUNT];
+
+    memcpy(next, fake_view(), sizeof(*next));
+    return next;
+}
+
+void fake_view_publish(void)
+{
+    struct view_region *region = machine_pointer(VIEW_REGION_ADDRESS);
+
+    region->generation++;
+}
+
+struct virtual_processor *fake_processor_enter(uint32_t processor, uint64_t vector)
+{
+    return fake_enter(record_get(monitor_state()->processors[processor].current), vector, 0);
+}
+
+uint32_t fake_view_settle(void)
+{
+    const struct view_region *region = machine_pointer(VIEW_REGION_ADDRESS);
+    const struct monitor *monitor = monitor_state();
+
+    for (uint32_t count = 0; count < ENTRY_LIMIT; count++) {
+        if (monitor->progress.acknowledged_generation == region->generation) {
+            return count;
+        }
+        (void)fake_processor_enter(count % monitor->processor_count, ENTRY_TIMER);
+        fake_log_clear();
+    }
+    return 0;
 }
 
 void fake_stop(struct virtual_processor *running, uint32_t partition)

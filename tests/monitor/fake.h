@@ -94,6 +94,8 @@ uint32_t fake_partition_add(uint32_t rights, uint32_t virtual_processor_count,
                             const uint32_t *processors);
 /* Before monitor_start: 32 makes its level-3 table the root, and leaves it none of level 4. */
 void fake_width_set(uint32_t partition, uint32_t width);
+/* Its initial tables, once more: its frames are nobody's. */
+void fake_tables_build(uint32_t partition);
 void fake_slot_add(uint32_t processor, uint32_t virtual_processor, uint64_t quantum_cycles,
                    uint32_t flags);
 void fake_link_add(uint32_t partition, uint32_t port, uint32_t target_partition,
@@ -108,6 +110,8 @@ uint64_t *fake_entry(uint32_t partition, uint32_t offset); /* that maps the offs
 struct virtual_processor *fake_simple(void);
 /* One partition with `count` virtual processors on as many processors; the first runs. */
 struct virtual_processor *fake_smp(uint32_t count);
+/* Three partitions, two processors: 1 on both, 2 on the first, 3 on the second; the first runs. */
+struct virtual_processor *fake_three(void);
 /* The same with partition 1 of a width: 64 above. */
 struct virtual_processor *fake_simple_of(uint32_t width);
 struct virtual_processor *fake_smp_of(uint32_t width, uint32_t count);
@@ -124,6 +128,14 @@ extern uint64_t fake_selectors[FAKE_PROCESSOR_COUNT];
 
 /* The first entry of a processor, and every other: with the switch that the exit path does. */
 struct virtual_processor *fake_first(uint32_t processor);
+
+/* A copy of the view in force, to be changed; and its publication, which nobody is told of. */
+struct view_body *fake_view_begin(void);
+void fake_view_publish(void);
+/* The processor enters, as whoever it runs. */
+struct virtual_processor *fake_processor_enter(uint32_t processor, uint64_t vector);
+/* Processors enter in turn until all have acknowledged the view; returns how often, 0: never. */
+uint32_t fake_view_settle(void);
 
 /* An operator's order, taken by the processor that is kicked. */
 void fake_stop(struct virtual_processor *running, uint32_t partition);

@@ -36,6 +36,9 @@ SUITES = [
     "tables_32",
     "descriptors",
     "contexts_32",
+    "views",
+    "view_rows",
+    "view_channels",
     "properties",
 ]
 WARNINGS = "-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wcast-qual -Werror"

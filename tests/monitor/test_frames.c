@@ -106,6 +106,7 @@ static void largest_release_is_accepted(void)
     fake_view()->extents[1] = (struct view_extent){
         .partition = 1, .machine_frame = first, .frame_count = FRAMES_RELEASE_LIMIT};
     fake_view()->extent_count = 2;
+    fake_view()->partitions[1].extent_count = 2;
     monitor_start();
     record = fake_first(0);
     CHECK_EQUAL(fake_call(record, HC_frames_release, first, FRAMES_RELEASE_LIMIT, 0, 0), 0);

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "books.h"
 #include "check.h"
 #include "fake_32.h"
 #include "roots.h"
@@ -22,95 +23,6 @@ static uint32_t random_below(struct random_state *random, uint32_t limit)
 {
     random->word = random->word * 6364136223846793005ull + 1442695040888963407ull;
     return (uint32_t)(random->word >> 33) % limit;
-}
-
-/* What the tables, the roots and the monitor's own pages need of each frame. */
-struct books {
-    uint32_t references[FAKE_FRAME_COUNT];
-    uint32_t type_counts[FAKE_FRAME_COUNT];
-    uint8_t types[FAKE_FRAME_COUNT];
-    uint32_t conflicts;
-};
-
-static struct books books;
-
-static void books_add(uint64_t frame, enum frame_type type)
-{
-    books.references[frame]++;
-    if (type == FRAME_NONE) {
-        return;
-    }
-    books.conflicts += books.types[frame] != FRAME_NONE && books.types[frame] != type;
-    books.types[frame] = (uint8_t)type;
-    books.type_counts[frame]++;
-}
-
-static void books_add_entry(uint32_t level, uint64_t value)
-{
-    bool writable = (value & ENTRY_WRITABLE) != 0;
-    bool executable = (value & ENTRY_NO_EXECUTE) == 0;
-    enum frame_type leaf = executable ? FRAME_EXECUTABLE : FRAME_NONE;
-
-    if ((value & ENTRY_PRESENT) == 0) {
-        return;
-    }
-    /* Both at once is what never stands. */
-    books.conflicts += level == 1 && writable && executable;
-    if (writable) {
-        leaf = FRAME_WRITABLE;
-    }
-    books_add((value & ENTRY_FRAME_MASK) >> PAGE_SHIFT, level > 1 ? table_type(level - 1) : leaf);
-}
-
-static void books_add_table(uint64_t frame, uint32_t level)
-{
-    const uint64_t *entries = table_entries(frame);
-
-    books_add(frame, table_type(level)); /* the pin */
-    for (uint32_t slot = 0; slot < TABLE_ENTRY_COUNT; slot++) {
-        if (!table_slot_is_monitors(level, slot)) {
-            books_add_entry(level, entries[slot]);
-        }
-    }
-}
-
-static void books_add_record(const struct virtual_processor *record)
-{
-    uint32_t level = record->width == 32 ? 3 : 4;
-
-    books_add(record->shared_frame, FRAME_WRITABLE);
-    if (record->kernel_root_frame != 0) {
-        books_add(record->kernel_root_frame, table_type(level));
-    }
-    if (record->user_root_frame != 0) {
-        books_add(record->user_root_frame, table_type(level));
-    }
-}
-
-static uint32_t books_differences(void)
-{
-    uint32_t differences = 0;
-
-    memset(&books, 0, sizeof(books));
-    for (uint32_t id = 1; id <= 2; id++) {
-        books_add(fake_partition(id)->time_frame, FRAME_READ_ONLY);
-        books_add_record(record_get(id - 1));
-    }
-    for (uint64_t frame = 0; frame < FAKE_FRAME_COUNT; frame++) {
-        uint32_t level = frame_table_level(frame_get(frame));
-
-        if (level != 0) {
-            books_add_table(frame, level);
-        }
-    }
-    for (uint64_t frame = 0; frame < FAKE_FRAME_COUNT; frame++) {
-        const struct frame *entry = frame_get(frame);
-
-        differences += entry->reference_count != books.references[frame];
-        differences += entry->type_count != books.type_counts[frame];
-        differences += entry->type != books.types[frame];
-    }
-    return differences + books.conflicts;
 }
 
 static uint64_t random_frame(struct random_state *random)

@@ -337,7 +337,7 @@ static void idle_partition_owns_but_does_not_run(void)
 {
     two_partitions()->kind = PARTITION_idle;
     monitor_start();
-    CHECK_EQUAL(fake_partition(1)->state, PARTITION_ABSENT);
+    CHECK_EQUAL(fake_partition(1)->state, PARTITION_READY);
     CHECK_EQUAL(frame_get(fake_frame(1, 0))->owner, 1);
     CHECK_EQUAL(monitor_state()->running_partitions, 1);
 }

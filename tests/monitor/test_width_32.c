@@ -179,8 +179,11 @@ static void calls_take_their_arguments(void)
     CHECK_EQUAL(fake_call(record, HC_mark, 0xfffffff1, 0xfffffff2, 0, 0), 0);
     CHECK_EQUAL(fake_log_get(FAKE_MARK, 0).values[1], 0xfffffff1);
     CHECK_EQUAL(fake_log_get(FAKE_MARK, 0).values[2], 0xfffffff2);
-    CHECK_EQUAL(fake_call(record, HC_view_get, VIEW_RECORD_partition, 0, GUEST_DATA + 8, 144), 144);
-    CHECK(memcmp(fake_guest(1, GUEST_DATA + 8), &fake_view()->partitions[1], 144) == 0);
+    CHECK_EQUAL(fake_call(record, HC_view_get, VIEW_RECORD_partition, 0, GUEST_DATA + 8,
+                          sizeof(struct view_partition)),
+                sizeof(struct view_partition));
+    CHECK(memcmp(fake_guest(1, GUEST_DATA + 8), &fake_view()->partitions[1],
+                 sizeof(struct view_partition)) == 0);
     /* Low half first; the register behind it is not looked at. */
     CHECK_EQUAL(fake_call(record, HC_timer_set, 0x89abcdef, 0x1234567, ~0u, ~0u), 0);
     CHECK_EQUAL(record->timer_deadline_cycles, 0x123456789abcdefull);

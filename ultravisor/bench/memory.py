@@ -40,14 +40,14 @@ def anonymous_kib(status: str) -> int:
 
 def partitions_kib(count: int) -> list[int]:
     """Boot `count` partitions on one host; return what the process holds while it is up."""
-    with Host(_plan(count)) as host:
+    with Host(make_bench_plan(count)) as host:
         _require_success(host)
         return [_read()]
 
 
 def boots_kib(first: int, further: int) -> list[int]:
     """Boot and close hosts one after the other; return what the process holds after each lot."""
-    plan = _plan(1)
+    plan = make_bench_plan(1)
     found = []
     for count in (first, further):
         for _ in range(count):
@@ -59,7 +59,8 @@ def boots_kib(first: int, further: int) -> list[int]:
     return found
 
 
-def _plan(count: int) -> HostPlan:
+def make_bench_plan(count: int) -> HostPlan:
+    """Return a host of `count` partitions that all do the same."""
     return make_plan(
         Configuration(
             partition=tuple(

@@ -22,6 +22,7 @@ COMMAND = (sys.executable, "-m", "ultravisor")
 PROBE = (sys.executable, "-m", "ultravisor.bench.memory")
 GUEST = "hello"
 PARTITIONS = 64
+VIEW_REPEATS = 200
 
 
 class Figure(NamedTuple):
@@ -96,6 +97,9 @@ def _probe(name: str, *numbers: int) -> list[int]:
 
 def measure(repeats: int, boots: int) -> dict[str, Figure]:
     """Return all figures by name; times are medians of `repeats` runs."""
+    from ultravisor.bench.views import view_times
+
+    views = view_times(PARTITIONS, VIEW_REPEATS)
     return {
         "first_console_byte": Figure(
             "start to first console byte",
@@ -124,6 +128,20 @@ def measure(repeats: int, boots: int) -> dict[str, Figure]:
             "KiB",
             0.1,
             f"over {boots:,} boots in one process, after as many; a page is 4 KiB",
+        ),
+        "view_publication": Figure(
+            "publication of a view",
+            views.publication_us,
+            "us",
+            200.0,
+            f"wall time; one of {PARTITIONS} partitions changed",
+        ),
+        "view_acknowledgement": Figure(
+            "its acknowledgement",
+            views.acknowledgement_us,
+            "us",
+            200.0,
+            "wall time of the machine's run until then; native monitor",
         ),
     }
 

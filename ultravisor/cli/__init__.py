@@ -29,10 +29,28 @@ VERBS = {
     "test": Verb("ultravisor.cli.test", "Run images that are tests, and judge them."),
     "replay": Verb("ultravisor.cli.replay", "Run a recorded run again, and compare."),
     "snap": Verb("ultravisor.cli.snap", "Save a host's state to a file, and restore it."),
+    "db": Verb("ultravisor.cli.db", "Ask a host's resource database, now or in its past."),
     "demo": Verb("ultravisor.cli.demo", "Boot the bundled host, under both builds of the monitor."),
+    "up": Verb("ultravisor.cli.up", "Start a host that lives, with all its infrastructure."),
+    "down": Verb("ultravisor.cli.down", "End a living host."),
+    "ps": Verb("ultravisor.cli.ps", "List the partitions of a living host."),
+    "inspect": Verb("ultravisor.cli.inspect", "All that is known of a partition, or of a host."),
+    "console": Verb("ultravisor.cli.console", "Attach to a partition's console."),
+    "logs": Verb("ultravisor.cli.logs", "Print what a partition has written."),
+    "events": Verb("ultravisor.cli.events", "Print what has happened on a living host."),
+    "create": Verb("ultravisor.cli.orders", "Make a partition, and start it.", "create"),
+    "start": Verb("ultravisor.cli.orders", "Start a partition.", "start"),
+    "pause": Verb("ultravisor.cli.orders", "Take a partition off its processors.", "pause"),
+    "resume": Verb("ultravisor.cli.orders", "Let a paused partition go on.", "resume"),
+    "reset": Verb("ultravisor.cli.orders", "Begin a partition anew.", "reset"),
+    "destroy": Verb("ultravisor.cli.orders", "Take everything from a partition.", "destroy"),
+    "kill": Verb("ultravisor.cli.orders", "Stop a partition at once.", "kill"),
+    "txn": Verb("ultravisor.cli.txn", "Give command a transaction, whole."),
+    "chan": Verb("ultravisor.cli.chan", "Look at memory channels."),
     "bench": Verb("ultravisor.cli.bench", "Measure speed and costs."),
     "timing": Verb("ultravisor.cli.timing", "Predict cycles of code, and measure the accuracy."),
     "config": Verb("ultravisor.cli.config", "Show the configuration that a boot would use."),
+    "policy": Verb("ultravisor.cli.policy", "Check policies, and say which rule decides what."),
     "completion": Verb("ultravisor.cli.completion", "Print a shell's completion script."),
     "doctor": Verb("ultravisor.cli.doctor", "Say whether this installation works."),
 }
@@ -50,11 +68,12 @@ Examples:
 
 \b
 Exit codes:
-    0  ok                          7  cycle budget reached
-    1  a guest failed             69  an optional part is missing
-    2  wrong usage                70  internal error
-    3  configuration or image    130  Ctrl-C
-    6  not found
+    0  ok                          6  not found
+    1  a guest failed              7  cycle budget reached
+    2  wrong usage                69  an optional part is missing
+    3  configuration or image     70  internal error
+    4  refused by policy         130  Ctrl-C
+    5  conflict, try again
 """
 
 

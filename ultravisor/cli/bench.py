@@ -18,6 +18,7 @@ VERBS = {
         "ultravisor.cli.bench_switch", "Hypercalls and world switches by phase, modelled cycles."
     ),
     "compare": Verb("ultravisor.cli.bench_compare", "What differs between two of those."),
+    "resources": Verb("ultravisor.bench.resources", "Transactions of the resource database."),
     "start": Verb("ultravisor.bench.start", "What a start, a partition and a boot cost the host."),
 }
 

@@ -14,10 +14,11 @@ import click
 
 
 class Verb(NamedTuple):
-    """Where a verb is: a module with a `command`; and its line in the group's help."""
+    """Where a verb is: a module, the name of its command in it, its line in the group's help."""
 
     module: str
     summary: str
+    name: str = "command"
 
 
 class LazyGroup(click.Group):
@@ -35,9 +36,10 @@ class LazyGroup(click.Group):
         """Import a verb."""
         if cmd_name not in self.verbs:
             return None
-        command = importlib.import_module(self.verbs[cmd_name].module).command
+        verb = self.verbs[cmd_name]
+        command = getattr(importlib.import_module(verb.module), verb.name, None)
         if not isinstance(command, click.Command):
-            raise TypeError(f"{self.verbs[cmd_name].module} has no command")
+            raise TypeError(f"{verb.module} has no command")
         return command
 
     def resolve_command(

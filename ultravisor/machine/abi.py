@@ -76,6 +76,8 @@ PAGE_MAGIC_VIEW: Final = 0x49565655
 """'UVVI'."""
 VIEW_BODY_COUNT: Final = 2
 SLOT_DONATES: Final = 0x1
+CHANNEL_END_WRITABLE: Final = 0x1
+VIEW_CHANNEL_END_COUNT: Final = 2
 PAGE_MAGIC_HOSTED: Final = 0x4F485655
 """'UVHO'."""
 HOSTED_PORT: Final = 0xE5
@@ -129,6 +131,8 @@ EXTENT_LIMIT: Final = 1024
 """Runs of machine frames in a view."""
 EVENT_LINK_LIMIT: Final = 1024
 """Directed event links in a view."""
+CHANNEL_LIMIT: Final = 1024
+"""Channels in a view."""
 PARTITION_PROCESSOR_LIMIT: Final = 8
 """Virtual processors of one partition."""
 PARTITION_EXTENT_LIMIT: Final = 16
@@ -169,6 +173,14 @@ HOSTED_CALL_LIMIT: Final = 60
 """Calls of the monitor that it may queue: they fill one page."""
 HOSTED_WORK_LIMIT_CYCLES: Final = 1000000000
 """Cycles of work that it may declare."""
+VIEW_STEP_FRAME_LIMIT: Final = 64
+"""Frames scrubbed, given to an owner or severed."""
+VIEW_STEP_TABLE_LIMIT: Final = 8
+"""Page tables pinned or severed."""
+VIEW_STEP_SCAN_LIMIT: Final = 1024
+"""Frames looked at."""
+VIEW_STEP_INTERVAL_CYCLES: Final = 8192
+"""Between two steps of a processor that is not idle."""
 QUANTUM_MINIMUM_CYCLES: Final = 16
 
 GUID_CONTROL: Final = UUID("2b3c2d10-7ef5-4ad8-b966-3448b7386b3d")
@@ -329,6 +341,7 @@ class ViewRecord(IntEnum):
     PARTITION = 0
     EXTENT = 1
     LINK = 2
+    CHANNEL = 3
 
 
 class StopReason(IntEnum):
@@ -348,7 +361,9 @@ class StopReason(IntEnum):
     UNSUPPORTED = 6
     """Code that the engine would execute wrongly."""
     OPERATOR = 7
-    """Stopped from outside."""
+    """Stopped from outside, or by its view."""
+    REVOKED = 8
+    """Its view took away what it still used."""
 
 
 class Verdict(IntEnum):
@@ -371,6 +386,23 @@ class PartitionKind(IntEnum):
     IO = 2
     HOSTED = 3
     IDLE = 4
+
+
+class ViewState(IntEnum):
+    """What a view wants of a partition."""
+
+    STOPPED = 0
+    """Owns its memory; what never ran is not looked at otherwise."""
+    RUNNING = 1
+    PAUSED = 2
+    """Started, but never chosen; timers keep their deadlines."""
+
+
+class ViewChannelState(IntEnum):
+    """Whether the ends of a channel may map it."""
+
+    UNUSED = 0
+    MAPPED = 1
 
 
 class ServerState(IntEnum):
@@ -958,7 +990,7 @@ STRUCTURES: Final[dict[str, Structure]] = {
         ),
     ),
     "view_partition": Structure(
-        144,
+        160,
         (
             Field("id", "uint32_t", 0, 4),
             Field("kind", "uint32_t", 4, 4),
@@ -978,6 +1010,10 @@ STRUCTURES: Final[dict[str, Structure]] = {
             Field("table_first_frame", "uint64_t", 88, 8),
             Field("table_counts", "uint32_t[4]", 96, 16),
             Field("name", "char[32]", 112, 32),
+            Field("state", "uint32_t", 144, 4),
+            Field("incarnation", "uint32_t", 148, 4),
+            Field("control_channel", "uint32_t", 152, 4),
+            Field("reserved0", "uint32_t", 156, 4),
         ),
     ),
     "view_virtual_processor": Structure(
@@ -997,6 +1033,26 @@ STRUCTURES: Final[dict[str, Structure]] = {
             Field("guest_frame", "uint64_t", 8, 8),
             Field("machine_frame", "uint64_t", 16, 8),
             Field("frame_count", "uint64_t", 24, 8),
+        ),
+    ),
+    "view_channel_end": Structure(
+        24,
+        (
+            Field("partition", "uint32_t", 0, 4),
+            Field("port", "uint32_t", 4, 4),
+            Field("guest_frame", "uint64_t", 8, 8),
+            Field("flags", "uint32_t", 16, 4),
+            Field("reserved0", "uint32_t", 20, 4),
+        ),
+    ),
+    "view_channel": Structure(
+        72,
+        (
+            Field("id", "uint32_t", 0, 4),
+            Field("state", "uint32_t", 4, 4),
+            Field("machine_frame", "uint64_t", 8, 8),
+            Field("frame_count", "uint64_t", 16, 8),
+            Field("ends", "struct view_channel_end[2]", 24, 48),
         ),
     ),
     "view_link": Structure(
@@ -1029,27 +1085,30 @@ STRUCTURES: Final[dict[str, Structure]] = {
         ),
     ),
     "view_body": Structure(
-        104600,
+        180384,
         (
             Field("processor_count", "uint32_t", 0, 4),
             Field("virtual_processor_count", "uint32_t", 4, 4),
             Field("extent_count", "uint32_t", 8, 4),
             Field("link_count", "uint32_t", 12, 4),
             Field("clock_frequency_hz", "uint64_t", 16, 8),
-            Field("partitions", "struct view_partition[128]", 24, 18432),
-            Field("virtual_processors", "struct view_virtual_processor[256]", 18456, 4096),
-            Field("extents", "struct view_extent[1024]", 22552, 32768),
-            Field("links", "struct view_link[1024]", 55320, 24576),
-            Field("processors", "struct view_processor[8]", 79896, 24704),
+            Field("channel_count", "uint32_t", 24, 4),
+            Field("reserved0", "uint32_t", 28, 4),
+            Field("partitions", "struct view_partition[128]", 32, 20480),
+            Field("virtual_processors", "struct view_virtual_processor[256]", 20512, 4096),
+            Field("extents", "struct view_extent[1024]", 24608, 32768),
+            Field("links", "struct view_link[1024]", 57376, 24576),
+            Field("processors", "struct view_processor[8]", 81952, 24704),
+            Field("channels", "struct view_channel[1024]", 106656, 73728),
         ),
     ),
     "view_region": Structure(
-        209232,
+        360800,
         (
             Field("header", "struct page_header", 0, 16),
             Field("generation", "uint64_t", 16, 8),
             Field("reserved0", "uint64_t", 24, 8),
-            Field("bodies", "struct view_body[2]", 32, 209200),
+            Field("bodies", "struct view_body[2]", 32, 360768),
         ),
     ),
     "hosted_call": Structure(

@@ -133,6 +133,17 @@ class TraceKind(IntEnum):
     """Number: stop reason; arguments: partition, exit code, rip, address."""
 
 
+class FrameUse(IntEnum):
+    """What becomes of a frame."""
+
+    FREE = 0
+    OWNED = 1
+    """By a partition or channel, but nothing refers to it."""
+    REFERENCED = 2
+    """Mapped, a table, or a page that the monitor writes."""
+    MONITOR = 3
+
+
 class TimingPath(IntEnum):
     """On whose behalf, and in what, a core spent its cycles."""
 
@@ -251,3 +262,5 @@ class PartitionState(IntEnum):
     ABSENT = 0
     RUNNING = 1
     STOPPED = 2
+    PAUSED = 3
+    READY = 4

@@ -154,17 +154,8 @@ class Machine:
     def partition_add(self, options: PartitionOptions) -> int:
         """Add a partition before the boot; return its number."""
         kept: list[CData] = []
-        segments = ffi.new("struct image_segment[]", len(options.segments))
-        for record, segment in zip(segments, options.segments, strict=True):
-            data = ffi.from_buffer("uint8_t[]", segment.data)
-            kept.append(data)
-            record.address = segment.address
-            record.size_bytes = segment.size_bytes
-            record.data_size_bytes = len(segment.data)
-            record.data = data
-            record.writable = segment.writable
-            record.executable = segment.executable
-        record = _partition_record(options, kept)
+        segments = segment_records(options, kept)
+        record = partition_record(options, kept)
         return self._check(
             lib.machine_partition_add(self.handle, record, segments, len(options.segments))
         )
@@ -413,6 +404,13 @@ class Machine:
         count = lib.machine_guest_read(self.handle, partition, address, buffer, size_bytes)
         return bytes(ffi.buffer(buffer, count))
 
+    def memory_read(self, machine_address: int, size_bytes: int) -> bytes:
+        """Read machine memory as it is; raise MachineError where there is none."""
+        buffer = ffi.new("uint8_t[]", size_bytes)
+        if lib.machine_memory_read(self.handle, machine_address, buffer, size_bytes) != size_bytes:
+            raise MachineError(f"{size_bytes} bytes at {machine_address:#x}: not machine memory")
+        return bytes(ffi.buffer(buffer, size_bytes))
+
     def snapshot(self) -> MachineSnapshot:
         """Keep the whole state in memory."""
         place = ffi.new("struct machine_snapshot **")
@@ -459,7 +457,22 @@ class Machine:
         return check(code, self.handle)
 
 
-def _partition_record(options: PartitionOptions, kept: list[CData]) -> CData:
+def segment_records(options: PartitionOptions, kept: list[CData]) -> CData:
+    """Return the C records of an image's segments; `kept` holds what they point at."""
+    segments = ffi.new("struct image_segment[]", len(options.segments))
+    for record, segment in zip(segments, options.segments, strict=True):
+        data = ffi.from_buffer("uint8_t[]", segment.data)
+        kept.append(data)
+        record.address = segment.address
+        record.size_bytes = segment.size_bytes
+        record.data_size_bytes = len(segment.data)
+        record.data = data
+        record.writable = segment.writable
+        record.executable = segment.executable
+    return segments
+
+
+def partition_record(options: PartitionOptions, kept: list[CData]) -> CData:
     """Fill the C record; `kept` holds what it points at."""
     name = ffi.new("char[]", options.name.encode())
     command_line = ffi.new("char[]", options.command_line.encode())

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the verbs of `db` share: the journal that they read, and how they show records.
+
+Owns the options `--journal`, `--at` and `--json` of these verbs, and the forms of records and
+changes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ultravisor.resources.changes import Change
+    from ultravisor.resources.database import ResourceDatabase
+    from ultravisor.resources.queries import Queries
+    from ultravisor.resources.records import Record
+    from ultravisor.resources.tables import Table
+
+journal_option = click.option(
+    "--journal",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    metavar="FILE",
+    help="The journal of a host that does not run.",
+)
+at_option = click.option(
+    "--at", type=click.IntRange(0), metavar="GENERATION", help="A generation of the past."
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON lines, nothing else."
+)
+
+
+def open_database(path: Path) -> ResourceDatabase:
+    """Return what a journal says, without changing the file; print what is torn."""
+    from ultravisor.errors import NotFoundError
+    from ultravisor.resources.database import ResourceDatabase
+    from ultravisor.resources.file_journal import FileJournal
+
+    if not path.exists():
+        raise NotFoundError(f"{path}: no such journal", "`ultravisor db init` makes one")
+    journal = FileJournal.open(path, read_only=True)
+    if journal.notice:
+        print(journal.notice, file=sys.stderr)
+    return ResourceDatabase.open(journal)
+
+
+def open_state(path: Path, at: int | None) -> Queries:
+    """Return the state of a journal, or that of a generation of its past."""
+    database = open_database(path)
+    return database if at is None else database.at(at)
+
+
+def fields_of(record: Record) -> dict[str, Any]:
+    """Return a record's fields as JSON has them; a partition's descriptor is named too."""
+    import msgspec
+
+    from ultravisor.resources.records import Partition
+
+    fields: dict[str, Any] = msgspec.to_builtins(record)
+    if isinstance(record, Partition):
+        fields["descriptor"] = record.descriptor
+    return fields
+
+
+def key_of(table: Table, words: tuple[str, ...]) -> tuple[int | str, ...]:
+    """Return the key that words name; raise UsageError."""
+    from typing import get_type_hints
+
+    from ultravisor.errors import UsageError
+
+    hints = get_type_hints(table.record)
+    if len(words) != len(table.key):
+        raise UsageError(
+            f"table {table.name}: {len(words)} words of a key, it has {len(table.key)}: "
+            f"{', '.join(table.key)}"
+        )
+    try:
+        return tuple(
+            int(word) if hints[column] is int else word
+            for column, word in zip(table.key, words, strict=True)
+        )
+    except ValueError:
+        raise UsageError(f"table {table.name}: {' '.join(words)}: no numbers") from None
+
+
+def print_records(records: Iterable[Record], columns: Iterable[str]) -> None:
+    """Print records as a table."""
+    from rich.console import Console
+
+    from ultravisor.cli.table_form import make_table, width_columns
+
+    names = list(columns)
+    table = make_table(*((name, False) for name in names))
+    for record in records:
+        fields = fields_of(record)
+        table.add_row(*(_shown(fields[name]) for name in names))
+    # Records are for grep as well: no line is folded.
+    width = max(width_columns(table), 1)
+    Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False).print(table)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    return json.dumps(value) if isinstance(value, list) else str(value)
+
+
+def change_fields(change: Change) -> dict[str, Any]:
+    """Return a change as JSON has it."""
+    return {
+        "table": change.table,
+        "key": list(change.key),
+        "before": None if change.before is None else fields_of(change.before),
+        "after": None if change.after is None else fields_of(change.after),
+    }
+
+
+def print_commits(commits: Iterable[tuple[int, tuple[Change, ...]]], *, as_json: bool) -> None:
+    """Print commits, a line for each change; in JSON a line for each commit."""
+    for generation, changes in commits:
+        if as_json:
+            rows = [change_fields(change) for change in changes]
+            print(json.dumps({"generation": generation, "changes": rows}))
+        else:
+            for change in changes:
+                print(f"{generation} {change_line(change)}")
+
+
+def change_line(change: Change) -> str:
+    """Return a change as a line: its sign, its record, and which fields changed."""
+    key = " ".join(map(str, change.key))
+    fields = change_fields(change)
+    before, after = fields["before"], fields["after"]
+    if before is None:
+        shown = ", ".join(f"{name}={_shown(value)}" for name, value in after.items())
+        return f"+ {change.table} {key}: {shown}"
+    if after is None:
+        return f"- {change.table} {key}"
+    shown = ", ".join(
+        f"{name} {_shown(before[name])} -> {_shown(after[name])}"
+        for name in before
+        if before[name] != after[name] and name != "version"
+    )
+    return f"~ {change.table} {key}: {shown or 'what belongs to it'}"

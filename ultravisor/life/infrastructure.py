@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The programs of a living host, and what each of them is given.
+
+Owns their making, and the ultravisor's restart from its journal. Called by living_host.
+Programs reach each other only through channels; what comes from outside is handed to command
+and to operations here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ultravisor.errors import UsageError
+from ultravisor.hosted_programs import HostedPrograms
+from ultravisor.partitions.boot import BootProgram
+from ultravisor.partitions.command import CommandProgram
+from ultravisor.partitions.genesis import NUMBERS
+from ultravisor.partitions.operations import OperationsProgram
+from ultravisor.partitions.ultravisor import UltravisorProgram
+from ultravisor.resources.file_journal import FileJournal
+from ultravisor.resources.journal import MemoryJournal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ultravisor.life.firmware import Firmware
+    from ultravisor.machine.hosted import HostedProgram
+    from ultravisor.partitions.policy import PlacedPolicy
+    from ultravisor.resources.database import ResourceDatabase
+    from ultravisor.resources.journal import Journal
+
+ULTRAVISOR = "ultravisor"
+
+
+class Infrastructure:
+    """Boot, ultravisor, command and operations of one host."""
+
+    def __init__(self, firmware: Firmware, policy: PlacedPolicy, journal: Path | None) -> None:
+        """Make the programs; the journal is kept in a file, or in memory outside the ultravisor."""
+        self._firmware = firmware
+        self._path = journal
+        self._journal: Journal = MemoryJournal() if journal is None else FileJournal.open(journal)
+        self._ultravisor = self._make_ultravisor()
+        self.boot = BootProgram(firmware.loader, firmware.layout.order)
+        self.command = CommandProgram()
+        self.operations = OperationsProgram(policy)
+        made: dict[str, HostedProgram] = {
+            "boot": self.boot,
+            ULTRAVISOR: self._ultravisor,
+            "command": self.command,
+            "operations": self.operations,
+        }
+        seats = {NUMBERS[name]: (name, program) for name, program in made.items()}
+        self.programs = HostedPrograms(seats)
+
+    @property
+    def database(self) -> ResourceDatabase | None:
+        """Return the database, for questions; None before the ultravisor's first turn."""
+        return self._ultravisor.database if self._ultravisor.has_begun else None
+
+    def restart_ultravisor(self) -> None:
+        """Kill the ultravisor with all that it knows; another begins from the journal."""
+        self.programs.kill(ULTRAVISOR)
+        if self._path is not None:
+            self._journal.close()
+            self._journal = FileJournal.open(self._path)
+        self._ultravisor = self._make_ultravisor()
+        self.programs.start(ULTRAVISOR, self._ultravisor, None)
+
+    def failure(self) -> str:
+        """Return the first program that has ended, and why; empty: all run."""
+        for name in ("boot", ULTRAVISOR, "command", "operations"):
+            failure = self.programs.failure(name)
+            if failure:
+                return f"{name}: {failure}"
+        return f"boot: {self.boot.failure}" if self.boot.failure else ""
+
+    def copy_journal(self, path: Path) -> int:
+        """Write what is durable of the journal to a new file; return its last generation."""
+        base = self._journal.base
+        if base is None:
+            raise UsageError("the ultravisor has not begun yet", "ask again in a moment")
+        copy = FileJournal.open(path)
+        try:
+            copy.start(base)
+            for generation, changeset in self._journal.entries(copy.last, self._journal.durable):
+                copy.append(generation, changeset)
+            copy.sync()
+            return copy.last
+        finally:
+            copy.close()
+
+    def close(self) -> None:
+        """Make durable what is not, and let go of the journal."""
+        self._journal.close()
+
+    def _make_ultravisor(self) -> UltravisorProgram:
+        genesis = self._firmware.layout.genesis
+        return UltravisorProgram(self._firmware.views, self._journal, genesis)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Operator's orders on their way to command, and its answers on their way back.
+
+Owns the numbers of orders, who waits for which, and how a refusal becomes an error. An order
+enters the host through its input log; what waits is not state of the host.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ultravisor.channels.command_protocol import AnyOperation
+from ultravisor.errors import (
+    ConfigurationError,
+    ConflictRefusal,
+    NotFoundError,
+    PolicyRefusal,
+    UltravisorError,
+    UsageError,
+)
+from ultravisor.life import protocol
+from ultravisor.partitions import messages
+from ultravisor.partitions.definitions import Domain
+
+if TYPE_CHECKING:
+    from ultravisor.life.server import Client
+
+REFUSALS: dict[str, type[UltravisorError]] = {
+    "policy": PolicyRefusal,
+    "quota": PolicyRefusal,
+    "ownership": PolicyRefusal,
+    "conflict": ConflictRefusal,
+    "unknown-id": NotFoundError,
+}
+
+
+def message_of(request: protocol.Order | protocol.Transact) -> messages.Message:
+    """Return what command is told; raise UltravisorError where the request makes no sense."""
+    try:
+        if isinstance(request, protocol.Transact):
+            kind = tuple[AnyOperation, ...]
+            operations = msgspec.convert(request.operations, kind)
+            return messages.Transaction(operations, request.dry_run)
+        if request.order == "create":
+            definition = {**(request.definition or {}), "name": request.partition}
+            return messages.Create(msgspec.convert(definition, Domain))
+        return messages.Order(request.order, request.partition)
+    except msgspec.ValidationError as failure:
+        raise ConfigurationError(f"{request.__struct_config__.tag}: {failure}") from None
+
+
+class Orders:
+    """Who waits for command."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, tuple[Client, int, str]] = {}
+
+    def wait(self, number: int, client: Client, identifier: int, what: str) -> None:
+        """Take note that a client waits for the answer to an order."""
+        self._waiting[number] = (client, identifier, what)
+
+    def forget(self, client: Client) -> None:
+        """A client has gone; its orders are carried out all the same."""
+        self._waiting = {
+            number: row for number, row in self._waiting.items() if row[0] is not client
+        }
+
+    def answer(self, number: int, data: bytes) -> None:
+        """Hand an answer on to whoever waits for it."""
+        row = self._waiting.pop(number, None)
+        if row is None:
+            return
+        client, identifier, what = row
+        answer = messages.TO_OUTSIDE.decode(data)
+        if isinstance(answer, messages.Done):
+            client.end(identifier, _done(what, answer))
+        elif isinstance(answer, messages.Rejected):
+            client.refuse(identifier, refusal(answer))
+
+
+def _done(what: str, answer: messages.Done) -> dict[str, Any]:
+    return {
+        "partition": what,
+        "state": answer.state,
+        "generation": answer.generation,
+        "values": msgspec.to_builtins(answer.values),
+    }
+
+
+def refusal(answer: messages.Rejected) -> UltravisorError:
+    """Return the error that a refusal is to a person."""
+    kind = REFUSALS.get(str(answer.kind), UsageError)
+    rule = f"by {answer.rule}" if answer.rule and answer.rule != answer.kind else ""
+    return kind(f"{answer.kind}: {answer.sentence}", rule)

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the requests to a living host mean.
+
+Owns the step from a request to the host, and who follows what. Called by the server, and
+by the loop that runs the host, which hands on what guests write and what happens. It must
+not know sockets or processes.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from ultravisor.channels.tap import TapGap
+from ultravisor.errors import UsageError
+from ultravisor.life import protocol
+from ultravisor.life.infrastructure import ULTRAVISOR
+from ultravisor.life.orders import Orders, message_of
+from ultravisor.life.server import FOLLOW, Client
+from ultravisor.partitions.messages import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ultravisor.channels.tap import ChannelTap
+    from ultravisor.life.living_host import LivingHost
+    from ultravisor.life.places import Place
+    from ultravisor.results import ConsoleOutput
+
+# What a host keeps of what has happened; older events are forgotten, and counted.
+EVENT_LIMIT = 65_536
+
+
+class HostRow(Struct, frozen=True):
+    """Who answers."""
+
+    name: str
+    process: int
+    protocol: str
+    clock_cycles: int
+    state: str
+    generation: int
+    """Of the resource database."""
+    socket: str
+
+
+class Event(Struct, frozen=True):
+    """Something that has happened."""
+
+    number: int
+    clock_cycles: int
+    kind: str
+    subject: str
+    text: str
+
+
+class EventLog:
+    """What has happened, oldest first, bounded."""
+
+    def __init__(self) -> None:
+        self.rows: list[Event] = []
+        self.count = 0
+
+    def add(self, clock_cycles: int, kind: str, subject: str, text: str) -> Event:
+        """Write down one event; return it with its number."""
+        event = Event(self.count, clock_cycles, kind, subject, text)
+        self.rows.append(event)
+        self.count += 1
+        if len(self.rows) > EVENT_LIMIT:
+            del self.rows[: EVENT_LIMIT // 2]
+        return event
+
+    def since(self, number: int) -> list[Event]:
+        """Return the events from a number on, as far as they are kept."""
+        return [row for row in self.rows if row.number >= number]
+
+
+class Service:
+    """The handler of a living host's requests."""
+
+    def __init__(self, host: LivingHost, place: Place) -> None:
+        self._host = host
+        self._name = place.name
+        self._socket = str(place.socket)
+        self._consoles: list[tuple[Client, int, str]] = []
+        self._events: list[tuple[Client, int]] = []
+        self._orders = Orders()
+        self._taps: list[tuple[Client, int, ChannelTap]] = []
+        self.events = EventLog()
+        self.ended = False
+        self.interrupted = False
+        self._meanings: dict[type, Callable[[Any, Client], object]] = {
+            protocol.Hello: lambda _request, _client: self._hello(),
+            protocol.Ps: lambda _request, _client: host.partitions(),
+            protocol.Inspect: lambda request, _client: self._inspect(request),
+            protocol.Logs: self._logs,
+            protocol.Input: lambda request, _client: self._input(request),
+            protocol.Events: self._follow_events,
+            protocol.Order: self._order,
+            protocol.Transact: self._order,
+            protocol.Journal: lambda request, _client: self._copy_journal(request),
+            protocol.Channels: self._channels,
+            protocol.Down: lambda _request, _client: self._down(),
+        }
+
+    def interrupt(self) -> None:
+        """Bring the host down; called by a signal handler."""
+        self.ended = self.interrupted = True
+
+    def _down(self) -> None:
+        self.ended = True
+
+    def handle(self, request: protocol.AnyRequest, client: Client) -> object:
+        """Do what a request asks for; return its result, or FOLLOW."""
+        return self._meanings[type(request)](request, client)
+
+    def forget(self, client: Client) -> None:
+        """A client has gone: nobody follows for it any more."""
+        self._consoles = [row for row in self._consoles if row[0] is not client]
+        self._events = [row for row in self._events if row[0] is not client]
+        self._orders.forget(client)
+        self._taps = [row for row in self._taps if row[0] is not client]
+
+    def console(self, output: ConsoleOutput) -> None:
+        """Hand on what a partition wrote."""
+        text = output.data.decode("utf-8", "replace")
+        for client, identifier, partition in self._consoles:
+            if partition == output.partition:
+                client.event(identifier, {"text": text, "clock_cycles": output.clock_cycles})
+
+    def happened(self, clock_cycles: int, kind: str, subject: str, text: str) -> None:
+        """Write down an event, and hand it on."""
+        event = self.events.add(clock_cycles, kind, subject, text)
+        for client, identifier in self._events:
+            client.event(identifier, event)
+
+    def _hello(self) -> HostRow:
+        return HostRow(
+            name=self._name,
+            process=os.getpid(),
+            protocol=protocol.PROTOCOL,
+            clock_cycles=self._host.position_cycles,
+            state=self._host.state,
+            generation=self._host.generation,
+            socket=self._socket,
+        )
+
+    def _inspect(self, request: protocol.Inspect) -> object:
+        if request.partition is None:
+            return self._hello()
+        return self._host.inspect(request.partition)
+
+    def _input(self, request: protocol.Input) -> None:
+        self._host.input(request.partition, request.text.encode())
+
+    def _logs(self, request: protocol.Logs, client: Client) -> object:
+        text = self._host.console(request.partition).decode("utf-8", "replace")
+        if request.tail is not None:
+            lines = text.splitlines(keepends=True)
+            text = "".join(lines[len(lines) - request.tail :]) if request.tail else ""
+        if not request.follow:
+            return {"text": text}
+        client.event(request.id, {"text": text, "clock_cycles": self._host.position_cycles})
+        self._consoles.append((client, request.id, request.partition))
+        return FOLLOW
+
+    def _follow_events(self, request: protocol.Events, client: Client) -> object:
+        for event in self.events.since(request.since):
+            client.event(request.id, event)
+        if not request.follow:
+            return {"count": self.events.count}
+        self._events.append((client, request.id))
+        return FOLLOW
+
+    def _order(self, request: protocol.Order | protocol.Transact, client: Client) -> object:
+        """Pass an order on to command; its answer ends the request."""
+        if isinstance(request, protocol.Order) and request.partition == ULTRAVISOR:
+            return self._restart(request)
+        number = self._host.order(encode(message_of(request)))
+        what = request.partition if isinstance(request, protocol.Order) else ""
+        self._orders.wait(number, client, request.id, what)
+        return FOLLOW
+
+    def _restart(self, request: protocol.Order) -> dict[str, object]:
+        """Kill the ultravisor: nobody else could, for it is who carries orders out."""
+        if request.order != "kill":
+            raise UsageError("the ultravisor can only be killed; it restarts by itself")
+        self._host.restart_ultravisor()
+        generation = self._host.generation
+        self.happened(self._host.position_cycles, "partition", ULTRAVISOR, "killed; it begins anew")
+        return {"partition": ULTRAVISOR, "state": "restarted", "generation": generation}
+
+    def answered(self, number: int, data: bytes) -> None:
+        """Hand on what command has answered to an order."""
+        self._orders.answer(number, data)
+
+    def _copy_journal(self, request: protocol.Journal) -> dict[str, object]:
+        path = Path(request.path)
+        if not path.is_absolute():
+            raise UsageError(f"{path}: not an absolute path", "the host has a folder of its own")
+        return {"generation": self._host.copy_journal(path)}
+
+    def _channels(self, request: protocol.Channels, client: Client) -> object:
+        if request.channel is None:
+            return self._host.channels()
+        if request.query == "stat":
+            return self._host.channel_statistics(request.channel)
+        tap = self._host.tap(request.channel)
+        self._show_tapped(client, request.id, tap)
+        if not request.follow:
+            return None
+        self._taps.append((client, request.id, tap))
+        return FOLLOW
+
+    def look(self) -> None:
+        """Look whether something has gone through the channels that are tapped."""
+        for client, identifier, tap in self._taps:
+            self._show_tapped(client, identifier, tap)
+
+    def _show_tapped(self, client: Client, identifier: int, tap: ChannelTap) -> None:
+        for row in tap.poll():
+            if isinstance(row, TapGap):
+                client.event(identifier, {"queue": row.queue, "missed": row.missed})
+            else:
+                shown = {"queue": row.queue, "number": row.number, "sentence": row.sentence}
+                client.event(identifier, shown)

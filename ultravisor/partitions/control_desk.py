@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the ultravisor tells one partition of its resources, and what the partition answered.
+
+Owns the order of an introduction: chipset, bus, devices, ready; later, what comes and goes. One
+desk a partition, so that one that answers wrongly, twice or never harms no other. Called by the
+ultravisor program, which says what there is; knows neither the database nor time.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ultravisor.channels.channel import read_header
+from ultravisor.channels.control_channel import (
+    CONTROL_SIZE_DEFAULT_BYTES,
+    build_control_channel,
+    plan_control_channel,
+)
+from ultravisor.channels.control_messages import (
+    BusState,
+    ControlMessage,
+    CreateBus,
+    CreateDevice,
+    Device,
+    DeviceState,
+    InitChipset,
+    Interrupt,
+    Nothing,
+    Packet,
+)
+from ultravisor.channels.control_server import (
+    Answered,
+    ControlServer,
+    ControlServerState,
+    Stray,
+    Told,
+)
+from ultravisor.channels.errors import ChannelError
+from ultravisor.channels.vbus_channel import build_vbus_channel, vbus_channel_size_bytes
+from ultravisor.machine.abi import (
+    CONTROL_PHYSICAL_DEVICE,
+    GUID_CONTROL,
+    GUID_VBUS,
+    SEGMENT_STATE_PAUSED,
+    SEGMENT_STATE_RUNNING,
+    CompletionStatus,
+    ControlMessageId,
+)
+
+if TYPE_CHECKING:
+    from ultravisor.channels.control_server import Sent
+    from ultravisor.channels.memory import ChannelWindow
+
+BUS: Final = 1
+"""The one bus of a partition; physical devices are on bus 0."""
+PHYSICAL_BUS: Final = 0
+DEVICE_RECORDS: Final = 29
+"""Devices of which a partition can say more in its bus's channel; it may have others."""
+VBUS_OFFSET: Final = CONTROL_SIZE_DEFAULT_BYTES
+CONTROL_AND_BUS_SIZE_BYTES: Final = VBUS_OFFSET + vbus_channel_size_bytes(DEVICE_RECORDS)
+"""What is mapped as a partition's control channel: behind it lies the channel of its bus."""
+STRAY_LIMIT: Final = 1024
+"""Messages that belong to nothing; a partition that sends more is told nothing any more."""
+_DONE: Final = frozenset({CompletionStatus.SUCCESS, CompletionStatus.ALREADY_DONE})
+
+
+class Stage(IntEnum):
+    """How far the introduction is."""
+
+    NEW = 0
+    CHIPSET = 1
+    BUS = 2
+    DEVICES = 3
+    READY = 4
+
+
+class Introduction(Struct, frozen=True):
+    """One thing that a partition is to know: a channel, or a physical device."""
+
+    device: int
+    """The channel's id, or the physical device's."""
+    type: UUID
+    instance: UUID
+    address: int
+    """Guest-physical; 0: a physical device, which has no channel."""
+    size_bytes: int
+    port: int
+    server: bool
+    operating: bool = True
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Return bus and device."""
+        return (BUS if self.address else PHYSICAL_BUS, self.device)
+
+
+class SavedDesk(Struct, frozen=True):
+    """All of a desk's state; what is on its way is in the channel."""
+
+    stage: int
+    known: tuple[Introduction, ...]
+    waiting: tuple[tuple[int, str, Introduction | None], ...]
+    failures: tuple[tuple[int, int, int], ...]
+    """Bus, device, completion status."""
+    strays: int
+    fault: str
+    server: ControlServerState
+
+
+class ControlDesk:
+    """The introduction of one partition."""
+
+    def __init__(self, window: ChannelWindow, address: int, partition: int, first: int) -> None:
+        """Build the channel where it is not there; raise ChannelError.
+
+        `address` is where the partition finds it, `first` a message handle that was never used.
+        """
+        self.window = window
+        self.fault = ""
+        """The first reason why nothing more is told; empty: none."""
+        self.strays = 0
+        self.notify = False
+        """Whether the partition may be waiting for an event."""
+        self.failures: dict[tuple[int, int], int] = {}
+        """What the partition refused, with its completion status."""
+        self._address = address
+        self._stage = Stage.NEW
+        self._wanted: dict[tuple[int, int], Introduction] = {}
+        self._known: dict[tuple[int, int], Introduction] = {}
+        self._waiting: dict[int, tuple[str, Introduction | None]] = {}
+        self._busy: set[tuple[int, int]] = set()
+        plan = plan_control_channel(CONTROL_SIZE_DEFAULT_BYTES)
+        if read_header(window).type != GUID_CONTROL:
+            build_control_channel(window, plan, address=address, partition=partition)
+            bus = _Behind(window, VBUS_OFFSET)
+            build_vbus_channel(bus, DEVICE_RECORDS, bus=BUS, partition=partition)
+        self._plan = plan
+        self._server = ControlServer(window, plan, ControlServerState(next_handle=first))
+
+    @property
+    def is_introduced(self) -> bool:
+        """Say whether the partition has answered that it is ready."""
+        return self._stage is Stage.READY
+
+    @property
+    def is_settled(self) -> bool:
+        """Say whether nothing is to be said and no answer is waited for."""
+        if self.fault:
+            return True
+        done = self._wanted.items() <= self._known.items() and self._known.keys() <= (
+            self._wanted.keys() | self.failures.keys()
+        )
+        return self._stage is Stage.READY and not self._waiting and done
+
+    @property
+    def known(self) -> frozenset[tuple[int, int]]:
+        """Return what the partition has answered that it knows, by bus and device."""
+        return frozenset(self._known)
+
+    def save(self) -> SavedDesk:
+        """Return what must be known to go on."""
+        return SavedDesk(
+            stage=self._stage,
+            known=tuple(self._known[key] for key in sorted(self._known)),
+            waiting=tuple((handle, *row) for handle, row in sorted(self._waiting.items())),
+            failures=tuple((*key, status) for key, status in sorted(self.failures.items())),
+            strays=self.strays,
+            fault=self.fault,
+            server=self._server.state,
+        )
+
+    def load(self, saved: SavedDesk) -> None:
+        """Go on from what was saved; the channel is as it was then."""
+        self._stage = Stage(saved.stage)
+        self._known = {row.key: row for row in saved.known}
+        self._waiting = {handle: (what, row) for handle, what, row in saved.waiting}
+        self._busy = {row.key for _, row in self._waiting.values() if row is not None}
+        self.failures = {(bus, device): status for bus, device, status in saved.failures}
+        self.strays, self.fault = saved.strays, saved.fault
+        self._server = ControlServer(self.window, self._plan, saved.server)
+
+    def want(self, wanted: dict[tuple[int, int], Introduction]) -> None:
+        """Say what the partition is to know from now on."""
+        self._wanted = wanted
+
+    def attend(self) -> bool:
+        """Read what has come and send what is to be said; say whether anything happened."""
+        self.notify = False
+        if self.fault:
+            return False
+        try:
+            reports = self._server.poll()
+            for report in reports:
+                if isinstance(report, Answered):
+                    self._answered(report.handle, report.answer)
+                elif isinstance(report, Told):
+                    self._told(report.message)
+                elif isinstance(report, Stray):
+                    self._stray(report.sentence)
+            return self._speak() or bool(reports)
+        except ChannelError as failure:
+            self.fault = failure.message
+            return False
+
+    def _stray(self, sentence: str) -> None:
+        self.strays += 1
+        if self.strays > STRAY_LIMIT:
+            raise ChannelError(f"{self.strays} messages that belong to nothing; {sentence}")
+
+    def _told(self, message: ControlMessage) -> None:
+        """Begin again where the partition says that it knows nothing."""
+        packet = message.packet
+        if isinstance(packet, BusState) and packet.state == 0:
+            self._stage = Stage.NEW
+            self._known = {}
+            self._busy = set()
+            self._waiting = {}
+            self.failures = {}
+
+    def _answered(self, handle: int, answer: ControlMessage) -> None:
+        what, introduction = self._waiting.pop(handle, ("", None))
+        done = answer.completion_status in _DONE
+        if what == "stage":
+            if done:
+                self._stage = Stage(self._stage + 1)
+            else:
+                self.failures[PHYSICAL_BUS, 0] = answer.completion_status
+        if introduction is None:
+            return
+        key = introduction.key
+        self._busy.discard(key)
+        if not done:
+            self.failures[key] = answer.completion_status
+        elif what == "destroy":
+            self._known.pop(key, None)
+            self.failures.pop(key, None)
+        else:
+            created = what == "create"
+            self._known[key] = replace(introduction, operating=True) if created else introduction
+            self.failures.pop(key, None)
+
+    def _speak(self) -> bool:
+        """Send what comes next, as far as there is room."""
+        if self._stage in {Stage.NEW, Stage.CHIPSET}:
+            return self._speak_stage()
+        spoken = False
+        for key in sorted(self._wanted.keys() | self._known.keys()):
+            if key not in self._busy and key not in self.failures:
+                spoken = self._speak_of(key) or spoken
+        if self._stage is Stage.BUS and self._wanted.keys() <= self._settled():
+            self._stage = Stage.DEVICES
+        if self._stage is Stage.DEVICES:
+            spoken = self._speak_stage() or spoken
+        return spoken
+
+    def _settled(self) -> set[tuple[int, int]]:
+        return self._known.keys() | self.failures.keys()
+
+    def _speak_stage(self) -> bool:
+        if (PHYSICAL_BUS, 0) in self.failures:
+            return False
+        if any(what == "stage" for what, _ in self._waiting.values()):
+            return False
+        match self._stage:
+            case Stage.NEW:
+                packet: Packet = InitChipset(bus_count=1)
+                return self._send(ControlMessageId.CHIPSET_INIT, packet, "stage")
+            case Stage.CHIPSET:
+                packet = CreateBus(
+                    bus=BUS,
+                    device_count=DEVICE_RECORDS,
+                    channel_address=self._address + VBUS_OFFSET,
+                    channel_size_bytes=vbus_channel_size_bytes(DEVICE_RECORDS),
+                    device_type=GUID_VBUS,
+                )
+                return self._send(ControlMessageId.BUS_CREATE, packet, "stage")
+            case _:
+                return self._send(ControlMessageId.CHIPSET_READY, Nothing(), "stage")
+
+    def _speak_of(self, key: tuple[int, int]) -> bool:
+        """Bring one thing that the partition knows a step towards what it is to know."""
+        wanted, known = self._wanted.get(key), self._known.get(key)
+        if wanted == known:
+            return False
+        if known is not None and (wanted is None or not _same_place(wanted, known)):
+            return self._take_away(known)
+        assert wanted is not None, "it is wanted, or it was known"
+        if known is None and wanted.address:
+            return self._send(ControlMessageId.DEVICE_CREATE, _create(wanted), "create", wanted)
+        return self._send(ControlMessageId.DEVICE_CHANGE_STATE, _state(wanted), "state", wanted)
+
+    def _take_away(self, known: Introduction) -> bool:
+        bus, device = known.key
+        if bus == PHYSICAL_BUS:
+            packet: Packet = _state(known, state=0)
+            return self._send(ControlMessageId.DEVICE_CHANGE_STATE, packet, "destroy", known)
+        return self._send(ControlMessageId.DEVICE_DESTROY, Device(bus, device), "destroy", known)
+
+    def _send(
+        self,
+        number: ControlMessageId,
+        packet: Packet,
+        what: str,
+        introduction: Introduction | None = None,
+    ) -> bool:
+        server = introduction is not None and introduction.server
+        sent: Sent | None = self._server.send(number, packet, server=server)
+        if sent is None:
+            return False
+        self.notify = self.notify or sent.notify
+        self._waiting[sent.handle] = (what, introduction)
+        if introduction is not None:
+            self._busy.add(introduction.key)
+        return True
+
+
+class _Behind:
+    """A part of a channel's memory, as a channel of its own."""
+
+    def __init__(self, window: ChannelWindow, offset: int) -> None:
+        self._window = window
+        self._offset = offset
+
+    def read(self, offset: int, size_bytes: int) -> bytes:
+        return self._window.read(self._offset + offset, size_bytes)
+
+    def write(self, offset: int, data: bytes) -> None:
+        self._window.write(self._offset + offset, data)
+
+
+def _same_place(wanted: Introduction, known: Introduction) -> bool:
+    return (wanted.type, wanted.address, wanted.size_bytes, wanted.port, wanted.server) == (
+        known.type,
+        known.address,
+        known.size_bytes,
+        known.port,
+        known.server,
+    )
+
+
+def _create(row: Introduction) -> CreateDevice:
+    return CreateDevice(
+        bus=BUS,
+        device=row.device,
+        channel_address=row.address,
+        channel_size_bytes=row.size_bytes,
+        type=row.type,
+        instance=row.instance,
+        interrupt=Interrupt(send_handle=row.port, receive_handle=row.port, vector=row.port),
+    )
+
+
+def _state(row: Introduction, state: int | None = None) -> DeviceState:
+    bus, device = row.key
+    if state is None:
+        state = SEGMENT_STATE_RUNNING if row.operating else SEGMENT_STATE_PAUSED
+    flags = bytes([0 if row.address else CONTROL_PHYSICAL_DEVICE]) + bytes(7)
+    return DeviceState(bus=bus, device=device, state=state, flags=flags)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The device agent: which devices a partition gets, and what brings a device on its way.
+
+Owns the choice alone, a pure function of the devices that there are. A device has one owner; it is
+given to a domain of kind io that names it, and goes back when its partition is destroyed. Called by
+the planner.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from ultravisor.partitions.decisions import Reason
+from ultravisor.resources.records import Device, DeviceState
+
+if TYPE_CHECKING:
+    from ultravisor.partitions.definitions import Domain
+    from ultravisor.partitions.facts import Facts
+
+AGENT = "device"
+RULE = "one owner a device, named by its domain"
+
+
+class NoDeviceError(Exception):
+    """A device that a domain names does not exist or is somebody's."""
+
+    def __init__(self, reason: Reason) -> None:
+        """Keep the sentence that the asker is told."""
+        super().__init__(reason.sentence)
+        self.reason = reason
+
+
+class DeviceChoice(Struct, frozen=True):
+    """The devices that a domain's partition is given."""
+
+    devices: tuple[Device, ...]
+    reasons: tuple[Reason, ...]
+
+
+def choose_devices(facts: Facts, domain: Domain) -> DeviceChoice:
+    """Choose the devices of a domain; raise NoDeviceError."""
+    devices, reasons = [], []
+    for name in domain.devices:
+        device = facts.device_named(name)
+        if device is None:
+            known = ", ".join(sorted(row.name for row in facts.devices)) or "none"
+            sentence = f"`{domain.name}`: no device is named `{name}`; the host has: {known}"
+            raise NoDeviceError(Reason(AGENT, RULE, sentence))
+        if device.owner is not None:
+            sentence = f"`{domain.name}`: device `{name}` belongs to partition {device.owner}"
+            raise NoDeviceError(Reason(AGENT, RULE, sentence))
+        devices.append(device)
+        reasons.append(Reason(AGENT, RULE, f"`{domain.name}` gets device {device.id} `{name}`"))
+    return DeviceChoice(tuple(devices), tuple(reasons))
+
+
+def next_state(state: DeviceState, *, alive: bool) -> DeviceState | None:
+    """Return the next step of a device towards operating, or towards standby; None: it is there."""
+    onward = {
+        DeviceState.ALLOCATED: DeviceState.KNOWN,
+        DeviceState.KNOWN: DeviceState.READY,
+        DeviceState.READY: DeviceState.ALIVE,
+        DeviceState.ALIVE: DeviceState.OPERATING,
+        DeviceState.STANDBY: DeviceState.OPERATING,
+    }
+    if alive:
+        return onward.get(state)
+    serving = state in {DeviceState.ALIVE, DeviceState.OPERATING}
+    return DeviceState.STANDBY if serving else None
