@@ -20,8 +20,9 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
     "monitor/core": ("monitor/core", "monitor/abi", "monitor/platform.h"),
     "monitor/platform.h": ("monitor/core", "monitor/abi"),
     "monitor/entry": ("monitor/entry", "monitor/core", "monitor/abi", "monitor/platform.h"),
-    "native/timing": ("native/timing", "native/native.h"),
-    "native/native.h": (),
+    "native/timing": ("native/timing", "native/native.h", "native/native_timing.h"),
+    "native/native.h": ("native/native_timing.h",),
+    "native/native_timing.h": (),
     # The doorbell is the device through which a simulated monitor reaches its host; by its area
     # a processor is known whose floating-point state it holds.
     "native/engine": (

@@ -79,7 +79,7 @@ def test_the_interface_has_every_native_error() -> None:
 def copy_headers(target: Path) -> None:
     for name in ("monitor/abi", "native", "monitor/core"):
         (target / name).mkdir(parents=True, exist_ok=True)
-    for pattern in ("monitor/abi/*", "native/native.h", "monitor/core/monitor.h"):
+    for pattern in ("monitor/abi/*", "native/native*.h", "monitor/core/monitor.h"):
         for path in ROOT.glob(pattern):
             shutil.copy(path, target / path.relative_to(ROOT))
 
@@ -158,7 +158,8 @@ def test_a_broken_header_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_stub_of_the_extension_names_every_function() -> None:
-    header = re.sub(r"/\*.*?\*/", "", (ROOT / "native/native.h").read_text(), flags=re.DOTALL)
+    text = "".join(path.read_text() for path in sorted((ROOT / "native").glob("native*.h")))
+    header = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     declared = set(re.findall(r"\b((?:machine|engine|timing)_\w+)\([^;{]*\);", header))
     stub = (ROOT / "ultravisor/machine/_native.pyi").read_text()
     assert set(re.findall(r"def ((?:machine|engine|timing)_\w+)", stub)) == declared

@@ -42,6 +42,7 @@ ENUM_MEMBER_HEXADECIMAL = re.compile(r"^\s+(\w+) = (0x[0-9a-f]+)", re.MULTILINE)
 COUNTED_TYPES = {"in_bytes", "out_bytes", "in_array"}
 ARGUMENT_LIMIT = 5
 # Those that say more than limits, in the order of the generated files.
+NATIVE_HEADERS = ("native.h", "native_timing.h")
 HEADERS = ("abi.h", "view.h", "hosted.h")
 
 
@@ -133,7 +134,7 @@ def read_contract(root: Path) -> Contract:
     texts = {path.name: path.read_text() for path in sorted(abi.iterdir()) if path.is_file()}
     headers = "".join(texts[name] for name in HEADERS)
     channel = texts["channel.h"]
-    native_text = (root / "native" / "native.h").read_text()
+    native_text = "".join((root / "native" / name).read_text() for name in NATIVE_HEADERS)
     monitor_text = (root / "monitor" / "core" / "monitor.h").read_text()
     types = _parse_types(*(abi / name for name in HEADERS))
     channel_types = _parse_types(abi / "channel.h")
