@@ -89,8 +89,6 @@ def test_options_at_their_limits_are_accepted(changes: dict[str, object]) -> Non
 
 
 def test_what_is_done_in_the_wrong_order_is_refused() -> None:
-    with Machine(options()) as machine, pytest.raises(MachineError):
-        machine.boot()
     with booted(tiny.leave()) as machine:
         with pytest.raises(MachineError):
             machine.boot()
@@ -102,6 +100,12 @@ def test_what_is_done_in_the_wrong_order_is_refused() -> None:
             machine.partition_statistics(2)
         with pytest.raises(ConfigurationError):
             machine.processor_statistics(1)
+
+
+def test_a_machine_without_partitions_boots_and_has_nothing_to_do() -> None:
+    with Machine(options()) as machine:
+        machine.boot()
+        assert machine.run(LONG_CYCLES).reason == ExitReason.HALTED
 
 
 def test_a_closed_machine_says_so() -> None:

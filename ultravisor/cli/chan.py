@@ -15,7 +15,7 @@ from ultravisor.cli.living import living_options, print_fields, print_json, prin
 
 @click.group(
     "chan",
-    help="""Look at memory channels: who shares them, how full they are, what goes through.
+    help="""Look at memory channels: who shares them, and what goes through.
 
 \b
 Examples:
