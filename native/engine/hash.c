@@ -192,3 +192,14 @@ uint64_t machine_guest_read(struct machine *machine, uint32_t id, uint64_t addre
     }
     return done;
 }
+
+uint64_t machine_memory_read(struct machine *machine, uint64_t machine_address, uint8_t *buffer,
+                             uint64_t size_bytes)
+{
+    uint64_t memory_size_bytes = machine->memory.size_bytes;
+    if (size_bytes > memory_size_bytes || machine_address > memory_size_bytes - size_bytes) {
+        return 0;
+    }
+    memcpy(buffer, machine->memory.base + machine_address, size_bytes);
+    return size_bytes;
+}

@@ -106,14 +106,3 @@ uint64_t memory_translate(const struct machine_memory *memory, uint64_t root, ui
     }
     return table | (address & (PAGE_SIZE_BYTES - 1));
 }
-
-uint64_t machine_memory_read(struct machine *machine, uint64_t machine_address, uint8_t *buffer,
-                             uint64_t size_bytes)
-{
-    uint64_t memory_size_bytes = machine->memory.size_bytes;
-    if (size_bytes > memory_size_bytes || machine_address > memory_size_bytes - size_bytes) {
-        return 0;
-    }
-    memcpy(buffer, machine->memory.base + machine_address, size_bytes);
-    return size_bytes;
-}
