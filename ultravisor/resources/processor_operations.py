@@ -75,12 +75,13 @@ def _drop(store: Store, owned: VirtualProcessor) -> None:
             (owned.partition, owned.index),
         )
     ]:
+        present = store.select(Slot, "processor = ?", number)
         kept = [
             SlotPlan(slot.partition, slot.index, slot.quantum_cycles, slot.donates)
-            for slot in store.select(Slot, "processor = ?", number)
+            for slot in present
             if (slot.partition, slot.index) != (owned.partition, owned.index)
         ]
-        _replace(store, number, kept)
+        _replace(store, number, present, kept)
     store.delete(owned)
 
 
@@ -107,21 +108,31 @@ def move(store: Store, number: int, index: int, processor: int) -> None:
 
 def set_quanta(store: Store, processor: int, slots: Sequence[SlotPlan]) -> None:
     """Make these the slots of a processor's cyclic map, in this order."""
+    present = store.select(Slot, "processor = ?", processor)
+    # Whoever has a slot is there: the schema says so.
+    known = {(slot.partition, slot.index) for slot in present}
     for plan in slots:
-        require_partition(store, plan.partition)
-        require(store, VirtualProcessor, plan.partition, plan.index)
-    _replace(store, processor, slots)
+        if (plan.partition, plan.index) not in known:
+            require_partition(store, plan.partition)
+            require(store, VirtualProcessor, plan.partition, plan.index)
+    _replace(store, processor, present, slots)
 
 
-def _replace(store: Store, number: int, slots: Sequence[SlotPlan]) -> None:
-    """Write what differs."""
+def _replace(
+    store: Store, number: int, present: Sequence[Slot], slots: Sequence[SlotPlan]
+) -> None:
+    """Write what differs from the slots that are there."""
     processor = require(store, Processor, number)
-    present = store.select(Slot, "processor = ?", number)
     for position, plan in enumerate(slots):
         if position < len(present):
-            wanted = msgspec.structs.asdict(plan)
-            if any(getattr(present[position], name) != wanted[name] for name in wanted):
-                store.update(present[position], **wanted)
+            slot = present[position]
+            wanted = {
+                name: value
+                for name, value in msgspec.structs.asdict(plan).items()
+                if getattr(slot, name) != value
+            }
+            if wanted:
+                store.update(slot, **wanted)
         else:
             store.insert(
                 Slot(
