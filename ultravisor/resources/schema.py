@@ -28,8 +28,13 @@ def _one_of(words: Iterable[str]) -> str:
     return "(" + ", ".join(f"'{word}'" for word in words) + ")"
 
 
+def _is_one_of(column: str, words: Iterable[str]) -> str:
+    """Return the condition that a column is one of these; comparisons, as for `_is_step`."""
+    return f"CASE {column} " + " ".join(f"WHEN '{word}' THEN 1" for word in words) + " ELSE 0 END"
+
+
 def _state(states: type[StrEnum]) -> str:
-    return f"state TEXT NOT NULL CHECK (state IN {_one_of(states)})"
+    return f"state TEXT NOT NULL CHECK ({_is_one_of('state', states)})"
 
 
 TABLE_STATEMENTS: Final = (
@@ -53,9 +58,9 @@ TABLE_STATEMENTS: Final = (
         version INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID""",
     f"""CREATE TABLE quota (
-        scope TEXT NOT NULL CHECK (scope IN {_one_of(records.QuotaScope)}),
+        scope TEXT NOT NULL CHECK ({_is_one_of('scope', records.QuotaScope)}),
         subject TEXT NOT NULL CHECK ((subject = '') = (scope = 'machine')),
-        resource TEXT NOT NULL CHECK (resource IN {_one_of(records.QuotaResource)}),
+        resource TEXT NOT NULL CHECK ({_is_one_of('resource', records.QuotaResource)}),
         amount INTEGER NOT NULL CHECK (amount >= 0),
         used INTEGER NOT NULL CHECK (used >= 0),
         version INTEGER NOT NULL,
@@ -70,7 +75,7 @@ TABLE_STATEMENTS: Final = (
         version INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID""",
     f"""CREATE TABLE block (
-        tier TEXT NOT NULL CHECK (tier IN {_one_of(records.Tier)}),
+        tier TEXT NOT NULL CHECK ({_is_one_of('tier', records.Tier)}),
         machine_frame INTEGER NOT NULL CHECK (machine_frame >= 0),
         frame_count INTEGER NOT NULL CHECK (frame_count > 0),
         {_state(records.BlockState)},
@@ -80,7 +85,7 @@ TABLE_STATEMENTS: Final = (
         CHECK (machine_frame % {_BLOCK} = 0 AND frame_count % {_BLOCK} = 0),
         CHECK (machine_frame / {_PAGE} = (machine_frame + frame_count - 1) / {_PAGE}),
         CHECK (state <> 'split' OR (tier <> 'k' AND frame_count = {_BLOCK})),
-        CHECK ((owner IS NULL) = (state IN ('free', 'split', 'reserved')))
+        CHECK ((owner IS NULL) = (state = 'free' OR state = 'split' OR state = 'reserved'))
     ) STRICT, WITHOUT ROWID""",
     "CREATE UNIQUE INDEX block_leaf ON block (machine_frame) WHERE state <> 'split'",
     "CREATE INDEX block_free ON block (frame_count, machine_frame) WHERE state = 'free'",
@@ -88,7 +93,7 @@ TABLE_STATEMENTS: Final = (
     f"""CREATE TABLE partition (
         number INTEGER PRIMARY KEY CHECK (number > 0),
         name TEXT NOT NULL CHECK (name <> '' AND octet_length(name) < 32),
-        kind TEXT NOT NULL CHECK (kind IN {_one_of(records.PartitionKind)}),
+        kind TEXT NOT NULL CHECK ({_is_one_of('kind', records.PartitionKind)}),
         {_state(records.PartitionState)},
         incarnation INTEGER NOT NULL CHECK (incarnation > 0),
         descriptor_frame INTEGER UNIQUE,
