@@ -30,6 +30,9 @@ TABLES: Final = (
     "device",
 )
 
+_INDEXED: Final = ("slot", "channel_end", "link", "device")
+"""Tables whose records are also found by what they name."""
+
 
 class RecordMirror:
     """Records by table, by the first column of their key, by their key."""
@@ -51,17 +54,19 @@ class RecordMirror:
         """Take in changes in their order; return what was touched, by the keys' first columns."""
         self._touched = {table: set() for table in TABLES}
         for change in changes:
-            table = self._tables.get(change.table)
+            name, key = change.table, change.key
+            table = self._tables.get(name)
             if table is None:
                 continue
-            self._touched[change.table].add(change.key)
-            group = table[change.key[0]]
-            self._index(change.before, -1)
-            self._index(change.after, 1)
+            self._touched[name].add(key)
+            group = table[key[0]]
+            if name in _INDEXED:
+                self._index(change.before, -1)
+                self._index(change.after, 1)
             if change.after is None:
-                group.pop(change.key, None)
+                group.pop(key, None)
             else:
-                group[change.key] = change.after
+                group[key] = change.after
         return {
             table: {key[0] for key in keys if isinstance(key[0], int)}
             for table, keys in self._touched.items()

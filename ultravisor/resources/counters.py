@@ -34,19 +34,23 @@ Subject = tuple[str, str, str]
 
 def count_changes(store: Store, changes: Sequence[Change]) -> bool:
     """Add what changed to the quotas that there are; say whether any counter changed."""
+    counting = [row for row in changes if row.table in _COUNTS_BY]
+    moved = [row for row in counting if row.table == "partition" and not _stays(row)]
+    if not moved:
+        # What stays as it is counts as before, unless the zone of its partition is another.
+        counting = [row for row in counting if not _stays(row)]
+    if not counting:
+        return False
     sums: dict[Subject, int] = {}
-    moved = [change for change in changes if change.table == "partition" and not _stays(change)]
     zones = (_Zones(store), _Zones(store))
     for change in moved:
         for side, record in enumerate((change.before, change.after)):
             if isinstance(record, Partition):
                 zones[side][record.number] = record.zone
-    for change in changes:
-        # What stays as it is counts as before, unless the zone of its partition is another.
-        if change.table in _COUNTS_BY and (moved or not _stays(change)):
-            for side, record in enumerate((change.before, change.after)):
-                if record is not None:
-                    _add(sums, zones[side], record, 1 if side else -1)
+    for change in counting:
+        for side, record in enumerate((change.before, change.after)):
+            if record is not None:
+                _add(sums, zones[side], record, 1 if side else -1)
     counted = False
     for subject, amount in sums.items():
         quota = store.get(Quota, *subject) if amount else None

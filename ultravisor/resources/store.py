@@ -142,8 +142,8 @@ class Store:
         before = self._before
         return tuple(
             [
-                Change(place[0], place[1], before[place], after)
+                Change(*place, was, after)
                 for place, after in islice(self._after.items(), start, None)
-                if after is not before[place]
+                if after is not (was := before[place])
             ]
         )
