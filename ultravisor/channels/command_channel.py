@@ -8,6 +8,7 @@ What the bytes mean is in command_protocol.py. Both ends are alike but for the d
 from __future__ import annotations
 
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -204,7 +205,7 @@ class CommandEnd:
                 room = self._producer.room(room + 1)
             # Those of this run are in use, and the queue does not count them yet.
             unsent = len(signals)
-            offset = self._area.place(size, lambda unsent=unsent: self._unread(unsent))
+            offset = self._area.place(size, partial(self._unread, unsent))
             if offset is None or unsent == room:
                 break
             self._area.take(size)

@@ -77,7 +77,8 @@ class Asker:
         """Return the answers that have come, each once."""
         found = []
         while messages := link.receive_all(MESSAGES_AT_ONCE):
-            found += [row for message in messages if (row := self._taken(message, link, now_cycles))]
+            taken = [self._taken(message, link, now_cycles) for message in messages]
+            found += [row for row in taken if row is not None]
         return found
 
     def _taken(

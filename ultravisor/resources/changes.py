@@ -51,7 +51,7 @@ class Commit(msgspec.Struct, frozen=True):
 def revokes(changes: tuple[Change, ...]) -> bool:
     """Say whether something that a view shows is gone: frames, a channel, a partition."""
     return any(
-        [_revokes(row.before, row.after) for row in changes if row.table in _TABLES_THAT_REVOKE]
+        _revokes(row.before, row.after) for row in changes if row.table in _TABLES_THAT_REVOKE
     )
 
 

@@ -41,6 +41,17 @@ def count_changes(store: Store, changes: Sequence[Change]) -> bool:
         counting = [row for row in counting if not _stays(row)]
     if not counting:
         return False
+    counted = False
+    for subject, amount in _sums(store, counting, moved).items():
+        quota = store.get(Quota, *subject) if amount else None
+        if quota is not None:
+            store.recount(quota, quota.used + amount)
+            counted = True
+    return counted
+
+
+def _sums(store: Store, counting: Sequence[Change], moved: Sequence[Change]) -> dict[Subject, int]:
+    """Return by how much each counter changes; `moved` are partitions that change their zone."""
     sums: dict[Subject, int] = {}
     zones = (_Zones(store), _Zones(store))
     for change in moved:
@@ -51,13 +62,7 @@ def count_changes(store: Store, changes: Sequence[Change]) -> bool:
         for side, record in enumerate((change.before, change.after)):
             if record is not None:
                 _add(sums, zones[side], record, 1 if side else -1)
-    counted = False
-    for subject, amount in sums.items():
-        quota = store.get(Quota, *subject) if amount else None
-        if quota is not None:
-            store.recount(quota, quota.used + amount)
-            counted = True
-    return counted
+    return sums
 
 
 class _Zones(dict[int, "str | None"]):

@@ -380,26 +380,25 @@ def check_changes(store: Store, changes: Iterable[Change]) -> None:
 def touched_by(store: Store, changes: Iterable[Change]) -> list[tuple[str, tuple[int, ...]]]:
     """Return the scopes that changes touch, in a fixed order: always the same error is first."""
     touched: set[tuple[str, tuple[int, ...]]] = set()
-    blocks: list[tuple[int, int]] = []
+    blocks: list[Block] = []
     for change in changes:
         table, before, after = change.table, change.before, change.after
-        if table == "block":
-            for record in (before, after):
-                if isinstance(record, Block):
-                    blocks.append((record.machine_frame, record.machine_frame + record.frame_count))
-                    if record.owner is not None:
-                        touched.add((_OWNER_SCOPES[record.state], (record.owner,)))
-            continue
+        if table == "quota":
+            touched.add(("quota", ()))
+        elif table == "block":
+            blocks += [row for row in (before, after) if isinstance(row, Block)]
         for scope, name, looks_at in _scopes_of(table):
             if before is None or after is None:
                 touched.add((scope, (getattr(before or after, name),)))
             elif looks_at(before) != looks_at(after):
                 touched.add((scope, (getattr(before, name),)))
                 touched.add((scope, (getattr(after, name),)))
-        if table == "quota":
-            touched.add(("quota", ()))
     if blocks:
-        touched.update(("frames", run) for run in _joined_runs(store, blocks))
+        touched |= {
+            (_OWNER_SCOPES[row.state], (row.owner,)) for row in blocks if row.owner is not None
+        }
+        runs = [(row.machine_frame, row.machine_frame + row.frame_count) for row in blocks]
+        touched |= {("frames", run) for run in _joined_runs(store, runs)}
     return sorted(touched)
 
 

@@ -118,9 +118,7 @@ def set_quanta(store: Store, processor: int, slots: Sequence[SlotPlan]) -> None:
     _replace(store, processor, present, slots)
 
 
-def _replace(
-    store: Store, number: int, present: Sequence[Slot], slots: Sequence[SlotPlan]
-) -> None:
+def _replace(store: Store, number: int, present: Sequence[Slot], slots: Sequence[SlotPlan]) -> None:
     """Write what differs from the slots that are there."""
     processor = require(store, Processor, number)
     for position, plan in enumerate(slots):

@@ -58,9 +58,9 @@ TABLE_STATEMENTS: Final = (
         version INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID""",
     f"""CREATE TABLE quota (
-        scope TEXT NOT NULL CHECK ({_is_one_of('scope', records.QuotaScope)}),
+        scope TEXT NOT NULL CHECK ({_is_one_of("scope", records.QuotaScope)}),
         subject TEXT NOT NULL CHECK ((subject = '') = (scope = 'machine')),
-        resource TEXT NOT NULL CHECK ({_is_one_of('resource', records.QuotaResource)}),
+        resource TEXT NOT NULL CHECK ({_is_one_of("resource", records.QuotaResource)}),
         amount INTEGER NOT NULL CHECK (amount >= 0),
         used INTEGER NOT NULL CHECK (used >= 0),
         version INTEGER NOT NULL,
@@ -75,7 +75,7 @@ TABLE_STATEMENTS: Final = (
         version INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID""",
     f"""CREATE TABLE block (
-        tier TEXT NOT NULL CHECK ({_is_one_of('tier', records.Tier)}),
+        tier TEXT NOT NULL CHECK ({_is_one_of("tier", records.Tier)}),
         machine_frame INTEGER NOT NULL CHECK (machine_frame >= 0),
         frame_count INTEGER NOT NULL CHECK (frame_count > 0),
         {_state(records.BlockState)},
@@ -93,7 +93,7 @@ TABLE_STATEMENTS: Final = (
     f"""CREATE TABLE partition (
         number INTEGER PRIMARY KEY CHECK (number > 0),
         name TEXT NOT NULL CHECK (name <> '' AND octet_length(name) < 32),
-        kind TEXT NOT NULL CHECK ({_is_one_of('kind', records.PartitionKind)}),
+        kind TEXT NOT NULL CHECK ({_is_one_of("kind", records.PartitionKind)}),
         {_state(records.PartitionState)},
         incarnation INTEGER NOT NULL CHECK (incarnation > 0),
         descriptor_frame INTEGER UNIQUE,
