@@ -48,36 +48,36 @@ def channel_figures(transactions: int, rounds: int) -> ChannelFigures:
     host = ChannelHost(GUESTS)
     try:
         length = max(transactions // rounds, 1)
-        state = _rate(host, host.change_state, length, rounds)
-        maps = _rate(host, host.change_map, length, rounds)
+        state, maps = _rates(host, length, rounds, host.change_state, host.change_map)
         host.views.seconds.clear()
         for number in range(PUBLICATIONS):
             host.transact(host.change_state(number + length * rounds))
         publication = statistics.median(host.views.seconds)
         host.silence()
-        round_trip = _rate(host, host.change_state, length, rounds)
+        (round_trip,) = _rates(host, length, rounds, host.change_state)
     finally:
         host.close()
     with tempfile.TemporaryDirectory() as folder:
         host = ChannelHost(GUESTS, Path(folder, "journal"))
         try:
-            kept = _rate(host, host.change_state, length, rounds)
+            (kept,) = _rates(host, length, rounds, host.change_state)
         finally:
             host.close()
     start = statistics.median(_start_seconds() for _ in range(STARTS))
     return ChannelFigures(round_trip, state, maps, kept, publication * 1e6, start)
 
 
-def _rate(
-    host: ChannelHost, make: Callable[[int], Sequence[AnyOperation]], length: int, rounds: int
-) -> float:
-    """Return transactions a second of the best of many short rounds."""
-    best = 0.0
+def _rates(
+    host: ChannelHost, length: int, rounds: int, *kinds: Callable[[int], Sequence[AnyOperation]]
+) -> list[float]:
+    """Return transactions a second of each kind: the best of many short rounds, in turn."""
+    best = [0.0] * len(kinds)
     for turn in range(rounds):
-        rows = [make(number) for number in range(turn * length, (turn + 1) * length)]
-        start = time.perf_counter()
-        host.transact(*rows)
-        best = max(best, length / (time.perf_counter() - start))
+        for place, make in enumerate(kinds):
+            rows = [make(number) for number in range(turn * length, (turn + 1) * length)]
+            start = time.perf_counter()
+            host.transact(*rows)
+            best[place] = max(best[place], length / (time.perf_counter() - start))
     return best
 
 

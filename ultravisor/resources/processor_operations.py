@@ -6,6 +6,7 @@ Owns the tables `virtual_processor` and `slot`. Called inside a commit.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -33,6 +34,10 @@ class SlotPlan(msgspec.Struct, frozen=True):
     index: int
     quantum_cycles: int
     donates: bool = False
+
+
+_PLANNED = SlotPlan.__struct_fields__
+_planned = attrgetter(*_PLANNED)
 
 
 def add(store: Store, number: int, processor: int) -> int:
@@ -124,11 +129,8 @@ def _replace(store: Store, number: int, present: Sequence[Slot], slots: Sequence
     for position, plan in enumerate(slots):
         if position < len(present):
             slot = present[position]
-            wanted = {
-                name: value
-                for name, value in msgspec.structs.asdict(plan).items()
-                if getattr(slot, name) != value
-            }
+            values = zip(_PLANNED, _planned(slot), _planned(plan), strict=True)
+            wanted = {name: new for name, old, new in values if old != new}
             if wanted:
                 store.update(slot, **wanted)
         else:
