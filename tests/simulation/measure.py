@@ -18,19 +18,58 @@ from pathlib import Path
 from tests.simulation.script import ScriptFabric
 from ultravisor.channels.command_protocol import (
     AnyOperation,
+    AssignMemory,
     CreatePartition,
+    CreateVirtualProcessor,
     Done,
+    SetLayout,
     SetLink,
+    SetPartitionState,
     SetQuanta,
     SlotPlan,
     Transact,
+    result_of,
 )
+from ultravisor.partitions.view_records import Layout, encode_layout
 from ultravisor.resources.file_journal import FileJournal
 from ultravisor.resources.journal import MemoryJournal
 from ultravisor.resources.records import Partition
 
 COUNT = 4000
 IN_FLIGHT = 200
+FIRST_GUEST = 3
+GUESTS = 20
+LAYOUT = Layout(
+    entry_address=0x400000,
+    stack_top_address=0x800000,
+    start_page_address=0x1000,
+    hypercall_frame=2,
+    time_frame=3,
+    shared_first_frame=4,
+    kernel_root_frame=5,
+    table_first_frame=5,
+    table_counts=(1, 1, 1, 1),
+)
+
+
+def guest(number: int) -> tuple[AnyOperation, ...]:
+    """A transaction that makes a guest that is in the view, and runs."""
+    own = result_of(0)
+    return (
+        CreatePartition(name=f"guest-{number}"),
+        AssignMemory(partition=own, frame_count=4, guest_frame=0),
+        CreateVirtualProcessor(own, 0),
+        SetPartitionState(own, "allocated"),
+        SetLayout(own, encode_layout(LAYOUT)),
+        SetPartitionState(own, "ready"),
+        SetPartitionState(own, "running"),
+    )
+
+
+def state(number: int) -> tuple[AnyOperation, ...]:
+    """A transaction that pauses a guest, or resumes it the next time."""
+    after = "running" if number // GUESTS % 2 else "paused"
+    return (SetPartitionState(FIRST_GUEST + number % GUESTS, after),)
 
 
 def quanta(number: int) -> tuple[AnyOperation, ...]:
@@ -43,11 +82,6 @@ def link(number: int) -> tuple[AnyOperation, ...]:
     """A transaction that sets one event link."""
     port = 10 + number % 40
     return (SetLink(partition=1, port=port, target_partition=2, target_port=port),)
-
-
-def partition(number: int) -> tuple[AnyOperation, ...]:
-    """A transaction that makes a partition without anything."""
-    return (CreatePartition(name=f"p{number % 100}"),)
 
 
 def send(fabric: ScriptFabric, make: object, count: int, first: int) -> float:
@@ -65,8 +99,9 @@ def send(fabric: ScriptFabric, make: object, count: int, first: int) -> float:
 def report(name: str, fabric: ScriptFabric) -> None:
     """Print the figures of one journal."""
     fabric.views.on_publish = lambda _rows: None
-    first = 1000
-    for load in (link, quanta):
+    send(fabric, guest, GUESTS, 500)
+    first = COUNT
+    for load in (state, link, quanta):
         seconds = send(fabric, load, COUNT, first)
         first += COUNT
         print(f"{name}: {load.__name__}: {COUNT / seconds:,.0f} transactions/s (measured)")
@@ -76,7 +111,7 @@ def report(name: str, fabric: ScriptFabric) -> None:
     seconds = time.process_time() - begun
     generation = fabric.ultravisor.database.generation
     print(f"{name}: restart after {generation} commits: {seconds * 1000:.0f} ms (measured)")
-    assert len(fabric.ultravisor.database.records(Partition)) == 2
+    assert len(fabric.ultravisor.database.records(Partition)) == 2 + GUESTS
 
 
 def main() -> None:

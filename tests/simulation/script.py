@@ -14,7 +14,7 @@ from ultravisor.channels.command_protocol import AnyAnswer, AnyRequest, decode_a
 from ultravisor.partitions.channel_types import TYPE_COMMAND
 from ultravisor.partitions.genesis import NUMBERS
 from ultravisor.partitions.link_table import LinkTable
-from ultravisor.partitions.message_link import UNASKED
+from ultravisor.partitions.message_link import MESSAGES_AT_ONCE, UNASKED
 from ultravisor.partitions.residence import Residence
 
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ class Script:
         link = self.links.get(TYPE_COMMAND)
         if link is None or not link.is_attached:
             return
-        while (message := link.receive()) is not None:
-            self._take(message)
+        while messages := link.receive_all(MESSAGES_AT_ONCE):
+            for message in messages:
+                self._take(message)
         for request, payload in self.to_send:
             link.send(request, payload)
         self.to_send.clear()

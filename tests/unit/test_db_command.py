@@ -147,7 +147,18 @@ def test_the_benchmark_has_every_figure(capsys: pytest.CaptureFixture[str]) -> N
     assert figures.pop("basis") == "measured on this host"
     assert figures.pop("schema") == "ultravisor.bench.resources/1"
     targets = {name: figure["target"] for name, figure in figures.items() if figure["target"]}
-    assert targets == {"state": 10_000, "file": 2_000, "slow_down": 2}
+    assert targets == {
+        "state": 10_000,
+        "file": 2_000,
+        "slow_down": 2,
+        "channel_state": 10_000,
+        "channel_map": 10_000,
+        "channel_file": 2_000,
+        "publication": 200,
+        "host_start": 1.5,
+    }
     assert all(figure["value"] > 0 for figure in figures.values())
     assert run(words) == 0
-    assert "bare update of SQLite" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "bare update of SQLite" in text
+    assert "channel, no database" in text

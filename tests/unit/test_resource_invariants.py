@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from tests.unit.resource_examples import (
@@ -16,8 +17,15 @@ from tests.unit.resource_examples import (
     make_database,
 )
 from ultravisor.machine import abi
+from ultravisor.resources.changes import Change
 from ultravisor.resources.errors import ResourceError
-from ultravisor.resources.invariants import INVARIANTS, check_changes, narrowed, touched_by
+from ultravisor.resources.invariants import (
+    INVARIANTS,
+    Invariant,
+    check_changes,
+    narrowed,
+    touched_by,
+)
 from ultravisor.resources.processor_operations import SlotPlan
 from ultravisor.resources.records import (
     Block,
@@ -27,8 +35,12 @@ from ultravisor.resources.records import (
     Limits,
     PartitionKind,
     PartitionState,
+    ProcessorState,
+    Record,
+    Slot,
+    VirtualProcessor,
 )
-from ultravisor.resources.tables import TABLES
+from ultravisor.resources.tables import TABLE_OF, TABLES
 from ultravisor.resources.transitions import TRANSITIONS
 
 if TYPE_CHECKING:
@@ -138,6 +150,39 @@ def test_a_broken_rule_is_found_where_a_commit_touched_it(rule: str) -> None:
     assert found
     with pytest.raises(ResourceError, match="table "):
         check_changes(store, changes)
+
+
+SLOT = Slot(3, 0, 1, 0, 1000, False, 5)
+PROCESSOR = VirtualProcessor(1, 0, 2, ProcessorState.ONLINE, 5)
+
+
+@pytest.mark.parametrize(
+    ("before", "columns", "touched"),
+    [
+        (SLOT, {"version": 6}, []),
+        (SLOT, {"donates": True}, []),
+        (SLOT, {"quantum_cycles": 2000}, [("processor", (3,))]),
+        (SLOT, {"partition": 7}, [("processor", (3,))]),
+        (PROCESSOR, {"version": 6}, []),
+        (PROCESSOR, {"processor": 4}, [("processor", (2,)), ("processor", (4,))]),
+    ],
+)
+def test_a_change_touches_what_its_columns_can_break(
+    before: Record, columns: dict[str, object], touched: list[object]
+) -> None:
+    store = make_example()._store
+    table = TABLE_OF[type(before)]
+    after = msgspec.structs.replace(before, **columns)
+    assert touched_by(store, [Change(table.name, table.key_of(before), before, after)]) == touched
+    # What comes or goes touches all its scopes.
+    inserted = touched_by(store, [Change(table.name, table.key_of(before), None, before)])
+    assert set(inserted) >= {row for row in touched if row != ("processor", (4,))}
+    assert len(inserted) > 0
+
+
+@pytest.mark.parametrize("invariant", INVARIANTS, ids=lambda row: row.rule)
+def test_a_version_breaks_no_rule(invariant: Invariant) -> None:
+    assert "version" not in re.findall(r"\w+", invariant.query)
 
 
 def test_a_block_that_changes_hands_alone_is_found() -> None:

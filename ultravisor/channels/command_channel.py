@@ -8,6 +8,7 @@ What the bytes mean is in command_protocol.py. Both ends are alike but for the d
 from __future__ import annotations
 
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -21,6 +22,7 @@ from ultravisor.channels.channel import (
 )
 from ultravisor.channels.errors import ChannelError
 from ultravisor.channels.payload_area import PayloadArea
+from ultravisor.channels.payload_runs import read_payloads, write_payloads
 from ultravisor.channels.queue import Consumer, Insertion, Producer, QueuePlace
 from ultravisor.channels.structures import codec, field_offset
 from ultravisor.machine.abi import (
@@ -37,6 +39,7 @@ from ultravisor.machine.abi import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from uuid import UUID
 
     from ultravisor.channels.memory import ChannelMemory
@@ -183,6 +186,39 @@ class CommandEnd:
         self._area.take(size)
         return inserted
 
+    def send_all(self, messages: Iterable[tuple[int, bytes]]) -> tuple[int, Insertion]:
+        """Send as many messages as there is room for, in their order, and publish them together.
+
+        Returns how many were sent, and what became of them as a whole; FULL: none was. Raises
+        ChannelError where the first never fits, PeerError.
+        """
+        limit, room = self._area.size_bytes, 0
+        signals: list[bytes] = []
+        payloads: list[tuple[int, bytes]] = []
+        for request, data in messages:
+            size = len(data)
+            if size > limit:
+                if signals:
+                    break
+                raise ChannelError(f"message of {size} bytes: {limit} are possible")
+            if len(signals) == room:
+                room = self._producer.room(room + 1)
+            # Those of this run are in use, and the queue does not count them yet.
+            unsent = len(signals)
+            offset = self._area.place(size, partial(self._unread, unsent))
+            if offset is None or unsent == room:
+                break
+            self._area.take(size)
+            payloads.append((offset, data))
+            signals.append(_SIGNAL.pack(request, offset, size, self._own_kind, 0))
+        if not signals:
+            return 0, Insertion.FULL
+        write_payloads(self._memory, self._own_offset, payloads)
+        return len(signals), self._producer.insert_run(signals)
+
+    def _unread(self, unsent: int) -> int:
+        return self._producer.read_outstanding() + unsent
+
     def receive(self) -> CommandMessage | None:
         """Return the next message, copied; None: there is none. Raises PeerError.
 
@@ -192,16 +228,46 @@ class CommandEnd:
         if signal is None:
             return None
         request, offset, size, kind, _ = _SIGNAL.unpack(signal)
+        fault = self._fault(offset, size, kind)
+        data = b"" if fault else self._memory.read(self._peer_offset + offset, size)
+        self._consumer.advance()
+        return CommandMessage(request, data, fault)
+
+    def receive_all(self, limit: int) -> list[CommandMessage]:
+        """Return up to `limit` messages that are there now, copied. Raises PeerError.
+
+        Their places are the sender's again when this returns. No more is copied than the area has:
+        more than that no honest peer can have sent.
+        """
+        left = self._area.size_bytes
+        heads: list[tuple[int, str]] = []
+        places: list[tuple[int, int]] = []
+        for signal in self._consumer.peek_run(limit):
+            request, offset, size, kind, _ = _SIGNAL.unpack(signal)
+            fault = self._fault(offset, size, kind)
+            if fault:
+                offset = size = 0
+            if size > left:
+                break
+            left -= size
+            heads.append((request, fault))
+            places.append((offset, size))
+        payloads = read_payloads(self._memory, self._peer_offset, places)
+        if heads:
+            self._consumer.advance(len(heads))
+        return [
+            CommandMessage(request, data, fault)
+            for (request, fault), data in zip(heads, payloads, strict=True)
+        ]
+
+    def _fault(self, offset: int, size: int, kind: int) -> str:
+        """Return what is wrong with a signal, as a sentence; empty: nothing."""
         limit = self._area.size_bytes
         if kind != self._expected:
-            message = CommandMessage(request, b"", f"signal of kind {kind}, not {self._expected}")
-        elif size > limit or offset > limit - size:
-            fault = f"payload of {size} bytes at {offset:#x}: the area has {limit}"
-            message = CommandMessage(request, b"", fault)
-        else:
-            message = CommandMessage(request, self._memory.read(self._peer_offset + offset, size))
-        self._consumer.advance()
-        return message
+            return f"signal of kind {kind}, not {self._expected}"
+        if size > limit or offset > limit - size:
+            return f"payload of {size} bytes at {offset:#x}: the area has {limit}"
+        return ""
 
 
 def command_client(memory: ChannelMemory, available_bytes: int) -> CommandEnd:

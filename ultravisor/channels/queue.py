@@ -24,6 +24,8 @@ from ultravisor.machine.abi import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ultravisor.channels.memory import ChannelMemory
 
 _STRUCTURE: Final = "signal_queue_header"
@@ -185,6 +187,47 @@ class Producer(_End):
         # Read after the head was published: a consumer that saw the queue empty before is seen.
         return Insertion.NOTIFY if self.refresh() == head else Insertion.SENT
 
+    def insert_run(self, signals: Sequence[bytes]) -> Insertion:
+        """Send several signals for which there is room, and publish them together.
+
+        What is read and written does not grow with their number. Raises PeerError, also when they
+        have been sent but the tail is wrong.
+        """
+        if self.error is not None:
+            raise self.error
+        head, count = self._head, len(signals)
+        assert count <= self._slot_count - 1 - self.outstanding, "there is room for all of them"
+        if count == 0:
+            return Insertion.SENT
+        self._write_slots(head + 1, b"".join(signals))
+        memory, offset = self._memory, self._offset
+        self._head = (head + count) % self._slot_count
+        memory.write(offset + _HEAD, _U32.pack(self._head))
+        self.sent_count = (self.sent_count + count) & _COUNT_MASK
+        memory.write(offset + _SENT_COUNT, _U64.pack(self.sent_count))
+        # As for one: a tail that is still where the head was says that the queue was empty.
+        return Insertion.NOTIFY if self.refresh() == head else Insertion.SENT
+
+    def _write_slots(self, first: int, data: bytes) -> None:
+        """Write slots from one on, and go on at slot 0 behind the last."""
+        size = self.place.signal_size_bytes
+        room = (self._slot_count - first) * size
+        if room:
+            self._memory.write(self._slots + first * size, data[:room])
+        if len(data) > room:
+            self._memory.write(self._slots, data[room:])
+
+    def room(self, wanted: int) -> int:
+        """Return how many signals can be sent; the tail is read where they seem fewer than wanted.
+
+        Raises PeerError.
+        """
+        found = self._slot_count - 1 - self.outstanding
+        if found < wanted:
+            self.refresh()
+            found = self._slot_count - 1 - self.outstanding
+        return found
+
     def refresh(self) -> int:
         """Read how far the consumer is, and return that slot. Raises PeerError."""
         self._tail = self._read_index(_TAIL, QueueError.TAIL)
@@ -243,15 +286,34 @@ class Consumer(_End):
         self._peeked = self._memory.read(self._slots + self._following() * size, size)
         return self._peeked
 
-    def advance(self) -> None:
-        """Give the slot of the peeked signal back to the producer."""
+    def advance(self, count: int = 1) -> None:
+        """Give the slots of peeked signals back to the producer, the oldest first."""
         assert self._peeked is not None, "only a signal that was peeked at can be given back"
         self._peeked = None
-        self._tail = self._following()
-        self.received_count = (self.received_count + 1) & _COUNT_MASK
+        self._tail = (self._tail + count) % self._slot_count
+        self.received_count = (self.received_count + count) & _COUNT_MASK
         # Count and tail lie side by side: one access, and both are this end's own.
         both = _RECEIVED.pack(self.received_count, self._tail)
         self._memory.write(self._offset + _RECEIVED_COUNT, both)
+
+    def peek_run(self, limit: int) -> list[bytes]:
+        """Return up to `limit` signals, copied once, and leave them in the queue.
+
+        What is read beside them is the head, once, where none is known to wait. Raises PeerError.
+        """
+        first = self.peek()
+        if first is None:
+            return []
+        count, size = self._slot_count, self.place.signal_size_bytes
+        waiting = min((self._head - self._tail) % count, limit) - 1
+        following = (self._tail + 2) % count
+        behind = min(waiting, count - following)
+        data = b""
+        if behind > 0:
+            data = self._memory.read(self._slots + following * size, behind * size)
+        if waiting > behind:
+            data += self._memory.read(self._slots, (waiting - behind) * size)
+        return [first, *(data[at : at + size] for at in range(0, len(data), size))]
 
     def remove(self) -> bytes | None:
         """Return the next signal and give its slot back; None: there is none. Raises PeerError."""

@@ -20,7 +20,7 @@ from ultravisor.channels.command_protocol import (
     decode_answer,
     encode,
 )
-from ultravisor.partitions.message_link import UNASKED
+from ultravisor.partitions.message_link import MESSAGES_AT_ONCE, UNASKED
 
 if TYPE_CHECKING:
     from ultravisor.channels.command_channel import CommandMessage
@@ -76,18 +76,25 @@ class Asker:
     def answers(self, link: MessageLink, now_cycles: int) -> list[tuple[int, AnyAnswer]]:
         """Return the answers that have come, each once."""
         found = []
-        while (message := link.receive()) is not None:
-            known = message.request == UNASKED or message.request in self._outstanding
-            answer = _decoded(message) if known else None
-            if answer is None:
-                self.strange += 1
-                continue
-            if message.request == UNASKED:
-                self._told(answer, link, now_cycles)
-                continue
-            del self._outstanding[message.request]
-            found.append((message.request, answer))
+        while messages := link.receive_all(MESSAGES_AT_ONCE):
+            taken = [self._taken(message, link, now_cycles) for message in messages]
+            found += [row for row in taken if row is not None]
         return found
+
+    def _taken(
+        self, message: CommandMessage, link: MessageLink, now_cycles: int
+    ) -> tuple[int, AnyAnswer] | None:
+        """Return the answer that a message is; None: it answers nothing that is still asked."""
+        known = message.request == UNASKED or message.request in self._outstanding
+        answer = _decoded(message) if known else None
+        if answer is None:
+            self.strange += 1
+            return None
+        if message.request == UNASKED:
+            self._told(answer, link, now_cycles)
+            return None
+        del self._outstanding[message.request]
+        return message.request, answer
 
     def _told(self, answer: AnyAnswer, link: MessageLink, now_cycles: int) -> None:
         """Take what the ultravisor says unasked: that it moved on, or that it begins anew."""

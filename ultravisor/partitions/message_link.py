@@ -36,6 +36,8 @@ LOST: Final = (ChannelError, HostedAccessError)
 SLOT_COUNT: Final = 256
 # What may wait for room; a peer that never takes anything is not allowed to fill memory.
 OUTBOX_LIMIT: Final = 65_536
+MESSAGES_AT_ONCE: Final = SLOT_COUNT
+"""More than a queue holds."""
 UNASKED: Final = 0
 """The request number of a message that answers nothing."""
 
@@ -98,6 +100,16 @@ class MessageLink:
             self.fault = failure.message
             return None
 
+    def receive_all(self, limit: int) -> list[CommandMessage]:
+        """Return up to `limit` messages that are there now; none where the channel is broken."""
+        if self._end is None or self.fault:
+            return []
+        try:
+            return self._end.receive_all(limit)
+        except LOST as failure:
+            self.fault = failure.message
+            return []
+
     def send(self, request: int, data: bytes) -> None:
         """Send a message, now or when there is room."""
         if len(self._outbox) >= OUTBOX_LIMIT:
@@ -113,15 +125,15 @@ class MessageLink:
     def flush(self, turn: HostedTurn) -> bool:
         """End a turn: send what there is room for, and wake the peer; say whether all is sent."""
         while self._outbox and self._end is not None and not self.fault:
-            request, data = self._outbox[0]
             try:
-                inserted = self._end.send(request, data)
+                count, inserted = self._end.send_all(self._outbox)
             except LOST as failure:
                 self.fault = failure.message
                 break
             if inserted is Insertion.FULL:
                 break
-            self._outbox.popleft()
+            for _ in range(count):
+                self._outbox.popleft()
             self._notify = self._notify or inserted is Insertion.NOTIFY
         if self._notify and self.place.port:
             turn.call(Hypercall.EVENT_SEND, self.place.port)

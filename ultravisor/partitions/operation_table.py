@@ -59,7 +59,7 @@ class OperationScribe:
 
     def number(self, number: int) -> int:
         """Return a number, or the answer that it stands for."""
-        return resolve(number, self._known)
+        return number if number >= 0 else resolve(number, self._known)
 
     def begin(self) -> Transaction:
         """Note that the next operation of the database answers for one of the protocol."""

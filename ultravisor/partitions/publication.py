@@ -112,7 +112,9 @@ class Publisher:
         unfinished revocation; a commit that is not known any more (None: it was answered before a
         restart) waits as if it revoked.
         """
-        unfinished = self._revoked if self._views.acknowledged() < self._revoked else 0
+        if self._views.acknowledged() >= self._revoked:
+            return 0
+        unfinished = self._revoked
         if commit is None or commit.revokes:
             return unfinished
         takes = any(

@@ -30,6 +30,9 @@ TABLES: Final = (
     "device",
 )
 
+_INDEXED: Final = ("slot", "channel_end", "link", "device")
+"""Tables whose records are also found by what they name."""
+
 
 class RecordMirror:
     """Records by table, by the first column of their key, by their key."""
@@ -50,22 +53,32 @@ class RecordMirror:
     def apply(self, changes: Iterable[Change]) -> dict[str, set[int]]:
         """Take in changes in their order; return what was touched, by the keys' first columns."""
         self._touched = {table: set() for table in TABLES}
+        # What several commits changed is taken in once, as the last one left it.
+        before: dict[tuple[str, Key], Any] = {}
+        after: dict[tuple[str, Key], Any] = {}
         for change in changes:
-            table = self._tables.get(change.table)
-            if table is None:
-                continue
-            self._touched[change.table].add(change.key)
-            group = table[change.key[0]]
-            self._index(change.before, -1)
-            self._index(change.after, 1)
-            if change.after is None:
-                group.pop(change.key, None)
-            else:
-                group[change.key] = change.after
+            place = (change.table, change.key)
+            before.setdefault(place, change.before)
+            after[place] = change.after
+        for (name, key), record in after.items():
+            if name in self._tables:
+                self._touched[name].add(key)
+                self._take(name, key, before[name, key], record)
         return {
             table: {key[0] for key in keys if isinstance(key[0], int)}
             for table, keys in self._touched.items()
         }
+
+    def _take(self, name: str, key: Key, before: object, after: object) -> None:
+        """Take in what one record has become."""
+        if name in _INDEXED:
+            self._index(before, -1)
+            self._index(after, 1)
+        group = self._tables[name][key[0]]
+        if after is None:
+            group.pop(key, None)
+        else:
+            group[key] = after
 
     def keys_touched(self, table: str) -> set[Key]:
         """Return the whole keys that the last changes touched."""

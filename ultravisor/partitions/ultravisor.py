@@ -276,10 +276,11 @@ class UltravisorProgram:
         for channel in sorted(self._links):
             asker, refusal = self._asker(channel)
             link = self._links[channel]
-            while left and (message := link.receive()) is not None:
-                left -= 1
-                turn.work(MESSAGE_COST_CYCLES)
-                self._serve_one(channel, asker, refusal, message)
+            while left and (messages := link.receive_all(left)):
+                left -= len(messages)
+                turn.work(len(messages) * MESSAGE_COST_CYCLES)
+                for message in messages:
+                    self._serve_one(channel, asker, refusal, message)
         return left == 0
 
     def _asker(self, channel: int) -> tuple[str, str]:

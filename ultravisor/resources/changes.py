@@ -50,7 +50,12 @@ class Commit(msgspec.Struct, frozen=True):
 
 def revokes(changes: tuple[Change, ...]) -> bool:
     """Say whether something that a view shows is gone: frames, a channel, a partition."""
-    return any(_revokes(change.before, change.after) for change in changes)
+    return any(
+        _revokes(row.before, row.after) for row in changes if row.table in _TABLES_THAT_REVOKE
+    )
+
+
+_TABLES_THAT_REVOKE = ("extent", "channel", "partition")
 
 
 def _revokes(before: Record | None, after: Record | None) -> bool:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import struct
 from functools import cache, partial
+from itertools import compress
+from operator import ne
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -64,22 +66,20 @@ def _update(before: tuple[Any, ...], after: tuple[Any, ...], key: tuple[int, ...
     """Return an update: of the old row key and what changed, of the new what changed."""
     old = [_UNDEFINED] * len(before)
     new = old.copy()
+    encoders = _ENCODERS
     for place in key:
-        old[place] = _value(before[place])
-    for place, value in enumerate(before):
-        other = after[place]
-        if other is not value and other != value:
-            old[place] = _value(value)
-            new[place] = _value(other)
-    return _UPDATE + b"".join(old) + b"".join(new)
+        value = before[place]
+        old[place] = encoders[type(value)](value)
+    for place in compress(range(len(before)), map(ne, before, after)):
+        value, other = before[place], after[place]
+        old[place] = encoders[type(value)](value)
+        new[place] = encoders[type(other)](other)
+    return _UPDATE + b"".join(old + new)
 
 
 def _row(values: tuple[Any, ...]) -> bytes:
-    return b"".join([_value(value) for value in values])
-
-
-def _value(value: Any) -> bytes:
-    return _ENCODERS[type(value)](value)
+    encoders = _ENCODERS
+    return b"".join([encoders[type(value)](value) for value in values])
 
 
 def _text(value: str) -> bytes:

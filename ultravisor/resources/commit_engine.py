@@ -67,12 +67,16 @@ class CommitEngine:
         self.on_commit: Callable[[Commit], None] = lambda _commit: None
         self._reservations = Reservations()
         self._open: list[Transaction] = []
+        self._highest: dict[str, int] = {}
         self._table_changed: dict[str, int] = dict.fromkeys(TABLES, generation)
 
     def begin(self, asker: str, request_id: int | None) -> Transaction:
         """Open a transaction that reads the generation in force."""
         self.refuse_broken()
-        if sum(other.asker == asker for other in self._open) >= OPEN_LIMIT:
+        if (
+            len(self._open) >= OPEN_LIMIT
+            and sum(other.asker == asker for other in self._open) >= OPEN_LIMIT
+        ):
             raise LimitError(
                 f"{asker} has {OPEN_LIMIT} open transactions", "open-limit", "commit or abort one"
             )
@@ -159,7 +163,10 @@ class CommitEngine:
 
     def _stored(self, request: Request, digest: bytes) -> Commit | None:
         """Return the answer of a request that was committed before."""
-        found = self.store.get(RequestRecord, *request)
+        asker, number = request
+        if number > self._highest_request(asker):
+            return None
+        found = self.store.get(RequestRecord, asker, number)
         if found is None:
             return None
         if found.digest != digest:
@@ -170,6 +177,14 @@ class CommitEngine:
             )
         values = tuple(_decode(found.answer))
         return Commit(found.version, values, (), revokes=False, repeated=True)
+
+    def _highest_request(self, asker: str) -> int:
+        """Return an id above which no answer is kept for an asker: nobody need look for it."""
+        highest = self._highest.get(asker)
+        if highest is None:
+            statement = "SELECT coalesce(max(request_id), 0) FROM request WHERE asker = ?"
+            highest = self._highest[asker] = int(self.store.value(statement, asker))
+        return highest
 
     def _in_database(
         self, transaction: Transaction, request: Request | None, digest: bytes, dry_run: bool
@@ -190,6 +205,9 @@ class CommitEngine:
             self._roll_back()
             raise
         self.generation = generation
+        if request is not None:
+            asker, number = request
+            self._highest[asker] = max(number, self._highest_request(asker))
         for change in changes:
             self._table_changed[change.table] = generation
         return commit

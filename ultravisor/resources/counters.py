@@ -7,7 +7,8 @@ that counts anew, for the check over everything.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
 
 from ultravisor.resources.records import (
     Channel,
@@ -22,14 +23,10 @@ from ultravisor.resources.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ultravisor.resources.changes import Change
     from ultravisor.resources.store import Store
-
-COUNTED_TABLES = frozenset(
-    ("partition", "extent", "virtual_processor", "link", "channel", "channel_end")
-)
 
 Subject = tuple[str, str, str]
 """Scope, subject and resource: the key of a quota."""
@@ -37,24 +34,35 @@ Subject = tuple[str, str, str]
 
 def count_changes(store: Store, changes: Sequence[Change]) -> bool:
     """Add what changed to the quotas that there are; say whether any counter changed."""
-    sums: dict[Subject, int] = {}
-    zones = (_Zones(store), _Zones(store))
-    for change in changes:
-        for side, record in enumerate((change.before, change.after)):
-            if isinstance(record, Partition):
-                zones[side][record.number] = record.zone
-    for change in changes:
-        if change.table in COUNTED_TABLES and not _lives_on(change):
-            for side, record in enumerate((change.before, change.after)):
-                if record is not None:
-                    _add(sums, zones[side], record, 1 if side else -1)
+    counting = [row for row in changes if row.table in _COUNTS_BY]
+    moved = [row for row in counting if row.table == "partition" and not _stays(row)]
+    if not moved:
+        # What stays as it is counts as before, unless the zone of its partition is another.
+        counting = [row for row in counting if not _stays(row)]
+    if not counting:
+        return False
     counted = False
-    for subject, amount in sums.items():
+    for subject, amount in _sums(store, counting, moved).items():
         quota = store.get(Quota, *subject) if amount else None
         if quota is not None:
             store.recount(quota, quota.used + amount)
             counted = True
     return counted
+
+
+def _sums(store: Store, counting: Sequence[Change], moved: Sequence[Change]) -> dict[Subject, int]:
+    """Return by how much each counter changes; `moved` are partitions that change their zone."""
+    sums: dict[Subject, int] = {}
+    zones = (_Zones(store), _Zones(store))
+    for change in moved:
+        for side, record in enumerate((change.before, change.after)):
+            if isinstance(record, Partition):
+                zones[side][record.number] = record.zone
+    for change in counting:
+        for side, record in enumerate((change.before, change.after)):
+            if record is not None:
+                _add(sums, zones[side], record, 1 if side else -1)
+    return sums
 
 
 class _Zones(dict[int, "str | None"]):
@@ -70,15 +78,25 @@ class _Zones(dict[int, "str | None"]):
         return self[number]
 
 
-def _lives_on(change: Change) -> bool:
-    """Say whether it is a partition that was there before and is there after, in the same zone."""
+def _stays(change: Change) -> bool:
+    """Say whether a record was there before and is there after, and counts for the same."""
     before, after = change.before, change.after
     return (
-        isinstance(before, Partition)
-        and isinstance(after, Partition)
-        and (before.state is PartitionState.DESTROYED) == (after.state is PartitionState.DESTROYED)
-        and before.zone == after.zone
+        before is not None
+        and after is not None
+        and _COUNTS_BY[change.table](before) == _COUNTS_BY[change.table](after)
     )
+
+
+# What a record's part in the counters depends on, beside its partition's zone.
+_COUNTS_BY: Final[dict[str, Callable[[Any], Any]]] = {
+    "partition": lambda row: (row.state is PartitionState.DESTROYED, row.zone),
+    "extent": attrgetter("partition", "frame_count"),
+    "virtual_processor": attrgetter("partition"),
+    "link": attrgetter("partition"),
+    "channel": attrgetter("zone", "frame_count"),
+    "channel_end": attrgetter("partition"),
+}
 
 
 def _add(sums: dict[Subject, int], zones: _Zones, record: Record, sign: int) -> None:

@@ -8,7 +8,9 @@ sentence of what is wrong.
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ultravisor.resources.errors import (
@@ -21,11 +23,13 @@ from ultravisor.resources.errors import (
     StateError,
 )
 from ultravisor.resources.records import Block, BlockState
+from ultravisor.resources.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ultravisor.resources.changes import Change
+    from ultravisor.resources.records import Record
     from ultravisor.resources.store import Store
 
 
@@ -376,20 +380,42 @@ def check_changes(store: Store, changes: Iterable[Change]) -> None:
 def touched_by(store: Store, changes: Iterable[Change]) -> list[tuple[str, tuple[int, ...]]]:
     """Return the scopes that changes touch, in a fixed order: always the same error is first."""
     touched: set[tuple[str, tuple[int, ...]]] = set()
-    blocks: list[tuple[int, int]] = []
+    blocks: list[Block] = []
     for change in changes:
-        if change.table == "quota":
+        table, before, after = change.table, change.before, change.after
+        if table == "quota":
             touched.add(("quota", ()))
-        for record in (change.before, change.after):
-            if isinstance(record, Block):
-                blocks.append((record.machine_frame, record.machine_frame + record.frame_count))
-                if record.owner is not None:
-                    touched.add((_OWNER_SCOPES[record.state], (record.owner,)))
-            elif record is not None:
-                for scope, field in _SCOPE_OF.get(change.table, ()):
-                    touched.add((scope, (getattr(record, field),)))
-    touched.update(("frames", run) for run in _joined_runs(store, blocks))
+        elif table == "block":
+            blocks += [row for row in (before, after) if isinstance(row, Block)]
+        for scope, name, looks_at in _scopes_of(table):
+            if before is None or after is None:
+                touched.add((scope, (getattr(before or after, name),)))
+            elif looks_at(before) != looks_at(after):
+                touched.add((scope, (getattr(before, name),)))
+                touched.add((scope, (getattr(after, name),)))
+    if blocks:
+        touched |= {
+            (_OWNER_SCOPES[row.state], (row.owner,)) for row in blocks if row.owner is not None
+        }
+        runs = [(row.machine_frame, row.machine_frame + row.frame_count) for row in blocks]
+        touched |= {("frames", run) for run in _joined_runs(store, runs)}
     return sorted(touched)
+
+
+@cache
+def _scopes_of(table: str) -> tuple[tuple[str, str, Callable[[Record], Any]], ...]:
+    """Return the scopes of a table's records: name, field of the thing, and what is looked at.
+
+    What a rule looks at are the columns whose names occur in its query: where none of those has
+    another value than before, the rule held then and holds now.
+    """
+    found = []
+    for scope, name in _SCOPE_OF.get(table, ()):
+        queries = " ".join(row.query for row in INVARIANTS if row.scope == scope)
+        words = set(re.findall(r"\w+", queries)) | {name}
+        columns = [column for column in TABLES[table].columns if column in words]
+        found.append((scope, name, attrgetter(*columns)))
+    return tuple(found)
 
 
 def _joined_runs(store: Store, blocks: list[tuple[int, int]]) -> list[tuple[int, int]]:

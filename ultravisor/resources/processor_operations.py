@@ -6,6 +6,7 @@ Owns the tables `virtual_processor` and `slot`. Called inside a commit.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -33,6 +34,10 @@ class SlotPlan(msgspec.Struct, frozen=True):
     index: int
     quantum_cycles: int
     donates: bool = False
+
+
+_PLANNED = SlotPlan.__struct_fields__
+_planned = attrgetter(*_PLANNED)
 
 
 def add(store: Store, number: int, processor: int) -> int:
@@ -75,12 +80,13 @@ def _drop(store: Store, owned: VirtualProcessor) -> None:
             (owned.partition, owned.index),
         )
     ]:
+        present = store.select(Slot, "processor = ?", number)
         kept = [
             SlotPlan(slot.partition, slot.index, slot.quantum_cycles, slot.donates)
-            for slot in store.select(Slot, "processor = ?", number)
+            for slot in present
             if (slot.partition, slot.index) != (owned.partition, owned.index)
         ]
-        _replace(store, number, kept)
+        _replace(store, number, present, kept)
     store.delete(owned)
 
 
@@ -107,21 +113,26 @@ def move(store: Store, number: int, index: int, processor: int) -> None:
 
 def set_quanta(store: Store, processor: int, slots: Sequence[SlotPlan]) -> None:
     """Make these the slots of a processor's cyclic map, in this order."""
+    present = store.select(Slot, "processor = ?", processor)
+    # Whoever has a slot is there: the schema says so.
+    known = {(slot.partition, slot.index) for slot in present}
     for plan in slots:
-        require_partition(store, plan.partition)
-        require(store, VirtualProcessor, plan.partition, plan.index)
-    _replace(store, processor, slots)
+        if (plan.partition, plan.index) not in known:
+            require_partition(store, plan.partition)
+            require(store, VirtualProcessor, plan.partition, plan.index)
+    _replace(store, processor, present, slots)
 
 
-def _replace(store: Store, number: int, slots: Sequence[SlotPlan]) -> None:
-    """Write what differs."""
+def _replace(store: Store, number: int, present: Sequence[Slot], slots: Sequence[SlotPlan]) -> None:
+    """Write what differs from the slots that are there."""
     processor = require(store, Processor, number)
-    present = store.select(Slot, "processor = ?", number)
     for position, plan in enumerate(slots):
         if position < len(present):
-            wanted = msgspec.structs.asdict(plan)
-            if any(getattr(present[position], name) != wanted[name] for name in wanted):
-                store.update(present[position], **wanted)
+            slot = present[position]
+            values = zip(_PLANNED, _planned(slot), _planned(plan), strict=True)
+            wanted = {name: new for name, old, new in values if old != new}
+            if wanted:
+                store.update(slot, **wanted)
         else:
             store.insert(
                 Slot(

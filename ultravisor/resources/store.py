@@ -92,7 +92,8 @@ class Store:
     def insert(self, record: R) -> R:
         """Write a new record with this transaction's version; return it."""
         table = TABLE_OF[type(record)]
-        record = _replace(record, version=self.generation)
+        if record.version != self.generation:  # type: ignore[attr-defined]
+            record = _replace(record, version=self.generation)
         self.execute(table.insert, _values(record))
         self._note(table, table.key_of(record), None, record)
         return record
@@ -142,8 +143,8 @@ class Store:
         before = self._before
         return tuple(
             [
-                Change(place[0], place[1], before[place], after)
+                Change(*place, was, after)
                 for place, after in islice(self._after.items(), start, None)
-                if after is not before[place]
+                if after is not (was := before[place])
             ]
         )
