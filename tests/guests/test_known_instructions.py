@@ -13,7 +13,7 @@ pytestmark = pytest.mark.guest
 
 IMAGES = Path(__file__).resolve().parents[2] / "ultravisor" / "images"
 # No guest: the monitor runs with each of them, and the bare image has no note.
-NO_GUESTS = frozenset({"monitor", "compute_bare"})
+NO_GUESTS = frozenset({"monitor", "monitor_lazy", "compute_bare"})
 CYCLES = 3_000_000
 GUESTS = sorted(path for path in IMAGES.glob("*.elf") if path.stem not in NO_GUESTS)
 SETS = sorted({path.parent for path in IMAGES.glob("*/*.elf")})

@@ -44,7 +44,7 @@ class Phase(StrEnum):
     EXIT = "exit"
     """Back to the guest."""
     START = "start"
-    """The host's start; on no path."""
+    """The host's start, and following a new generation of the view; on no path."""
 
 
 _ENTRY = """
@@ -71,7 +71,7 @@ _BODY = """
     entry_take entry_drop entry_settle table_pin
     trap_mode_set trap_deliver trap_raise trap_exception trap_system_call
     trap_frame_write trap_frame_read
-    view_link_find
+    view_event_target channel_entry_take channel_entry_drop
     platform_kick platform_code_changed platform_context_reset platform_console_write
     platform_console_read platform_mark platform_panic
 """
@@ -79,6 +79,7 @@ _SCHEDULE = """
     monitor_leave processor_depart
     schedule_candidate schedule_deadline schedule_deadline_update schedule_map_check schedule_run
     schedule_woken slots_forgive_yields slots_advance slots_next_use timers_expire
+    schedule_map_follow slots_forget_yields processor_follow
     platform_deadline_set platform_clock_rebate idle_loop
 """
 _SAVE = "switch_to floating_point_save"
@@ -92,6 +93,11 @@ _EXIT = "leave resume switch_done floating_point_return"
 _START = """
     enter_first leave_boot boot_entry simulated_boot monitor_start monitor_first
     start_host start_page_take start_refuse start_partition_records start_partition
+    start_is_as_before records_are_good range_add generation_step generation_start generation_begin
+    generation_wants generation_notice progress_step monitor_handle_changed grant_channels
+    grant_extents grant_pass grant_run revocation_sever revocation_release frame_free
+    frame_is_revoked partition_sever partition_leave processor_pause processor_resume
+    channel_side_count channel_is_lawful channel_is_in_view
 """
 # One for each vector; nobody wants to read them all.
 _TRAP_STUBS = {f"trap_{vector}": Phase.ENTRY for vector in range(32)}
