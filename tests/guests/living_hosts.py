@@ -34,9 +34,11 @@ class Operator:
         files: Sequence[str],
         policies: Sequence[Path] = (),
         journal: Path | None = None,
+        *,
+        watched: bool = True,
         **settings: Any,
     ) -> None:
-        self.host = LivingHost(plan_life(files, policies, settings), journal)
+        self.host = LivingHost(plan_life(files, policies, settings), journal, watched=watched)
         self.events: list[tuple[int, str, str, str]] = []
         self.answers: dict[int, list[Answer]] = defaultdict(list)
 
@@ -115,10 +117,10 @@ class Operator:
     def restart_ultravisor(self) -> tuple[str, str]:
         """Kill the ultravisor; return the hashes of what was lost and of what was rebuilt."""
         lost = self.host.database
-        generation, lost_hash = lost.generation, lost.state_hash
+        generation, lost_hash = lost.generation, lost.state_hash()
         self.host.restart_ultravisor()
         self.until(lambda: self.host.infrastructure.database is not None, 1_000)
-        return lost_hash, self.host.database.at(generation).state_hash
+        return lost_hash, self.host.database.at(generation).state_hash()
 
     def _domains(self) -> tuple[Any, ...]:
         return self.host.plan.policy.policy.domain
@@ -127,4 +129,6 @@ class Operator:
         self.events.append((clock_cycles, kind, subject, text))
 
     def _answered(self, number: int, data: bytes) -> None:
-        self.answers[number].append(messages.TO_OUTSIDE.decode(data))
+        answer = messages.TO_OUTSIDE.decode(data)
+        assert isinstance(answer, Answer)
+        self.answers[number].append(answer)

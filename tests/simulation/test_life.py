@@ -291,12 +291,12 @@ def test_an_operators_transaction_leaves_the_infrastructure_alone(
 ) -> None:
     fabric = booted(with_disk())
     zone = DefineZone("extra", "00000000-0000-0000-0000-000000000009")
-    before = fabric.ultravisor.database.state_hash
+    before = fabric.ultravisor.database.state_hash()
     answer = fabric.answer(fabric.order(Transaction((zone, operation))))
     assert isinstance(answer, Rejected)
     assert (answer.kind, answer.rule) == (RefusalKind.OWNERSHIP, "infrastructure")
     assert answer.sentence == f"operation 1: {what} is the infrastructure's"
-    assert fabric.ultravisor.database.state_hash == before
+    assert fabric.ultravisor.database.state_hash() == before
 
 
 def test_an_operators_transaction_may_change_the_slots_of_others() -> None:

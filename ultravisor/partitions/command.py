@@ -204,7 +204,7 @@ class CommandProgram:
     def _pass_on(
         self, number: int, message: messages.Transaction, asker: Asker, now_cycles: int
     ) -> None:
-        """Give the ultravisor an operator's transaction as it is; its answer will be the order's."""
+        """Give the ultravisor an operator's transaction; its answer will be the order's."""
         link = self._links.get(TYPE_COMMAND)
         assert link is not None, "there are facts, so there is the command channel"
         transact = Transact(message.operations, dry_run=message.dry_run)
