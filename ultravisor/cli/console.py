@@ -24,7 +24,7 @@ READ_BYTES = 4096
 
 @click.command(
     "console",
-    help="""Attach to a partition's console: what it writes is shown, what you type it reads.
+    help="""Attach to a partition's console: see what it writes, type what it reads.
 
 \b
 Examples:

@@ -69,17 +69,26 @@ class Infrastructure:
 
     def failure(self) -> str:
         """Return the first program that has ended, and why; empty: all run."""
-        for name in ("boot", ULTRAVISOR, "command", "operations"):
+        failure = self.failure_of("boot", ULTRAVISOR, "command", "operations")
+        if failure:
+            return failure
+        return f"boot: {self.boot.failure}" if self.boot.failure else ""
+
+    def failure_of(self, *names: str) -> str:
+        """Return the first of some programs that has ended, and why; empty: they run."""
+        for name in names:
             failure = self.programs.failure(name)
             if failure:
                 return f"{name}: {failure}"
-        return f"boot: {self.boot.failure}" if self.boot.failure else ""
+        return ""
 
     def copy_journal(self, path: Path) -> int:
         """Write what is durable of the journal to a new file; return its last generation."""
         base = self._journal.base
         if base is None:
             raise UsageError("the ultravisor has not begun yet", "ask again in a moment")
+        if path.exists():
+            raise UsageError(f"{path}: exists already", "name a new file")
         copy = FileJournal.open(path)
         try:
             copy.start(base)

@@ -111,6 +111,11 @@ class LivingHost:
         return "running" if self.can_run else "idle"
 
     @property
+    def deaf(self) -> str:
+        """Return why orders cannot be answered any more; empty: they can."""
+        return self.infrastructure.failure_of("ultravisor", "command")
+
+    @property
     def database(self) -> ResourceDatabase:
         """Return the database, for questions; raise UsageError before there is one."""
         database = self.infrastructure.database
