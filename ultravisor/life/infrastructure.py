@@ -32,6 +32,18 @@ if TYPE_CHECKING:
 ULTRAVISOR = "ultravisor"
 
 
+def _new_journal(path: Path) -> FileJournal:
+    """Make a journal; one that is somebody's says what lay in memory that is gone."""
+    journal = FileJournal.open(path)
+    if journal.base is None:
+        return journal
+    journal.close()
+    raise UsageError(
+        f"{path}: the journal of a host that has ended; what lay in its memory is gone",
+        "name a new file; `ultravisor db` with --journal reads the old one",
+    )
+
+
 class Infrastructure:
     """Boot, ultravisor, command and operations of one host."""
 
@@ -39,7 +51,7 @@ class Infrastructure:
         """Make the programs; the journal is kept in a file, or in memory outside the ultravisor."""
         self._firmware = firmware
         self._path = journal
-        self._journal: Journal = MemoryJournal() if journal is None else FileJournal.open(journal)
+        self._journal: Journal = MemoryJournal() if journal is None else _new_journal(journal)
         self._ultravisor = self._make_ultravisor()
         self.boot = BootProgram(firmware.loader, firmware.layout.order)
         self.command = CommandProgram()
