@@ -28,6 +28,7 @@ MAY_IMPORT = {
 ABOVE_THE_HOST = (
     "ultravisor.host",
     "ultravisor.supervised_host",
+    "ultravisor.life",
     "ultravisor.cli",
     "ultravisor.bench",
     "ultravisor.testing",

@@ -17,13 +17,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.guests.living_processes import runtime_folder
 from ultravisor.configuration_reader import parse_configuration
+from ultravisor.life.places import living_places
 from ultravisor.partitions.policy_reader import parse_policy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,6 +154,14 @@ def complaint(command: Command, folder: Path) -> str | None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=DOCUMENT_NAMES)
 def test_documented_commands_work(document: Path, tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="uv-") as name, runtime_folder(Path(name)):
+        run_commands(document, tmp_path)
+        left = [place.name for place in living_places()]
+        assert not left, f"{document.name}: end what it brings up, with `ultravisor down`: {left}"
+
+
+def run_commands(document: Path, tmp_path: Path) -> None:
+    """Run a document's commands in a folder, one after the other."""
     for name in LINKED:
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copytree(

@@ -10,7 +10,18 @@ from msgspec.structs import replace
 
 from tests.simulation.fabric import Fabric
 from tests.simulation.view_check import check_view
-from ultravisor.channels.command_protocol import CreateDevice, DefineZone, RefusalKind
+from ultravisor.channels.command_protocol import (
+    CreateDevice,
+    DefineZone,
+    DestroyPartition,
+    RefusalKind,
+    ReleaseMemory,
+    SetPartitionState,
+    SetProcessorState,
+    SetQuanta,
+    SlotPlan,
+    UnmapChannel,
+)
 from ultravisor.partitions.definitions import Domain
 from ultravisor.partitions.messages import (
     Create,
@@ -23,9 +34,11 @@ from ultravisor.partitions.messages import (
     encode,
 )
 from ultravisor.partitions.policy_reader import parse_policy
-from ultravisor.resources.records import Channel, Device, Partition
+from ultravisor.resources.records import Channel, Device, Partition, Slot
+from ultravisor.resources.records import Domain as DomainRecord
 
 if TYPE_CHECKING:
+    from ultravisor.channels.command_protocol import AnyOperation
     from ultravisor.partitions.policy import PlacedPolicy
 
 POLICY = """
@@ -202,6 +215,38 @@ def test_senseless_orders_are_refused_with_their_kind(order: Any, kind: RefusalK
     assert {name: state(fabric, name) for name in before} == before
 
 
+def test_what_was_refused_does_not_come_true_later() -> None:
+    fabric = booted(with_disk())
+    rows = [Domain(name=name, image="hello", zone="web") for name in ("more-1", "more-2")]
+    assert isinstance(fabric.answer(fabric.order(Create(rows[0]))), Done)
+    assert isinstance(fabric.answer(fabric.order(Create(rows[1]))), Rejected)
+    assert isinstance(fabric.answer(fabric.order(Order("destroy", "more-1"))), Done)
+    fabric.run()
+    assert state(fabric, "more-2") is None
+    answer = fabric.answer(fabric.order(Order("start", "more-2")))
+    assert isinstance(answer, Rejected)
+    assert answer.kind is RefusalKind.UNKNOWN_ID
+    assert [row.name for row in fabric.ultravisor.database.records(DomainRecord)] == [
+        "more-1",
+        "storage",
+        "web-1",
+        "web-2",
+    ]
+
+
+def test_a_start_that_was_refused_does_not_come_true_later() -> None:
+    fabric = booted(with_disk())
+    assert isinstance(fabric.answer(fabric.order(Order("destroy", "web-2"))), Done)
+    rows = [Domain(name=name, image="hello", zone="web") for name in ("more-1", "more-2")]
+    answers = [fabric.answer(fabric.order(Create(row))) for row in rows]
+    assert all(isinstance(answer, Done) for answer in answers)
+    assert isinstance(fabric.answer(fabric.order(Order("start", "web-2"))), Rejected)
+    assert isinstance(fabric.answer(fabric.order(Order("destroy", "more-1"))), Done)
+    fabric.run()
+    assert state(fabric, "web-2") is None
+    assert isinstance(fabric.answer(fabric.order(Order("start", "web-2"))), Done)
+
+
 def test_a_refusal_by_policy_names_its_rule() -> None:
     fabric = booted(with_disk())
     answer = fabric.answer(fabric.order(Create(Domain(name="big-1", image="hello"))))
@@ -228,6 +273,51 @@ def test_an_operators_transaction_passes_through_command() -> None:
     assert isinstance(done, Done)
     assert isinstance(again, Rejected)
     assert again.kind is RefusalKind.INVALID
+
+
+@pytest.mark.parametrize(
+    ("operation", "what"),
+    [
+        (SetPartitionState(4, "stopped"), "partition `command`"),
+        (DestroyPartition(2), "partition `ultravisor`"),
+        (ReleaseMemory(partition=5, guest_frame=0, frame_count=1), "partition `operations`"),
+        (SetProcessorState(1, 0, "offline"), "partition `boot`"),
+        (UnmapChannel(4), "channel 4"),
+        (SetQuanta(0, ()), "the slot of `boot`"),
+    ],
+)
+def test_an_operators_transaction_leaves_the_infrastructure_alone(
+    operation: AnyOperation, what: str
+) -> None:
+    fabric = booted(with_disk())
+    zone = DefineZone("extra", "00000000-0000-0000-0000-000000000009")
+    before = fabric.ultravisor.database.state_hash()
+    answer = fabric.answer(fabric.order(Transaction((zone, operation))))
+    assert isinstance(answer, Rejected)
+    assert (answer.kind, answer.rule) == (RefusalKind.OWNERSHIP, "infrastructure")
+    assert answer.sentence == f"operation 1: {what} is the infrastructure's"
+    assert fabric.ultravisor.database.state_hash() == before
+
+
+def test_an_operators_transaction_may_change_the_slots_of_others() -> None:
+    fabric = booted(with_disk())
+    slots = sorted(fabric.ultravisor.database.records(Slot), key=lambda row: row.position)
+    guest = number(fabric, "web-1")
+    processor = next(row.processor for row in slots if row.partition == guest)
+    plans = tuple(
+        SlotPlan(
+            row.partition,
+            row.index,
+            50_000 if row.partition == guest else row.quantum_cycles,
+            row.donates,
+        )
+        for row in slots
+        if row.processor == processor
+    )
+    answer = fabric.answer(fabric.order(Transaction((SetQuanta(processor, plans),))))
+    assert isinstance(answer, Done)
+    changed = [row for row in fabric.ultravisor.database.records(Slot) if row.partition == guest]
+    assert [row.quantum_cycles for row in changed] == [50_000]
 
 
 def test_a_failed_partition_is_restarted_with_back_off_until_the_policy_gives_up() -> None:

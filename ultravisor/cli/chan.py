@@ -6,11 +6,15 @@ Owns its three verbs. What they show was written by the channels' ends; looking 
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import Any
 
 import click
 
 from ultravisor.cli.living import living_options, print_fields, print_json, print_table
+
+# Command reads whole tables through a channel: --json shows them, a line does not.
+SENTENCE_LIMIT = 160
 
 
 @click.group(
@@ -129,7 +133,8 @@ def tap_channel(channel: int, follow: bool, host: str | None, as_json: bool) -> 
         elif "missed" in row:
             print(f"{row['queue']:<10}        {row['missed']} signals were missed", flush=True)
         else:
-            print(printable(f"{row['queue']:<10} {row['number']:>6} {row['sentence']}"), flush=True)
+            sentence = shorten(row["sentence"], SENTENCE_LIMIT, placeholder=" ...")
+            print(printable(f"{row['queue']:<10} {row['number']:>6} {sentence}"), flush=True)
 
     with connect(host) as client:
         client.ask(Channels(query="tap", channel=channel, follow=follow), on_event=show)

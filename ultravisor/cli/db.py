@@ -31,9 +31,9 @@ VERBS = {
 \b
 Examples:
   ultravisor db ls partition --journal host.journal
-  ultravisor db diff 3 7 --journal host.journal --json
+  ultravisor db diff 3 7 --host laboratory --json
 
-The journal must not be in use.
+Without --journal a living host is asked; the journal of one that lives is in use.
 """,
 )
 def command() -> None:

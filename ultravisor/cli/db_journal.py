@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the verbs of `db` share: the journal that they read, and how they show records.
 
-Owns the options `--journal`, `--at` and `--json` of these verbs, and the forms of records and
-changes.
+Owns the options `--journal`, `--host`, `--at` and `--json` of these verbs, the copy of a living
+host's journal, and the forms of records and changes.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from ultravisor.resources.changes import Change
     from ultravisor.resources.database import ResourceDatabase
@@ -23,19 +26,49 @@ if TYPE_CHECKING:
     from ultravisor.resources.records import Record
     from ultravisor.resources.tables import Table
 
-journal_option = click.option(
-    "--journal",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    metavar="FILE",
-    help="The journal of a host that does not run.",
-)
+Function = TypeVar("Function", bound="Callable[..., Any]")
 at_option = click.option(
     "--at", type=click.IntRange(0), metavar="GENERATION", help="A generation of the past."
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON lines, nothing else."
 )
+
+
+def journal_option(function: Function) -> Function:
+    """Give a verb `--journal` and `--host`; it is called with the path of a journal either way."""
+
+    @click.option("--host", metavar="NAME", help="Which living host; by default the only one.")
+    @click.option(
+        "--journal",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="The journal of a host that does not run; without it, a living host is asked.",
+    )
+    @wraps(function)
+    def command(*, journal: Path | None, host: str | None, **given: Any) -> Any:
+        from ultravisor.errors import UsageError
+
+        if journal is None:
+            with fetched_journal(host) as copy:
+                return function(journal=copy, **given)
+        if host is not None:
+            raise UsageError("give either --journal FILE or --host NAME")
+        return function(journal=journal, **given)
+
+    return cast("Function", command)
+
+
+@contextmanager
+def fetched_journal(host: str | None) -> Iterator[Path]:
+    """Let a living host copy its journal to a file that is gone again afterwards."""
+    from ultravisor.life.client import connect
+    from ultravisor.life.protocol import Journal
+
+    with TemporaryDirectory(prefix="ultravisor-") as folder, connect(host) as client:
+        path = Path(folder) / f"{client.place.name}.journal"
+        client.ask(Journal(path=str(path)))
+        yield path
 
 
 def open_database(path: Path) -> ResourceDatabase:
@@ -128,10 +161,10 @@ def print_commits(commits: Iterable[tuple[int, tuple[Change, ...]]], *, as_json:
     for generation, changes in commits:
         if as_json:
             rows = [change_fields(change) for change in changes]
-            print(json.dumps({"generation": generation, "changes": rows}))
+            print(json.dumps({"generation": generation, "changes": rows}), flush=True)
         else:
             for change in changes:
-                print(f"{generation} {change_line(change)}")
+                print(f"{generation} {change_line(change)}", flush=True)
 
 
 def change_line(change: Change) -> str:

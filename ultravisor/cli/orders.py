@@ -154,8 +154,8 @@ def _row(path: Path, name: str) -> dict[str, Any]:
 
 
 def _found(image: str, path: Path | None) -> str:
-    """Return the image as the host finds it, whose folder is another: a path from the root."""
-    from ultravisor.resolution import find_image
+    """Return the image as the host finds it, whose folder may be another."""
+    from ultravisor.life.life_plan import absolute_image
 
     where = path.parent / image if path is not None and (path.parent / image).exists() else image
-    return str(find_image(str(where)).resolve())
+    return absolute_image(str(where))

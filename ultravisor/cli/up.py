@@ -57,7 +57,7 @@ Exit codes: 0 brought down, 2 the name is taken, 3 and 6 as with boot,
     "--journal",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Keep the resource database's journal in a file, and begin from what is in it.",
+    help="Keep the resource database's journal in a new file; it outlives the host.",
 )
 @click.option(
     "--record",

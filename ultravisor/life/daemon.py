@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from ultravisor.errors import SupervisedFailure, UltravisorError, UsageError
-from ultravisor.life.places import Place, make_folder, take_lock
+from ultravisor.life.places import Place, is_living, make_folder, take_lock
 from ultravisor.life.protocol import ErrorBody, exception_of
 from ultravisor.machine.supervised import INTERRUPT_SIGNAL, Channel, ChannelClosed, Child
 from ultravisor.results import ConsoleOutput
@@ -106,10 +106,7 @@ def live(
     make_folder()
     lock = take_lock(life.place)
     if lock is None:
-        raise UsageError(
-            f"a host named `{life.place.name}` lives already",
-            "give this one another name (--name), or end that one: ultravisor down",
-        )
+        raise _taken(life.place)
     child = Child(lambda channel: _serve(life, channel))
     previous = signal.signal(signal.SIGINT, lambda _number, _frame: child.interrupt())
     terminate = signal.signal(signal.SIGTERM, lambda _number, _frame: child.interrupt())
@@ -122,6 +119,13 @@ def live(
         life.place.socket.unlink(missing_ok=True)
         life.place.lock.unlink(missing_ok=True)
         os.close(lock)
+
+
+def _taken(place: Place) -> UsageError:
+    return UsageError(
+        f"a host named `{place.name}` lives already",
+        "give this one another name (--name), or end that one: ultravisor down",
+    )
 
 
 def _listen(
@@ -185,6 +189,9 @@ def _loop(life: Life, host: LivingHost, service: Service, server: Server, channe
 def detach(life: Life) -> None:
     """Let a host live in the background; return when it is ready, raise why it is not."""
     make_folder()
+    # Looked at before anything is written: the log is the living host's.
+    if is_living(life.place):
+        raise _taken(life.place)
     read, write = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -32,6 +32,18 @@ if TYPE_CHECKING:
 ULTRAVISOR = "ultravisor"
 
 
+def _new_journal(path: Path) -> FileJournal:
+    """Make a journal; one that is somebody's says what lay in memory that is gone."""
+    journal = FileJournal.open(path)
+    if journal.base is None:
+        return journal
+    journal.close()
+    raise UsageError(
+        f"{path}: the journal of a host that has ended; what lay in its memory is gone",
+        "name a new file; `ultravisor db` with --journal reads the old one",
+    )
+
+
 class Infrastructure:
     """Boot, ultravisor, command and operations of one host."""
 
@@ -39,7 +51,7 @@ class Infrastructure:
         """Make the programs; the journal is kept in a file, or in memory outside the ultravisor."""
         self._firmware = firmware
         self._path = journal
-        self._journal: Journal = MemoryJournal() if journal is None else FileJournal.open(journal)
+        self._journal: Journal = MemoryJournal() if journal is None else _new_journal(journal)
         self._ultravisor = self._make_ultravisor()
         self.boot = BootProgram(firmware.loader, firmware.layout.order)
         self.command = CommandProgram()
@@ -69,17 +81,26 @@ class Infrastructure:
 
     def failure(self) -> str:
         """Return the first program that has ended, and why; empty: all run."""
-        for name in ("boot", ULTRAVISOR, "command", "operations"):
+        failure = self.failure_of("boot", ULTRAVISOR, "command", "operations")
+        if failure:
+            return failure
+        return f"boot: {self.boot.failure}" if self.boot.failure else ""
+
+    def failure_of(self, *names: str) -> str:
+        """Return the first of some programs that has ended, and why; empty: they run."""
+        for name in names:
             failure = self.programs.failure(name)
             if failure:
                 return f"{name}: {failure}"
-        return f"boot: {self.boot.failure}" if self.boot.failure else ""
+        return ""
 
     def copy_journal(self, path: Path) -> int:
         """Write what is durable of the journal to a new file; return its last generation."""
         base = self._journal.base
         if base is None:
             raise UsageError("the ultravisor has not begun yet", "ask again in a moment")
+        if path.exists():
+            raise UsageError(f"{path}: exists already", "name a new file")
         copy = FileJournal.open(path)
         try:
             copy.start(base)

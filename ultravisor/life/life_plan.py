@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ultravisor.configuration import Configuration
-from ultravisor.errors import ConfigurationError, UsageError
+from ultravisor.errors import ConfigurationError, NotFoundError, UsageError
 from ultravisor.machine.abi import MACHINE_MEMORY_MAXIMUM_MIB
 from ultravisor.machine.flat_image import read_flat_image
 from ultravisor.partitions.definitions import Domain
@@ -63,11 +63,20 @@ def plan_life(
                 f"domain `{domain.name}` is defined by a policy and by {' '.join(files)}",
                 "rename one of them",
             )
-    for row in placed.policy.domain:
-        find_image(row.image)
+    _require_images(placed)
     policy = msgspec.structs.replace(placed.policy, domain=placed.policy.domain + domains)
     placed = msgspec.structs.replace(placed, policy=policy)
     return LifePlan(_machine(configuration, policy.domain), placed)
+
+
+def _require_images(placed: PlacedPolicy) -> None:
+    """Look for the images that a policy names, so that errors come before anything starts."""
+    for index, row in enumerate(placed.policy.domain):
+        try:
+            find_image(row.image)
+        except NotFoundError as failure:
+            where = placed.reference("domain", index)
+            raise NotFoundError(f"{where}: `{row.name}`: {failure.message}", failure.hint) from None
 
 
 def _require_lives(configuration: Configuration, what: str) -> None:

@@ -8,12 +8,13 @@ the input log, stamped with the machine's clock, so that the log replays the hos
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
 from ultravisor.consoles import Console
-from ultravisor.errors import MachineError, UsageError
+from ultravisor.errors import ConfigurationError, MachineError, UsageError
 from ultravisor.life.channel_views import (
     ChannelRow,
     channel_rows,
@@ -110,6 +111,11 @@ class LivingHost:
         return "running" if self.can_run else "idle"
 
     @property
+    def deaf(self) -> str:
+        """Return why orders cannot be answered any more; empty: they can."""
+        return self.infrastructure.failure_of("ultravisor", "command")
+
+    @property
     def database(self) -> ResourceDatabase:
         """Return the database, for questions; raise UsageError before there is one."""
         database = self.infrastructure.database
@@ -144,21 +150,26 @@ class LivingHost:
         self._enter(entry)
 
     def _enter(self, entry: LifeInput) -> None:
-        """Write it down, then let it in; whoever it is for is woken."""
-        self.inputs.append(entry)
-        if entry.kind == "order":
-            self.infrastructure.command.deliver(entry.number, entry.data)
-        elif entry.kind == "restart":
-            self.infrastructure.restart_ultravisor()
-        try:
-            # Empty input is an event and nothing else.
-            data = entry.data if entry.kind == "console" else b""
-            self.machine.input(entry.partition, data, self.position_cycles)
-        except MachineError:
-            # Not in the view yet: its program finds what was delivered at its first turn.
-            pass
+        """Let it in, and write it down; whoever it is for is woken."""
+        if entry.kind == "console":
+            # What the machine refuses has not entered.
+            self.machine.input(entry.partition, entry.data, self.position_cycles)
+            self.inputs.append(entry)
+        else:
+            self.inputs.append(entry)
+            if entry.kind == "order":
+                self.infrastructure.command.deliver(entry.number, entry.data)
+            else:
+                self.infrastructure.restart_ultravisor()
+            self._wake(entry.partition)
         if self._reason == ExitReason.IDLE:
             self._reason = ExitReason.PAUSED
+
+    def _wake(self, partition: int) -> None:
+        """Let a program have a turn, by input that is empty: an event and nothing else."""
+        # Not in the view yet: its program finds what was delivered at its first turn.
+        with contextlib.suppress(MachineError, ConfigurationError):
+            self.machine.input(partition, b"", self.position_cycles)
 
     # The run.
 

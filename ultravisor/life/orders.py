@@ -67,6 +67,12 @@ class Orders:
             number: row for number, row in self._waiting.items() if row[0] is not client
         }
 
+    def give_up(self, failure: UltravisorError) -> None:
+        """Tell all that wait that no answer comes."""
+        for client, identifier, _ in self._waiting.values():
+            client.refuse(identifier, failure)
+        self._waiting.clear()
+
     def answer(self, number: int, data: bytes) -> None:
         """Hand an answer on to whoever waits for it."""
         row = self._waiting.pop(number, None)

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 from ultravisor import errors
 from ultravisor.errors import MachineError, UltravisorError
+from ultravisor.resources import errors as database_errors
 
 # A line longer than this is refused and its client let go: nobody needs one.
 LINE_LIMIT_BYTES = 1 << 20
@@ -195,7 +196,8 @@ def write_error(identifier: int, failure: UltravisorError) -> bytes:
 
 def exception_of(body: ErrorBody) -> UltravisorError:
     """Return the exception that the host raised, to be raised at the client."""
-    kind = getattr(errors, body.kind, None)
-    if isinstance(kind, type) and issubclass(kind, UltravisorError):
-        return kind(body.message, body.hint)
+    for module in (errors, database_errors):
+        kind = getattr(module, body.kind, None)
+        if isinstance(kind, type) and issubclass(kind, UltravisorError):
+            return kind(body.message, body.hint)
     return MachineError(body.message, body.hint)

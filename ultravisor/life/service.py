@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from ultravisor.channels.tap import TapGap
-from ultravisor.errors import UsageError
+from ultravisor.errors import MachineError, UsageError
 from ultravisor.life import protocol
 from ultravisor.life.infrastructure import ULTRAVISOR
 from ultravisor.life.orders import Orders, message_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # What a host keeps of what has happened; older events are forgotten, and counted.
 EVENT_LIMIT = 65_536
+DEAF_HINT = "guests go on; bring the host down, and up again with its journal"
 
 
 class HostRow(Struct, frozen=True):
@@ -88,6 +89,7 @@ class Service:
         self._consoles: list[tuple[Client, int, str]] = []
         self._events: list[tuple[Client, int]] = []
         self._orders = Orders()
+        self._restarts: list[tuple[Client, int]] = []
         self._taps: list[tuple[Client, int, ChannelTap]] = []
         self.events = EventLog()
         self.ended = False
@@ -122,6 +124,7 @@ class Service:
         self._consoles = [row for row in self._consoles if row[0] is not client]
         self._events = [row for row in self._events if row[0] is not client]
         self._orders.forget(client)
+        self._restarts = [row for row in self._restarts if row[0] is not client]
         self._taps = [row for row in self._taps if row[0] is not client]
 
     def console(self, output: ConsoleOutput) -> None:
@@ -178,20 +181,31 @@ class Service:
     def _order(self, request: protocol.Order | protocol.Transact, client: Client) -> object:
         """Pass an order on to command; its answer ends the request."""
         if isinstance(request, protocol.Order) and request.partition == ULTRAVISOR:
-            return self._restart(request)
+            return self._restart(request, client)
+        if self._host.deaf:
+            raise MachineError(f"the host takes no orders: {self._host.deaf}", DEAF_HINT)
         number = self._host.order(encode(message_of(request)))
         what = request.partition if isinstance(request, protocol.Order) else ""
         self._orders.wait(number, client, request.id, what)
         return FOLLOW
 
-    def _restart(self, request: protocol.Order) -> dict[str, object]:
+    def _restart(self, request: protocol.Order, client: Client) -> object:
         """Kill the ultravisor: nobody else could, for it is who carries orders out."""
         if request.order != "kill":
             raise UsageError("the ultravisor can only be killed; it restarts by itself")
         self._host.restart_ultravisor()
-        generation = self._host.generation
         self.happened(self._host.position_cycles, "partition", ULTRAVISOR, "killed; it begins anew")
-        return {"partition": ULTRAVISOR, "state": "restarted", "generation": generation}
+        self._restarts.append((client, request.id))
+        return FOLLOW
+
+    def _look_at_the_ultravisor(self) -> None:
+        """Answer who has killed it, once another has its database."""
+        generation = self._host.generation
+        if generation and self._restarts:
+            answer = {"partition": ULTRAVISOR, "state": "restarted", "generation": generation}
+            for client, identifier in self._restarts:
+                client.end(identifier, {**answer, "values": []})
+            self._restarts.clear()
 
     def answered(self, number: int, data: bytes) -> None:
         """Hand on what command has answered to an order."""
@@ -216,7 +230,14 @@ class Service:
         return FOLLOW
 
     def look(self) -> None:
-        """Look whether something has gone through the channels that are tapped."""
+        """After each piece of the run: look at what clients wait for that nobody announces."""
+        self._look_at_the_ultravisor()
+        if self._host.deaf:
+            failure = MachineError(f"the order has no answer: {self._host.deaf}", DEAF_HINT)
+            self._orders.give_up(failure)
+            for client, identifier in self._restarts:
+                client.refuse(identifier, failure)
+            self._restarts.clear()
         for client, identifier, tap in self._taps:
             self._show_tapped(client, identifier, tap)
 

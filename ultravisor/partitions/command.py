@@ -26,6 +26,7 @@ from ultravisor.partitions.definitions import decode_definition
 from ultravisor.partitions.link_table import LinkTable, SavedLinks
 from ultravisor.partitions.message_link import UNASKED
 from ultravisor.partitions.messages import MessageError
+from ultravisor.partitions.operator_limits import refuse_transaction
 from ultravisor.partitions.reconciler import OPERATOR
 from ultravisor.partitions.residence import Residence, SavedResidence
 from ultravisor.partitions.wish_list import ABSENT, SavedWishes, Tracked, WishList
@@ -192,14 +193,22 @@ class CommandProgram:
                 refusal = self.wishes.order(number, message, facts)
             case messages.Ended():
                 self.decider.end(message)
-            case messages.Transaction(operations, dry_run):
-                link = self._links.get(TYPE_COMMAND)
-                assert link is not None, "there are facts, so there is the command channel"
-                transact = Transact(operations, dry_run=dry_run)
-                self._passed_on[asker.ask(transact, link, now_cycles)] = number
+            case messages.Transaction(operations):
+                refusal = refuse_transaction(operations, facts)
+                if refusal is None:
+                    self._pass_on(number, message, asker, now_cycles)
         self.decider.wished()
         if refusal is not None:
             self._answer_outside(number, refusal)
+
+    def _pass_on(
+        self, number: int, message: messages.Transaction, asker: Asker, now_cycles: int
+    ) -> None:
+        """Give the ultravisor an operator's transaction; its answer will be the order's."""
+        link = self._links.get(TYPE_COMMAND)
+        assert link is not None, "there are facts, so there is the command channel"
+        transact = Transact(message.operations, dry_run=message.dry_run)
+        self._passed_on[asker.ask(transact, link, now_cycles)] = number
 
     def _answer_outside(self, number: int, answer: messages.Done | messages.Rejected) -> None:
         self._outside.append((number, messages.encode(answer)))

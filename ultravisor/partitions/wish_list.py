@@ -51,6 +51,8 @@ class WaitingOrder(Struct, frozen=True):
     wanted: WantedState
     above_incarnation: int
     """Only a later life of the partition fulfils it."""
+    before: WantedState | None = None
+    """What was wanted before, and is again when the order is refused; None: it made the domain."""
 
 
 class Tracked(Struct):
@@ -160,9 +162,10 @@ class WishList:
         ended = partition is not None and partition.state in ENDED
         row.reset = order.order == "reset" or (order.order == "start" and ended)
         row.restart = RestartState()
+        before = row.domain.wanted
         self.want(order.name, wanted)
         above = partition.incarnation if partition is not None and row.reset else 0
-        self._waiting.append(WaitingOrder(number, order.name, wanted, above))
+        self._waiting.append(WaitingOrder(number, order.name, wanted, above, before))
         return None
 
     def note_started(self, name: str, now_cycles: int) -> None:
@@ -215,6 +218,7 @@ class WishList:
         """Return the orders that are fulfilled, or cannot be; they no longer wait."""
         found: list[tuple[int, Done | Rejected]] = []
         kept = []
+        refused = []
         for order in self._waiting:
             partition = facts.partition_of(order.name)
             state = ABSENT if partition is None else str(partition.state)
@@ -230,13 +234,27 @@ class WishList:
             elif row.refusal is not None:
                 kind, sentence, rule = row.refusal
                 found.append((order.number, Rejected(RefusalKind(kind), sentence, rule)))
+                refused.append(order)
             elif row.domain.wanted != order.wanted:
                 sentence = f"`{order.name}`: another order came before this one was fulfilled"
                 found.append((order.number, Rejected(RefusalKind.CONFLICT, sentence)))
             else:
                 kept.append(order)
         self._waiting = kept
+        for order in reversed(refused):
+            self._take_back(order)
         return found
+
+    def _take_back(self, order: WaitingOrder) -> None:
+        """Wish nothing that its asker was told is refused: it must not come true later."""
+        row = self._tracked.get(order.name)
+        if row is None or row.domain.wanted != order.wanted:
+            return
+        row.reset = False
+        if order.before is None:
+            row.forgotten = True
+        else:
+            row.domain = replace(row.domain, wanted=order.before)
 
     def save(self) -> SavedWishes:
         """Return what must be known to go on."""

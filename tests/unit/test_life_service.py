@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What requests mean, at a host that is not there: who waits, who is told, who is forgotten."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from ultravisor.channels.command_protocol import RefusalKind
+from ultravisor.errors import MachineError
+from ultravisor.life import service as service_module
+from ultravisor.life.places import place_named
+from ultravisor.life.protocol import Events, Order
+from ultravisor.life.server import FOLLOW, Client
+from ultravisor.life.service import EventLog, Service
+from ultravisor.partitions.messages import Done, Rejected, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ultravisor.life.living_host import LivingHost
+
+
+class FakeHost:
+    """As much of a living host as orders need."""
+
+    def __init__(self) -> None:
+        self.deaf = ""
+        self.generation = 7
+        self.position_cycles = 0
+        self.orders: list[bytes] = []
+
+    def order(self, message: bytes) -> int:
+        self.orders.append(message)
+        return len(self.orders)
+
+    def restart_ultravisor(self) -> None:
+        self.generation = 0
+
+    def partitions(self) -> tuple[object, ...]:
+        return ()
+
+
+@pytest.fixture
+def host() -> FakeHost:
+    return FakeHost()
+
+
+@pytest.fixture
+def service(host: FakeHost) -> Service:
+    return Service(cast("LivingHost", host), place_named("lab"))
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    with socket.socket() as connection:
+        yield Client(connection)
+
+
+def lines(client: Client) -> list[dict[str, Any]]:
+    """Return what a client would be sent, and forget it."""
+    found = [json.loads(line) for line in client.waiting.splitlines()]
+    client.waiting.clear()
+    return found
+
+
+def test_an_order_waits_for_its_answer(service: Service, client: Client) -> None:
+    assert service.handle(Order(id=3, order="pause", partition="a"), client) is FOLLOW
+    assert lines(client) == []
+    service.answered(1, encode(Done("paused", 9)))
+    result = {"partition": "a", "state": "paused", "generation": 9, "values": []}
+    assert lines(client) == [{"id": 3, "result": result}]
+
+
+def test_a_refusal_is_an_error_of_its_kind(service: Service, client: Client) -> None:
+    service.handle(Order(id=3, order="pause", partition="a"), client)
+    service.answered(1, encode(Rejected(RefusalKind.QUOTA, "too many", "quota[0] at p:1")))
+    error = {"kind": "PolicyRefusal", "message": "quota: too many", "hint": "by quota[0] at p:1"}
+    assert lines(client) == [{"id": 3, "error": error}]
+
+
+def test_who_has_gone_gets_no_answer(service: Service, client: Client) -> None:
+    service.handle(Order(id=3, order="pause", partition="a"), client)
+    service.handle(Order(id=4, order="kill", partition="ultravisor"), client)
+    service.forget(client)
+    service.answered(1, encode(Done("paused", 9)))
+    service.look()
+    assert [line for line in lines(client) if line["id"] in (3, 4)] == []
+
+
+def test_a_host_that_cannot_answer_takes_no_orders(
+    host: FakeHost, service: Service, client: Client
+) -> None:
+    host.deaf = "command: ValueError: out of ideas"
+    with pytest.raises(MachineError, match="takes no orders: command: ValueError: out of ideas"):
+        service.handle(Order(id=3, order="pause", partition="a"), client)
+    assert host.orders == []
+
+
+def test_who_waits_is_told_when_no_answer_comes(
+    host: FakeHost, service: Service, client: Client
+) -> None:
+    service.handle(Order(id=3, order="pause", partition="a"), client)
+    service.handle(Order(id=4, order="kill", partition="ultravisor"), client)
+    host.deaf = "ultravisor: ValueError"
+    service.look()
+    service.look()
+    assert [(line["id"], line["error"]["kind"]) for line in lines(client)] == [
+        (3, "MachineError"),
+        (4, "MachineError"),
+    ]
+
+
+def test_who_kills_the_ultravisor_is_answered_when_another_has_begun(
+    host: FakeHost, service: Service, client: Client
+) -> None:
+    service.handle(Order(id=4, order="kill", partition="ultravisor"), client)
+    service.look()
+    assert lines(client) == []
+    host.generation = 7
+    service.look()
+    (answer,) = lines(client)
+    assert (answer["result"]["state"], answer["result"]["generation"]) == ("restarted", 7)
+
+
+def test_events_are_kept_and_followed(service: Service, client: Client) -> None:
+    service.happened(5, "partition", "a", "- -> running")
+    assert service.handle(Events(id=1, since=0, follow=True), client) is FOLLOW
+    service.happened(6, "partition", "a", "running -> failed")
+    assert [(line["event"]["number"], line["event"]["text"]) for line in lines(client)] == [
+        (0, "- -> running"),
+        (1, "running -> failed"),
+    ]
+
+
+def test_old_events_are_forgotten_and_numbers_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "EVENT_LIMIT", 4)
+    log = EventLog()
+    for number in range(6):
+        assert log.add(0, "partition", "a", "").number == number
+    assert [row.number for row in log.since(0)] == [2, 3, 4, 5]
+    assert [row.number for row in log.since(5)] == [5]
