@@ -13,6 +13,8 @@ from ultravisor.partitions.ultravisor import LEAVE_CYCLES
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ultravisor.configuration import MonitorName
+
 pytestmark = pytest.mark.guest
 
 SERVER_ENDS = "server: server: 200 messages answered, 1 conversations ended, 0 broken, 0 lost"
@@ -20,6 +22,13 @@ CLIENT_ENDS = "client: client: 200 messages answered, 0 conversations broken, 0 
 LONG = "messages=2000"
 LONG_SERVER_ENDS = "server: server: 2000 messages answered, 1 conversations ended, 0 broken, 0 lost"
 LONG_CLIENT_ENDS = "client: client: 2000 messages answered, 0 conversations broken, 0 lost"
+
+
+def desk_faults(talk: Talk) -> dict[int, str]:
+    """Return why the ultravisor tells a partition nothing any more, by partition."""
+    ultravisor = talk.host.infrastructure._ultravisor
+    ends = ultravisor._mirror.ends
+    return {ends(number)[0].partition: desk.fault for number, desk in ultravisor._desks.items()}
 
 
 @pytest.mark.parametrize("widths", ["64-64", "64-32", "32-64", "32-32"])
@@ -66,6 +75,13 @@ def test_ends_that_poll_need_no_events(tmp_path: Path) -> None:
         assert talk.host.inspect("server").events_sent < 10
 
 
+def test_ends_that_wait_are_woken_by_events(tmp_path: Path) -> None:
+    with Talk(tmp_path, pair()) as talk:
+        talk.run_until(SERVER_ENDS, CLIENT_ENDS)
+        # A window of 16 messages is answered before the client is waited for again.
+        assert talk.host.inspect("server").events_sent > 200 // 16
+
+
 def test_the_ultravisor_is_killed_in_the_middle_and_nothing_is_lost(tmp_path: Path) -> None:
     with Talk(tmp_path, pair(client=LONG)) as talk:
         for count in (100, 400, 700):
@@ -77,8 +93,13 @@ def test_the_ultravisor_is_killed_in_the_middle_and_nothing_is_lost(tmp_path: Pa
         assert talk.host.state != "degraded"
 
 
-def test_a_server_survives_its_clients_reset_and_talks_to_the_next(tmp_path: Path) -> None:
-    with Talk(tmp_path, pair(client=LONG)) as talk:
+@pytest.mark.parametrize(
+    ("widths", "monitor"), [("64-64", "native"), ("32-32", "native"), ("32-64", "simulated")]
+)
+def test_a_server_survives_its_clients_reset_and_talks_to_the_next(
+    tmp_path: Path, widths: str, monitor: MonitorName
+) -> None:
+    with Talk(tmp_path, pair(client=LONG, widths=widths), monitor) as talk:
         talk.run_until_sent(100)
         talk.order("reset", "client")
         talk.run_until(LONG_CLIENT_ENDS)
@@ -138,9 +159,15 @@ def test_who_does_not_let_go_in_time_is_stopped(tmp_path: Path) -> None:
 
 def test_who_spoils_its_control_channel_harms_itself_alone(tmp_path: Path) -> None:
     spoiler = domain("spoiler", "talk", "spoils-control")
-    with Talk(tmp_path, pair() + spoiler) as talk:
-        talk.run_until("spoiler: from now on, garbage", SERVER_ENDS, CLIENT_ENDS)
+    with Talk(tmp_path, pair(client="messages=4000") + spoiler) as talk:
+        talk.run_until("spoiler: from now on, garbage")
+        number = next(row.number for row in talk.host.partitions() if row.name == "spoiler")
+        while not desk_faults(talk)[number]:
+            talk.step()
+        assert not talk.has_said("client", "client: "), "they are still talking"
+        talk.run_until("client: client: 4000 messages answered, 0 conversations broken, 0 lost")
         assert talk.host.infrastructure.failure() == ""
+        assert [who for who, fault in desk_faults(talk).items() if fault] == [number]
         talk.order("destroy", "spoiler")
         assert "spoiler" not in talk.states()
         assert talk.host.database.check() == []

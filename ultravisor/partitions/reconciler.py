@@ -209,7 +209,7 @@ def _disconnect(facts: Facts, number: int) -> Step | None:
     if partings.are_leaving(channels):
         return None
     asked = partings.ask_to_leave(facts, channels)
-    return Transaction(subject, Draft(asked or (UnmapChannel(number, True),)))
+    return Transaction(subject, Draft(asked or (UnmapChannel(number),)))
 
 
 def _map_again(facts: Facts, definition: ChannelDefinition, number: int) -> Step | None:
