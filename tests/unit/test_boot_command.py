@@ -475,6 +475,8 @@ def test_the_demo_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_examples_boot(capsys: pytest.CaptureFixture[str]) -> None:
     examples = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.toml"))
+    # Policies are for hosts that live.
+    examples = [path for path in examples if "[[domain]]" not in path.read_text()]
     assert len(examples) >= 3
     for path in examples:
         assert run(["boot", str(path), "--quiet"]) == 0, path.name
