@@ -14,8 +14,8 @@ int channel_find(uint64_t address, struct channel_place *place)
 {
     struct view_channel row;
 
-    for (uint64_t index = 0;
-         hypercall_view_get(VIEW_RECORD_channel, index, &row, sizeof(row)) >= 0; index++) {
+    for (uint64_t index = 0; hypercall_view_get(VIEW_RECORD_channel, index, &row, sizeof(row)) >= 0;
+         index++) {
         for (uint32_t side = 0; side < VIEW_CHANNEL_END_COUNT; side++) {
             const struct view_channel_end *end = &row.ends[side];
 

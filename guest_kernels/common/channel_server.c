@@ -24,8 +24,7 @@ static uint64_t queue_offset(uint32_t index)
 /* Counted from the header of the queue, as published. */
 static uint64_t queue_slots_offset(const struct channel_design *design, uint32_t index)
 {
-    return queue_offset(QUEUE_COUNT) + index * queue_slots_size_bytes(design) -
-           queue_offset(index);
+    return queue_offset(QUEUE_COUNT) + index * queue_slots_size_bytes(design) - queue_offset(index);
 }
 
 static void queue_build(volatile uint8_t *memory, const struct channel_design *design,

@@ -70,8 +70,7 @@ static void break_off(struct conversation *talk, const char *reason)
 static void wake(const struct conversation *talk)
 {
     if (talk->place.port != 0 &&
-        (!talk->server ||
-         (channel_features(&talk->channel) & CHANNEL_FEATURE_polling) == 0)) {
+        (!talk->server || (channel_features(&talk->channel) & CHANNEL_FEATURE_polling) == 0)) {
         (void)hypercall_event_send(talk->place.port);
     }
 }
@@ -169,8 +168,7 @@ static int hear(struct conversation *talk, struct message *message, uint32_t kin
     if (removed == QUEUE_REMOVAL_broken) {
         break_off(talk, "an index is no slot");
     } else if (removed == QUEUE_REMOVAL_signal &&
-               (!message_is_whole(message) ||
-                (message->kind != kind && message->kind != last))) {
+               (!message_is_whole(message) || (message->kind != kind && message->kind != last))) {
         break_off(talk, "a message is none");
     }
     return removed == QUEUE_REMOVAL_signal && talk->state == CONVERSATION_open;

@@ -12,7 +12,7 @@
 
 enum conversation_state {
     CONVERSATION_none = 0,    /* no channel */
-    CONVERSATION_away = 1,    /* there is one, but it is not to be touched: its other end is away */
+    CONVERSATION_away = 1, /* there is one, but it is not to be touched: its other end is away */
     CONVERSATION_waiting = 2, /* the client waits for the server to make the channel */
     CONVERSATION_open = 3,
     CONVERSATION_ended = 4,
@@ -29,11 +29,11 @@ struct conversation {
     struct channel_client channel;
     struct signal_queue out;
     struct signal_queue in;
-    const char *reason;     /* why it is broken */
+    const char *reason; /* why it is broken */
     uint64_t message_count; /* the client's, of all lives of its server together */
-    uint64_t said;          /* the number of the last message that was said, or heard */
-    uint64_t answered;      /* the number of the last message that was answered */
-    uint64_t heard_count;   /* by a server, of all its clients together */
+    uint64_t said; /* the number of the last message that was said, or heard */
+    uint64_t answered; /* the number of the last message that was answered */
+    uint64_t heard_count; /* by a server, of all its clients together */
     uint64_t ended_count;
     uint64_t broken_count;
     uint64_t lost_count; /* channels that went in the middle */

@@ -216,8 +216,8 @@ int guest_main(const struct start_page *start)
     if (option_present(line, "intrudes")) {
         uint64_t count = option_number(line, "frames", 4096);
 
-        print("%llu of %llu frames of others taken\n",
-              (unsigned long long)frames_try(0, count), (unsigned long long)count);
+        print("%llu of %llu frames of others taken\n", (unsigned long long)frames_try(0, count),
+              (unsigned long long)count);
         return 0;
     }
     if (option_present(line, "spoils-control")) {
