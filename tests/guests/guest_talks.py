@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ultravisor.channels.statistics import ChannelStatistics
     from ultravisor.configuration import MonitorName
+    from ultravisor.partitions.messages import OrderName
     from ultravisor.results import ConsoleOutput
 
 STEP_CYCLES = 200_000
@@ -73,9 +74,9 @@ class Talk:
     def __exit__(self, *_ended: object) -> None:
         self.host.close()
 
-    def step(self) -> None:
+    def step(self, cycles: int = STEP_CYCLES) -> None:
         """Run a short while."""
-        self.host.advance(STEP_CYCLES, self._console, self._event, self.answers.__setitem__)
+        self.host.advance(cycles, self._console, self._event, self.answers.__setitem__)
 
     def _console(self, output: ConsoleOutput) -> None:
         assert output.data, "what is written is something"
@@ -110,9 +111,13 @@ class Talk:
         """Return why a partition has ended."""
         return next(row.reason for row in self.host.partitions() if row.name == name)
 
-    def order(self, order: str, name: str) -> None:
+    def give(self, order: OrderName, name: str) -> int:
+        """Give an order; return its number."""
+        return self.host.order(encode(Order(order, name)))
+
+    def order(self, order: OrderName, name: str) -> None:
         """Give an order, and run until it is answered."""
-        number = self.host.order(encode(Order(order, name)))  # type: ignore[arg-type]
+        number = self.give(order, name)
         for _ in range(STEP_LIMIT):
             if number in self.answers:
                 return

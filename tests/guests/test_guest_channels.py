@@ -113,6 +113,20 @@ def test_a_server_survives_its_clients_reset_and_talks_to_the_next(
         ]  # fmt: skip
 
 
+@pytest.mark.parametrize("delay_cycles", [10_000, 40_000, 60_000, 80_000, 120_000, 250_000])
+def test_a_server_survives_an_ultravisor_that_is_killed_while_it_lets_go(
+    tmp_path: Path, delay_cycles: int
+) -> None:
+    with Talk(tmp_path, pair(client=LONG)) as talk:
+        talk.run_until_sent(100)
+        talk.give("reset", "client")
+        talk.step(delay_cycles)
+        talk.host.restart_ultravisor()
+        talk.run_until(LONG_CLIENT_ENDS)
+        assert talk.states()["client"][1] == 2
+        assert talk.lines("server")[-1].endswith("1 conversations ended, 0 broken, 1 lost")
+
+
 def test_a_client_survives_its_servers_reset_and_goes_on(tmp_path: Path) -> None:
     with Talk(tmp_path, pair(client=LONG)) as talk:
         talk.run_until_sent(100)
