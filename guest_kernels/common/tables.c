@@ -31,14 +31,19 @@ uint64_t slot_read(uint64_t table, uint32_t slot)
     return entries[slot];
 }
 
-void slot_write(uint64_t table, uint32_t slot, uint64_t value)
+static int64_t slot_try(uint64_t table, uint32_t slot, uint64_t value)
 {
     const struct table_update update = {
         .entry_address = (frame_to_machine(table) << PAGE_SHIFT) + slot * sizeof(uint64_t),
         .value = value,
     };
 
-    CALL(hypercall_table_update(&update, 1));
+    return hypercall_table_update(&update, 1);
+}
+
+void slot_write(uint64_t table, uint32_t slot, uint64_t value)
+{
+    CALL(slot_try(table, slot, value));
 }
 
 static uint64_t table_create(uint32_t level)
@@ -88,19 +93,26 @@ uint64_t space_entry(uint64_t root, uint64_t address)
     return table == 0 ? 0 : slot_read(table, slot_of(address, 1));
 }
 
-void space_entry_set(uint64_t root, uint64_t address, uint64_t entry)
+int64_t space_entry_try(uint64_t root, uint64_t address, uint64_t entry)
 {
     uint64_t table = table_over(root, address, entry != 0);
     uint64_t old;
+    int64_t result;
 
     if (table == 0) {
-        return;
+        return 0;
     }
     old = slot_read(table, slot_of(address, 1));
-    slot_write(table, slot_of(address, 1), entry);
-    if ((old & ENTRY_PRESENT) != 0) {
+    result = slot_try(table, slot_of(address, 1), entry);
+    if (result >= 0 && (old & ENTRY_PRESENT) != 0) {
         CALL(hypercall_translation_flush(address));
     }
+    return result;
+}
+
+void space_entry_set(uint64_t root, uint64_t address, uint64_t entry)
+{
+    CALL(space_entry_try(root, address, entry));
 }
 
 /* A table is unpinned before the lower ones: what it references stays in use until then. */

@@ -27,5 +27,7 @@ uint64_t space_entry(uint64_t root, uint64_t address);
 
 /* Writes that entry, with the tables it needs above it; 0 removes the page. */
 void space_entry_set(uint64_t root, uint64_t address, uint64_t entry);
+/* The same where the monitor may refuse the entry; returns what it answered. */
+int64_t space_entry_try(uint64_t root, uint64_t address, uint64_t entry);
 
 #endif

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ultravisor.machine.abi import CHANNEL_END_WRITABLE, SLOT_DONATES
 from ultravisor.resources.records import (
+    REACHABLE,
     Channel,
     ChannelEnd,
     Extent,
@@ -107,7 +108,7 @@ def _check_channels(
     for row in database.records(Channel):
         ends = database.records_of(ChannelEnd, row.id)
         assert len(ends) == 2
-        if row.state in ("mapped", "attached") and all(end.partition in shown for end in ends):
+        if row.state in REACHABLE and all(end.partition in shown for end in ends):
             places = [
                 (e.partition, e.guest_frame, e.port, CHANNEL_END_WRITABLE if e.writable else 0)
                 for e in ends

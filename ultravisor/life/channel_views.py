@@ -17,17 +17,15 @@ from ultravisor.channels.tap import ChannelTap
 from ultravisor.errors import NotFoundError, UsageError
 from ultravisor.resources.records import (
     FRAME_SIZE_BYTES,
+    REACHABLE,
     Channel,
     ChannelEnd,
-    ChannelState,
     Partition,
 )
 
 if TYPE_CHECKING:
     from ultravisor.machine.machine import Machine
     from ultravisor.resources.database import ResourceDatabase
-
-_REACHABLE = (ChannelState.MAPPED, ChannelState.ATTACHED)
 
 
 class EndRow(Struct, frozen=True):
@@ -92,7 +90,7 @@ def channel_tap(database: ResourceDatabase, machine: Machine, number: int) -> Ch
 
 def _memory(database: ResourceDatabase, machine: Machine, number: int) -> ChannelMemory:
     channel = database.find(Channel, number)
-    if channel is None or channel.state not in _REACHABLE:
+    if channel is None or channel.state not in REACHABLE:
         raise NotFoundError(f"there is no channel {number}", "`ultravisor chan ls` lists them")
     return ChannelMemory(machine, channel)
 

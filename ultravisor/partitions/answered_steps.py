@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ultravisor.partitions.control_desk import BUS, PHYSICAL_BUS
 from ultravisor.partitions.introductions import CLIENT, is_control
-from ultravisor.resources.records import ChannelState, DeviceState
+from ultravisor.resources.records import ChannelState, DeviceState, PartitionState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Set
 
     from ultravisor.partitions.control_desk import ControlDesk
     from ultravisor.partitions.record_mirror import RecordMirror
@@ -37,14 +37,19 @@ class AnsweredStep(NamedTuple):
 
 
 def answered_steps(
-    mirror: RecordMirror, desks: Mapping[int, ControlDesk]
+    mirror: RecordMirror, desks: Mapping[int, ControlDesk], overdue: Set[int] = frozenset()
 ) -> tuple[AnsweredStep, ...]:
-    """Return what is to be recorded, in a fixed order; `desks` by their control channel."""
+    """Return what is to be recorded, in a fixed order; `desks` by their control channel.
+
+    A channel that is `overdue` leaves whether its ends have let go of it or not.
+    """
     by_partition = {mirror.ends(channel)[CLIENT].partition: desk for channel, desk in desks.items()}
     steps: list[AnsweredStep] = []
     channels = {channel for number in by_partition for channel in mirror.channels_of(number)}
-    for channel in sorted(channels):
+    for channel in sorted(channels | overdue):
         step = _channel_step(mirror, desks, by_partition, channel)
+        if step is None and _is_left(mirror, by_partition, channel, overdue=channel in overdue):
+            step = AnsweredStep("channel", channel, ChannelState.REVOKED)
         if step is not None:
             steps.append(step)
     for number, desk in sorted(by_partition.items()):
@@ -79,3 +84,22 @@ def _channel_step(
     if row.state is ChannelState.ATTACHED and not answered:
         return AnsweredStep("channel", channel, ChannelState.MAPPED)
     return None
+
+
+def _is_left(
+    mirror: RecordMirror, by_partition: Mapping[int, ControlDesk], channel: int, *, overdue: bool
+) -> bool:
+    """Say whether no end that lives uses a leaving channel any more, or its time is over."""
+    row = mirror.channel(channel)
+    if row is None or row.state is not ChannelState.LEAVING:
+        return False
+    return overdue or not any(
+        _lives(mirror, end.partition)
+        and ((desk := by_partition.get(end.partition)) is None or desk.holds((BUS, channel)))
+        for end in mirror.ends(channel)
+    )
+
+
+def _lives(mirror: RecordMirror, number: int) -> bool:
+    row = mirror.partition(number)
+    return row is not None and row.state in {PartitionState.RUNNING, PartitionState.PAUSED}

@@ -98,9 +98,9 @@ class Asker:
 
     def _told(self, answer: AnyAnswer, link: MessageLink, now_cycles: int) -> None:
         """Take what the ultravisor says unasked: that it moved on, or that it begins anew."""
-        if isinstance(answer, Done) and answer.values:
-            self.moved = True
-        else:
+        # What the lost ultravisor would have told of, its successor does not know.
+        self.moved = True
+        if not (isinstance(answer, Done) and answer.values):
             self.send_again(link, now_cycles)
 
     def send_again(self, link: MessageLink, now_cycles: int) -> None:

@@ -158,9 +158,6 @@ class CommandProgram:
         if link is None:
             return
         answers = asker.answers(link, now_cycles)
-        if asker.moved:
-            asker.moved = False
-            self.decider.wake()
         for number, answer in answers:
             order = self._passed_on.pop(number, None)
             if order is not None:
@@ -168,6 +165,10 @@ class CommandProgram:
                 self.decider.wake()
             else:
                 self.decider.answer(number, answer, now_cycles)
+        if asker.moved:
+            # Facts that came with it may be older than what it is about.
+            asker.moved = False
+            self.decider.wake()
 
     def _take_inbox(self, facts: Facts, asker: Asker, now_cycles: int) -> None:
         """Take what has come from outside, now that the facts are fresh."""

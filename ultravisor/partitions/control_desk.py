@@ -110,6 +110,8 @@ class SavedDesk(Struct, frozen=True):
     strays: int
     fault: str
     server: ControlServerState
+    inherited: bool
+    gone: tuple[tuple[int, int], ...]
 
 
 class ControlDesk:
@@ -134,8 +136,12 @@ class ControlDesk:
         self._known: dict[tuple[int, int], Introduction] = {}
         self._waiting: dict[int, tuple[str, Introduction | None]] = {}
         self._busy: set[tuple[int, int]] = set()
+        self._leaving: frozenset[tuple[int, int]] = frozenset()
+        self._gone: set[tuple[int, int]] = set()
+        # What another desk has told over a channel that is there already, this one cannot know.
+        self._inherited = read_header(window).type == GUID_CONTROL
         plan = plan_control_channel(CONTROL_SIZE_DEFAULT_BYTES)
-        if read_header(window).type != GUID_CONTROL:
+        if not self._inherited:
             build_control_channel(window, plan, address=address, partition=partition)
             bus = _Behind(window, VBUS_OFFSET)
             build_vbus_channel(bus, DEVICE_RECORDS, bus=BUS, partition=partition)
@@ -162,6 +168,12 @@ class ControlDesk:
         """Return what the partition has answered that it knows, by bus and device."""
         return frozenset(self._known)
 
+    def holds(self, key: tuple[int, int]) -> bool:
+        """Say whether the partition may still use what it is to let go of."""
+        if key in self._known or key in self._busy:
+            return True
+        return self._inherited and key not in self._gone
+
     def save(self) -> SavedDesk:
         """Return what must be known to go on."""
         return SavedDesk(
@@ -172,6 +184,8 @@ class ControlDesk:
             strays=self.strays,
             fault=self.fault,
             server=self._server.state,
+            inherited=self._inherited,
+            gone=tuple(sorted(self._gone)),
         )
 
     def load(self, saved: SavedDesk) -> None:
@@ -182,11 +196,22 @@ class ControlDesk:
         self._busy = {row.key for _, row in self._waiting.values() if row is not None}
         self.failures = {(bus, device): status for bus, device, status in saved.failures}
         self.strays, self.fault = saved.strays, saved.fault
+        self._inherited, self._gone = saved.inherited, set(saved.gone)
         self._server = ControlServer(self.window, self._plan, saved.server)
 
-    def want(self, wanted: dict[tuple[int, int], Introduction]) -> None:
-        """Say what the partition is to know from now on."""
+    def want(
+        self,
+        wanted: dict[tuple[int, int], Introduction],
+        leaving: frozenset[tuple[int, int]] = frozenset(),
+    ) -> None:
+        """Say what the partition is to know from now on, and what of the rest it is to leave."""
+        for key in self._wanted.keys() | self._leaving:
+            # What was refused as it was may be possible as it is now.
+            if self._wanted.get(key) != wanted.get(key):
+                self.failures.pop(key, None)
         self._wanted = wanted
+        self._leaving = leaving
+        self._gone &= leaving
 
     def attend(self) -> bool:
         """Read what has come and send what is to be said; say whether anything happened."""
@@ -234,14 +259,15 @@ class ControlDesk:
             return
         key = introduction.key
         self._busy.discard(key)
-        if not done:
-            self.failures[key] = answer.completion_status
-        elif what == "destroy":
+        status = answer.completion_status
+        if what == "destroy" and (done or status == CompletionStatus.DEVICE_INVALID):
             self._known.pop(key, None)
             self.failures.pop(key, None)
+            self._gone.add(key)
+        elif not done:
+            self.failures[key] = status
         else:
-            created = what == "create"
-            self._known[key] = replace(introduction, operating=True) if created else introduction
+            self._known[key] = _as_answered(what, status, introduction)
             self.failures.pop(key, None)
 
     def _speak(self) -> bool:
@@ -249,7 +275,7 @@ class ControlDesk:
         if self._stage in {Stage.NEW, Stage.CHIPSET}:
             return self._speak_stage()
         spoken = False
-        for key in sorted(self._wanted.keys() | self._known.keys()):
+        for key in sorted(self._wanted.keys() | self._known.keys() | self._leaving):
             if key not in self._busy and key not in self.failures:
                 spoken = self._speak_of(key) or spoken
         if self._stage is Stage.BUS and self._wanted.keys() <= self._settled():
@@ -285,17 +311,21 @@ class ControlDesk:
     def _speak_of(self, key: tuple[int, int]) -> bool:
         """Bring one thing that the partition knows a step towards what it is to know."""
         wanted, known = self._wanted.get(key), self._known.get(key)
+        if wanted is None and known is None:
+            return self.holds(key) and self._take_away(key)
         if wanted == known:
             return False
         if known is not None and (wanted is None or not _same_place(wanted, known)):
-            return self._take_away(known)
+            return self._take_away(key, known)
         assert wanted is not None, "it is wanted, or it was known"
         if known is None and wanted.address:
             return self._send(ControlMessageId.DEVICE_CREATE, _create(wanted), "create", wanted)
         return self._send(ControlMessageId.DEVICE_CHANGE_STATE, _state(wanted), "state", wanted)
 
-    def _take_away(self, known: Introduction) -> bool:
-        bus, device = known.key
+    def _take_away(self, key: tuple[int, int], known: Introduction | None = None) -> bool:
+        bus, device = key
+        if known is None:
+            known = _unknown(key)
         if bus == PHYSICAL_BUS:
             packet: Packet = _state(known, state=0)
             return self._send(ControlMessageId.DEVICE_CHANGE_STATE, packet, "destroy", known)
@@ -331,6 +361,21 @@ class _Behind:
 
     def write(self, offset: int, data: bytes) -> None:
         self._window.write(self._offset + offset, data)
+
+
+def _as_answered(what: str, status: int, introduction: Introduction) -> Introduction:
+    """Return what a partition knows once it has answered."""
+    if what != "create":
+        return introduction
+    # A new device operates; of one that was there already, the partition is told anew.
+    operating = status == CompletionStatus.SUCCESS or not introduction.operating
+    return replace(introduction, operating=operating)
+
+
+def _unknown(key: tuple[int, int]) -> Introduction:
+    """Return what is known of a channel of which another desk has told."""
+    none = UUID(int=0)
+    return Introduction(key[1], none, none, 1, 0, 0, server=False)
 
 
 def _same_place(wanted: Introduction, known: Introduction) -> bool:

@@ -11,8 +11,13 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 from ultravisor.partitions.channel_types import TYPE_CONTROL
-from ultravisor.partitions.control_desk import Introduction
-from ultravisor.resources.records import FRAME_SIZE_BYTES, DeviceState, PartitionState
+from ultravisor.partitions.control_desk import BUS, Introduction
+from ultravisor.resources.records import (
+    FRAME_SIZE_BYTES,
+    ChannelState,
+    DeviceState,
+    PartitionState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +50,9 @@ def introductions_of(
     found = [
         row
         for channel in mirror.channels_of(number)
-        if reachable(channel) and (row := _of_channel(mirror, number, channel)) is not None
+        if reachable(channel)
+        and not is_leaving(mirror, channel)
+        and (row := _of_channel(mirror, number, channel)) is not None
     ]
     found += [
         Introduction(
@@ -61,6 +68,18 @@ def introductions_of(
         if device.state is not DeviceState.REVOKED
     ]
     return {row.key: row for row in found}
+
+
+def is_leaving(mirror: RecordMirror, channel: int) -> bool:
+    """Say whether the ends of a channel are to let go of it."""
+    row = mirror.channel(channel)
+    return row is not None and row.state is ChannelState.LEAVING
+
+
+def leaving_of(mirror: RecordMirror, number: int) -> frozenset[tuple[int, int]]:
+    """Return what a partition is to let go of, by bus and device."""
+    channels = mirror.channels_of(number)
+    return frozenset((BUS, channel) for channel in channels if is_leaving(mirror, channel))
 
 
 def _of_channel(mirror: RecordMirror, number: int, channel: int) -> Introduction | None:

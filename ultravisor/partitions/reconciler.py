@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ultravisor.channels.command_protocol import SetDeviceState, UnmapChannel
-from ultravisor.partitions import transactions
+from ultravisor.channels.command_protocol import SetChannelState, SetDeviceState, UnmapChannel
+from ultravisor.partitions import partings, transactions
 from ultravisor.partitions.channel_types import TYPE_CONTROL
 from ultravisor.partitions.decisions import Reason
 from ultravisor.partitions.definitions import ChannelDefinition, Domain, encode_definition
@@ -23,7 +23,12 @@ from ultravisor.partitions.messages import Described, Load
 from ultravisor.partitions.planner import Refusal, in_order, plan_channel, plan_domain
 from ultravisor.partitions.policy import PlacedPolicy
 from ultravisor.partitions.transactions import Draft
-from ultravisor.resources.records import DeviceState, PartitionKind, PartitionState
+from ultravisor.resources.records import (
+    ChannelState,
+    DeviceState,
+    PartitionKind,
+    PartitionState,
+)
 
 if TYPE_CHECKING:
     from ultravisor.partitions.facts import Facts
@@ -122,10 +127,25 @@ def _take_away(facts: Facts, wishes: Wishes, wish: Wish) -> Step | None:
         return None
     partition = facts.partition_of(name)
     if partition is not None:
-        return Transaction(name, transactions.destroy(partition))
+        return _destroy(facts, name, partition)
     if wish.forgotten and any(row.name == name for row in facts.domains):
         return Transaction(name, transactions.forget(name))
     return None
+
+
+def _destroy(facts: Facts, name: str, partition: Partition) -> Step | None:
+    """End a partition; who shares a channel with it is asked to let go of that before."""
+    channels = partings.channels_of(facts, partition)
+    if partings.are_leaving(channels):
+        return None
+    if partition.state in transactions.LIVE:
+        draft = transactions.move(partition, "stopped", reason="destroyed")
+    else:
+        draft = Draft((), (transactions.read_of(partition),))
+    asked = partings.ask_to_leave(facts, channels)
+    if not asked:
+        return Transaction(name, transactions.destroy(partition))
+    return Transaction(name, Draft((*draft.operations, *asked), draft.reads))
 
 
 def _define(facts: Facts, wishes: Wishes, wish: Wish) -> Step | None:
@@ -167,18 +187,39 @@ def _channel_step(facts: Facts, wishes: Wishes) -> Step | None:
     for definition in wishes.placed.policy.channel:
         if not {definition.server, definition.client} <= domains.keys():
             continue
-        if present.get(_key(definition)):
-            present[_key(definition)].pop(0)
-            continue
-        step = _connect(facts, wishes, definition, domains)
+        found = present.get(_key(definition))
+        if found:
+            step = _map_again(facts, definition, found.pop(0))
+        else:
+            step = _connect(facts, wishes, definition, domains)
         if step is not None and step.subject not in wishes.blocked:
             return step
     for channels in present.values():
         for channel in channels:
-            subject = f"channel {channel}"
-            if subject not in wishes.blocked:
-                return Transaction(subject, Draft((UnmapChannel(channel, True),)))
+            step = _disconnect(facts, channel)
+            if step is not None and step.subject not in wishes.blocked:
+                return step
     return None
+
+
+def _disconnect(facts: Facts, number: int) -> Step | None:
+    """Take a channel away that nobody wants any more; who uses it is asked before."""
+    subject = f"channel {number}"
+    channels = [row for row in facts.channels if row.id == number]
+    if partings.are_leaving(channels):
+        return None
+    asked = partings.ask_to_leave(facts, channels)
+    return Transaction(subject, Draft(asked or (UnmapChannel(number),)))
+
+
+def _map_again(facts: Facts, definition: ChannelDefinition, number: int) -> Step | None:
+    """Give a channel back, empty, once whoever had ended is there again."""
+    row = next(row for row in facts.channels if row.id == number)
+    if row.state is not ChannelState.REVOKED:
+        return None
+    if any(end.state in ENDED for end in partings.ends_of(facts, number)):
+        return None
+    return Transaction(definition.name, Draft((SetChannelState(number, ChannelState.MAPPED),)))
 
 
 def _connect(
@@ -223,7 +264,7 @@ def _live(facts: Facts, wishes: Wishes, wish: Wish) -> Step | None:
         if not (wish.reset or wish.restart_due):
             return None
         if partition.layout:
-            return Transaction(wish.domain.name, transactions.clear(partition))
+            return _clear(facts, wish.domain.name, partition)
         return _lay(facts, wishes, wish, partition)
     states = _path(partition.state, wish)
     if not states:
@@ -231,6 +272,17 @@ def _live(facts: Facts, wishes: Wishes, wish: Wish) -> Step | None:
     reason = OPERATOR if "stopped" in states else ""
     draft = transactions.move(partition, *states, reason=reason)
     return Transaction(wish.domain.name, draft, starts=partition.state is PartitionState.READY)
+
+
+def _clear(facts: Facts, name: str, partition: Partition) -> Step | None:
+    """Take the image of a partition that has ended away, and before that its channels."""
+    channels = partings.channels_of(facts, partition)
+    if partings.are_leaving(channels):
+        return None
+    asked = partings.ask_to_leave(facts, channels)
+    if asked:
+        return Transaction(name, Draft(asked, (transactions.read_of(partition),)))
+    return Transaction(name, transactions.clear(partition))
 
 
 def _path(state: PartitionState, wish: Wish) -> tuple[str, ...]:

@@ -232,15 +232,13 @@ def _quotas(policy: Policy, facts: Facts) -> list[AnyOperation]:
 def load_of(facts: Facts, partition: Partition, *, incarnation: int) -> Load:
     """Return what boot must know to lay a partition's image.
 
-    A hosted partition's tables name none of its channels: its program reaches them by its turns,
-    and a channel that nobody maps can be taken away without stopping the partition at its end.
+    Of its channels a partition begins with its control channel alone; the others it maps when it
+    is told of them. A hosted partition's tables name not even that: its program reaches its
+    channels by its turns.
     """
     number = partition.number
     counts = {row.id: (row.machine_frame, row.frame_count) for row in facts.channels}
-    ends = sorted(
-        (end for end in facts.channel_ends if end.partition == number),
-        key=lambda end: end.guest_frame,
-    )
+    ends = [end for end in facts.channel_ends if end.partition == number]
     types = {row.id: row.type_guid for row in facts.channels}
     control = next(
         (end for end in ends if end.side == CLIENT and is_control(types[end.channel])), None
@@ -261,7 +259,7 @@ def load_of(facts: Facts, partition: Partition, *, incarnation: int) -> Load:
         channels=tuple(
             FrameRun(end.guest_frame, *counts[end.channel], end.writable)
             for end in ends
-            if partition.kind is not PartitionKind.HOSTED
+            if end == control and partition.kind is not PartitionKind.HOSTED
         ),
         control_channel_address=0 if control is None else control.guest_frame * FRAME_SIZE_BYTES,
     )

@@ -27,7 +27,14 @@ from ultravisor.machine.abi import Hypercall
 from ultravisor.partitions.answered_steps import AnsweredStep, answered_steps
 from ultravisor.partitions.channel_types import TYPE_COMMAND
 from ultravisor.partitions.control_desk import ControlDesk, SavedDesk
-from ultravisor.partitions.introductions import CLIENT, SERVER, introductions_of, is_control
+from ultravisor.partitions.introductions import (
+    CLIENT,
+    SERVER,
+    introductions_of,
+    is_control,
+    is_leaving,
+    leaving_of,
+)
 from ultravisor.partitions.message_link import UNASKED, ChannelPlace, MessageLink
 from ultravisor.partitions.operation_table import OperationScribe
 from ultravisor.partitions.publication import Publisher
@@ -36,6 +43,7 @@ from ultravisor.resources.database import ResourceDatabase
 from ultravisor.resources.errors import ResourceError
 from ultravisor.resources.records import (
     FRAME_SIZE_BYTES,
+    ChannelState,
     MachineDescription,
     PartitionKind,
 )
@@ -52,12 +60,18 @@ HEARD: Final = ("command", "boot")
 """Whose requests are heard: command's, and boot's as long as command leaves it its channel."""
 MOVED: Final = "moved"
 """The value of an answer that nobody asked for: the generation moved on by what guests said."""
+_AWAITED: Final = (ChannelState.REVOKED,)
+"""States that command waits for."""
 REQUESTS_A_TURN: Final = 512
 MESSAGE_COST_CYCLES: Final = 2_000
 """Declared work of one message: assumed."""
 POLL_CYCLES: Final = 100_000
 """How soon a partition without an event port is looked at again; in vain, twice as late next."""
 POLL_MAXIMUM_CYCLES: Final = 1 << 30
+
+
+LEAVE_CYCLES: Final = 20_000_000
+"""How long the ends of a channel have to let go of it; who has not then, is stopped: assumed."""
 
 
 class Genesis(Struct, frozen=True):
@@ -90,6 +104,7 @@ class SavedUltravisor(Struct, frozen=True):
     desks: dict[int, SavedDesk]
     stale: bool
     poll_cycles: int
+    leaving: dict[int, int]
 
 
 class UltravisorProgram:
@@ -161,6 +176,7 @@ class UltravisorProgram:
         self._flying: set[tuple[str, int]] = set()
         self._stale = True
         self._poll_cycles = POLL_CYCLES
+        self._leaving: dict[int, int] = {}
         if saved is not None:
             self._go_on_from(saved, turn)
 
@@ -186,6 +202,7 @@ class UltravisorProgram:
         self._want()
         self._stale = saved.stale
         self._poll_cycles = saved.poll_cycles
+        self._leaving = dict(saved.leaving)
 
     def save(self) -> bytes:
         """Return all state but the journal; open transactions end with the program."""
@@ -202,6 +219,7 @@ class UltravisorProgram:
             desks={channel: desk.save() for channel, desk in self._desks.items()},
             stale=self._stale,
             poll_cycles=self._poll_cycles,
+            leaving=self._leaving,
         )
         return msgspec.msgpack.encode(saved)
 
@@ -266,7 +284,8 @@ class UltravisorProgram:
         """Say to each desk what its partition is to know."""
         for channel, desk in self._desks.items():
             number = self._mirror.ends(channel)[CLIENT].partition
-            desk.want(introductions_of(self._mirror, number, self._reachable.__contains__))
+            wanted = introductions_of(self._mirror, number, self._reachable.__contains__)
+            desk.want(wanted, leaving_of(self._mirror, number))
 
     # Requests.
 
@@ -361,35 +380,49 @@ class UltravisorProgram:
             if desk.notify and end.port:
                 turn.call(Hypercall.EVENT_SEND, end.port)
             polled = polled or (not end.port and not desk.is_settled)
-        self._record()
+        self._record(turn.time_cycles)
         return polled
 
-    def _record(self) -> None:
+    def _overdue(self, now_cycles: int) -> set[int]:
+        """Return the channels whose ends have had their time to let go of them."""
+        self._leaving = {
+            channel: self._leaving.get(channel, now_cycles)
+            for channel in self._since
+            if is_leaving(self._mirror, channel)
+        }
+        return {
+            channel
+            for channel, since in self._leaving.items()
+            if since + LEAVE_CYCLES <= now_cycles
+        }
+
+    def _record(self, now_cycles: int) -> None:
         """Write what partitions have answered into the database, as transactions of our own."""
-        steps = answered_steps(self._mirror, self._desks)
-        if not steps or self._recorded == steps:
-            return
+        steps = answered_steps(self._mirror, self._desks, self._overdue(now_cycles))
+        fresh = steps != self._recorded
         self._recorded = steps
+        if not steps or not fresh:
+            return
         transaction = self.database.begin(NAME)
         try:
             for step in steps:
                 step.write(transaction)
             commit = transaction.commit(sync=False)
             self._publisher.add(commit)
-            if any(step.noun == "device" for step in steps):
-                self._say_moved(commit.generation)
+            if any(step.noun == "device" or step.state in _AWAITED for step in steps):
+                self._say_moved(commit)
         except ResourceError as failure:
             # Somebody older holds it, or the thing is on its way out: it is tried again later.
             self.refused_record = failure.message
             self._recorded = ()
 
-    def _say_moved(self, generation: int) -> None:
+    def _say_moved(self, commit: Commit) -> None:
         """Tell those who are heard that something has changed that they did not ask for."""
-        told = encode(Done(generation, (MOVED,)))
+        told = encode(Done(commit.generation, (MOVED,)))
         for channel in sorted(self._links):
             asker, refusal = self._asker(channel)
             if not refusal:
-                self._unpublished.append((Held(asker, channel, UNASKED, told, 0), None, False))
+                self._unpublished.append((Held(asker, channel, UNASKED, told, 0), commit, False))
 
     # The end of a turn.
 
@@ -407,6 +440,10 @@ class UltravisorProgram:
             # The others have to go on for it to be acknowledged.
             turn.call(Hypercall.YIELD)
             turn.again()
-        elif polled or not all(sent):
-            turn.call(Hypercall.TIMER_SET, turn.time_cycles + self._poll_cycles)
-            self._poll_cycles = min(2 * self._poll_cycles, POLL_MAXIMUM_CYCLES)
+        else:
+            due = [since + LEAVE_CYCLES for since in self._leaving.values()]
+            if polled or not all(sent):
+                due.append(turn.time_cycles + self._poll_cycles)
+                self._poll_cycles = min(2 * self._poll_cycles, POLL_MAXIMUM_CYCLES)
+            if due:
+                turn.call(Hypercall.TIMER_SET, min(due))

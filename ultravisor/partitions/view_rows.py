@@ -37,7 +37,7 @@ from ultravisor.partitions.view_records import (
     decode_layout,
 )
 from ultravisor.resources import records
-from ultravisor.resources.records import ChannelState, PartitionState, ProcessorState
+from ultravisor.resources.records import REACHABLE, PartitionState, ProcessorState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +58,6 @@ _STATES: Final = {
     PartitionState.STOPPED: ViewState.STOPPED,
     PartitionState.FAILED: ViewState.STOPPED,
 }
-_MAPPED: Final = (ChannelState.MAPPED, ChannelState.ATTACHED)
 _CONTROL_GUID: Final = str(TYPE_CONTROL)
 LinkKey = tuple[int, int]
 
@@ -202,7 +201,7 @@ class ViewRows:
         row, ends = self._mirror.channel(channel), self._mirror.ends(channel)
         return (
             row is not None
-            and row.state in _MAPPED
+            and row.state in REACHABLE
             and all(self._in_view(end.partition) is not None for end in ends)
         )
 

@@ -11,15 +11,13 @@ from typing import Any
 import msgspec
 
 from ultravisor.resources.records import (
+    REACHABLE,
     Channel,
-    ChannelState,
     Extent,
     Partition,
     PartitionState,
     Record,
 )
-
-_REACHABLE = (ChannelState.MAPPED, ChannelState.ATTACHED)
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -63,7 +61,7 @@ def _revokes(before: Record | None, after: Record | None) -> bool:
         return not isinstance(after, Extent) or after.frame_count < before.frame_count
     if isinstance(before, Channel):
         after_state = after.state if isinstance(after, Channel) else None
-        return before.state in _REACHABLE and after_state not in _REACHABLE
+        return before.state in REACHABLE and after_state not in REACHABLE
     if isinstance(after, Partition):
         return before is not None and after.state is PartitionState.DESTROYED
     return False

@@ -14,6 +14,7 @@ from ultravisor.resources import tiered_map
 from ultravisor.resources.errors import InvalidError, LimitError
 from ultravisor.resources.lookups import require, require_partition, require_step
 from ultravisor.resources.records import (
+    REACHABLE,
     BlockState,
     Channel,
     ChannelEnd,
@@ -111,7 +112,7 @@ def set_state(store: Store, id: int, state: str) -> None:
 def unmap(store: Store, id: int) -> None:
     """End a channel's life: out of the views, its frames free, its record gone."""
     channel = require(store, Channel, id)
-    if channel.state in (ChannelState.MAPPED, ChannelState.ATTACHED):
+    if channel.state in REACHABLE:
         channel = store.update(channel, state=ChannelState.REVOKED)
     require_step(channel, ChannelState.UNMAPPED)
     _touch_ends(store, id)

@@ -9,7 +9,7 @@ reads the database; it must not know SQL. Frames are machine or guest frames of 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -116,10 +116,16 @@ class ChannelState(StrEnum):
     """Both ends can reach it."""
     ATTACHED = "attached"
     """Both ends were told of it and have answered."""
+    LEAVING = "leaving"
+    """Its ends are asked to let go of it; both can still reach it."""
     REVOKED = "revoked"
     """It is in no view any more; its frames are not free yet."""
     UNMAPPED = "unmapped"
     """All processors have acknowledged: its frames are free, and its record goes."""
+
+
+REACHABLE: Final = (ChannelState.MAPPED, ChannelState.ATTACHED, ChannelState.LEAVING)
+"""The states in which the views show a channel."""
 
 
 class DeviceState(StrEnum):
