@@ -191,7 +191,7 @@ class UltravisorProgram:
         """Return all state but the journal; open transactions end with the program."""
         assert not self._unpublished, "nothing is saved during a turn"
         if self._database is None:
-            return b""
+            return b"" if self._saved is None else msgspec.msgpack.encode(self._saved)
         saved = SavedUltravisor(
             generation=self.database.generation,
             views=self._publisher.save(),
