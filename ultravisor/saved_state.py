@@ -171,7 +171,7 @@ def read_state(path: Path, schema: str, hint: str) -> tuple[bytes, int]:
         raise SnapshotError(f"{path}: damaged: {failure}", hint) from None
     if found != schema:
         other = OTHERS.get(found, VERSION_HINT)
-        raise SnapshotError(f"{path}: schema `{found}`, wanted is `{schema}`", other)
+        raise SnapshotError(f"{path}: schema `{found}`, this version reads `{schema}`", other)
     return data, state_size_bytes
 
 

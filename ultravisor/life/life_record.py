@@ -8,13 +8,14 @@ machine's; read by `replay`. It must not run a host.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import Struct
 
 from ultravisor.configuration import HostConfiguration
-from ultravisor.errors import ConfigurationError, NotFoundError, RecordError
+from ultravisor.errors import ConfigurationError, NotFoundError, OutputError, RecordError
 from ultravisor.life.image_ledger import ImageRead, add_read
 from ultravisor.life.inheritance import Inheritance
 from ultravisor.life.life_inputs import LifeInput, Moment
@@ -22,12 +23,14 @@ from ultravisor.life.life_plan import LifePlan, machine_plan
 from ultravisor.partitions.definitions import Domain
 from ultravisor.partitions.policy import PlacedPolicy
 from ultravisor.recording import versions
+from ultravisor.saved_state import partial_path, require_place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from ultravisor.errors import UltravisorError
+    from ultravisor.life.saved_life import SavedLife
 
 SCHEMA = "ultravisor.life/1"
 HINT = "give a file written by `ultravisor up --record`"
@@ -92,6 +95,11 @@ class LifeLog:
         """Take note of a reading."""
         add_read(self.images, row)
 
+    def go_on_from(self, life: SavedLife) -> None:
+        """Begin with what a saved life had; a record has everything from the very start."""
+        self.inputs, self.images = list(life.inputs), list(life.images)
+        self.position_cycles = life.position_cycles
+
     def record(self, result: LifeResult | None, failure: str | None = None) -> LifeRecord:
         """Return the record of the life up to here."""
         return LifeRecord(
@@ -127,6 +135,19 @@ def plan_of(origin: LifeOrigin, what: str, kind: type[UltravisorError] = RecordE
         hint = "the same version of the monitor is needed; record or save it again"
         raise kind(f"{what}: the simulated monitor is not the one that was recorded", hint)
     return LifePlan(machine, origin.policy, Inheritance(origin.inherited))
+
+
+def write_record(path: Path, record: bytes) -> None:
+    """Write a record to a file, whole or not at all; raise OutputError."""
+    require_place(path)
+    partial = partial_path(path, os.getpid())
+    try:
+        partial.write_bytes(record)
+        partial.replace(path)
+    except OSError as failure:
+        partial.unlink(missing_ok=True)
+        message = f"{path}: cannot be written: {failure.strerror}"
+        raise OutputError(message, "is there enough room?") from None
 
 
 def is_life_record(path: Path) -> bool:

@@ -22,7 +22,7 @@ from ultravisor.life.channel_views import (
 from ultravisor.life.firmware import Firmware
 from ultravisor.life.image_ledger import ImageLedger
 from ultravisor.life.infrastructure import ULTRAVISOR, Infrastructure
-from ultravisor.life.life_inputs import LifeInput as LifeInput
+from ultravisor.life.life_inputs import LifeInput
 from ultravisor.life.life_record import LifeResult
 from ultravisor.life.rows import (
     PartitionDetails,
