@@ -28,7 +28,7 @@ from ultravisor.partitions.answered_steps import AnsweredStep, answered_steps
 from ultravisor.partitions.channel_types import TYPE_COMMAND
 from ultravisor.partitions.control_desk import ControlDesk, SavedDesk
 from ultravisor.partitions.introductions import CLIENT, SERVER, introductions_of, is_control
-from ultravisor.partitions.message_link import UNASKED, ChannelPlace, MessageLink
+from ultravisor.partitions.message_link import UNASKED, ChannelPlace, MessageLink, SavedLink
 from ultravisor.partitions.operation_table import OperationScribe
 from ultravisor.partitions.publication import Publisher
 from ultravisor.partitions.transaction_service import SavedService, TransactionService
@@ -86,7 +86,7 @@ class SavedUltravisor(Struct, frozen=True):
     service: SavedService
     held: tuple[Held, ...]
     since: dict[int, int]
-    outboxes: dict[int, tuple[tuple[int, bytes], ...]]
+    links: dict[int, SavedLink]
     desks: dict[int, SavedDesk]
     stale: bool
     poll_cycles: int
@@ -176,12 +176,10 @@ class UltravisorProgram:
         self._flying = {(row.asker, row.request) for row in saved.held}
         self._since = dict(saved.since)
         self._reachable = set(saved.since)
-        for channel in sorted(saved.outboxes.keys() | saved.desks.keys()):
+        for channel in sorted(saved.links.keys() | saved.desks.keys()):
             self._greeted.add(channel)
-            self._take_up(channel, turn)
-            if channel in self._links:
-                self._links[channel].restore(saved.outboxes[channel])
-            else:
+            self._take_up(channel, turn, saved.links.get(channel))
+            if channel in self._desks:
                 self._desks[channel].load(saved.desks[channel])
         self._want()
         self._stale = saved.stale
@@ -198,7 +196,7 @@ class UltravisorProgram:
             service=self._service.save(),
             held=tuple(self._held),
             since=self._since,
-            outboxes={channel: link.outbox for channel, link in self._links.items()},
+            links={channel: link.save() for channel, link in self._links.items()},
             desks={channel: desk.save() for channel, desk in self._desks.items()},
             stale=self._stale,
             poll_cycles=self._poll_cycles,
@@ -238,7 +236,7 @@ class UltravisorProgram:
         self._want()
         self._stale = self._reachable != shown
 
-    def _take_up(self, channel: int, turn: HostedTurn) -> None:
+    def _take_up(self, channel: int, turn: HostedTurn, saved: SavedLink | None = None) -> None:
         row, ends = self._mirror.channel(channel), self._mirror.ends(channel)
         assert row is not None, "a channel in the view has a record"
         own = ends[SERVER]
@@ -255,6 +253,8 @@ class UltravisorProgram:
             size_bytes = row.frame_count * FRAME_SIZE_BYTES
             place = ChannelPlace(address, size_bytes, own.port, is_server=True)
             link = MessageLink(place, turn)
+            if saved is not None:
+                link.restore(saved)
             self._links[channel] = link
             link.attend(turn)
             if channel not in self._greeted:
