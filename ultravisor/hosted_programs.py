@@ -19,7 +19,7 @@ from ultravisor.machine.abi import PartitionKind
 from ultravisor.machine.hosted import MachineTurn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ultravisor.machine.hosted import HostedProgram
     from ultravisor.machine.machine import Machine
@@ -57,13 +57,20 @@ class HostedPrograms:
         """Seat each program, with the partition's name, in the partition of that number."""
         self._seats = {number: _Seat(*row) for number, row in sorted(seats.items())}
 
-    def run(self, machine: Machine, until_cycles: int) -> MachineExit:
-        """Run the machine, with all turns on the way, until it returns for another reason."""
+    def run(
+        self, machine: Machine, until_cycles: int, on_turn: Callable[[int], None] | None = None
+    ) -> MachineExit:
+        """Run the machine, with all turns on the way, until it returns for another reason.
+
+        `on_turn` is called after each turn with the clock of its processor, in cycles.
+        """
         while True:
             end = machine.run(until_cycles)
             if end.turn is None:
                 return end
             self._take_turn(machine, end.turn)
+            if on_turn is not None:
+                on_turn(end.clock_cycles)
 
     def turns(self, name: str) -> int:
         """Return how many turns programs of a partition have taken."""

@@ -26,6 +26,9 @@ from ultravisor.partitions.view_records import Layout, RowPlaces, encode_layout
 from ultravisor.resolution import find_image
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ultravisor.machine.image import Image
     from ultravisor.machine.loader import Loader
     from ultravisor.machine.machine import Machine
     from ultravisor.machine.views import ViewBody, Views
@@ -208,21 +211,27 @@ class ProgramViews:
         )
 
 
+def read_named(name: str) -> Image:
+    """Read the image of a name; raise UltravisorError where there is none."""
+    return read_image(find_image(name))
+
+
 class ImageLoader:
     """Boot's way of images into the memory of one machine."""
 
-    def __init__(self, loader: Loader) -> None:
-        """Lay by the machine's loader."""
+    def __init__(self, loader: Loader, read: Callable[[str], Image] = read_named) -> None:
+        """Lay by the machine's loader; `read` returns the image of a name, or raises."""
         self._loader = loader
+        self._read = read
 
     def describe(self, image: str) -> Described:
         """Say what an image is; raise UltravisorError where it is none."""
-        found = read_image(find_image(image))
+        found = self._read(image)
         return Described(found.width, -(-found.memory_size_bytes // MIB))
 
     def build(self, load: Load) -> bytes:
         """Lay an image into a partition's frames; return the layout as the database keeps it."""
-        image = read_image(find_image(load.image))
+        image = self._read(load.image)
         options = PartitionOptions(
             name=load.name,
             command_line=load.command_line,

@@ -40,6 +40,12 @@ TRAILER = struct.Struct("<8sQ32s")
 TRAILER_MAGIC = b"UVSTATE\x01"
 HASH_CHUNK_BYTES = 1 << 20
 HINT = "give a file written by `ultravisor snap save`"
+VERSION_HINT = "save it again with this version, or restore it with the one that wrote it"
+# Other states in files of this form, and what goes on from them.
+OTHERS = {
+    SCHEMA: "`ultravisor snap restore FILE` goes on from it",
+    "ultravisor.life-snapshot/1": "`ultravisor up --snapshot FILE` goes on from it",
+}
 # What a state depends on; the others of a record are for bug reports.
 VERSIONS_COMPARED = ("ultravisor", "abi", "unicorn", "capstone")
 
@@ -74,10 +80,15 @@ class _Versions(Struct):
     versions: dict[str, str]
 
 
-class _Envelope(Struct):
+class _Schema(Struct):
     """What is read first: it must be readable in every version."""
 
     schema: str
+
+
+class _Envelope(Struct):
+    """What is read next."""
+
     run: _Versions
 
 
@@ -99,7 +110,7 @@ def require_place(path: Path) -> None:
 
 
 def write_state(
-    path: Path, write: Callable[[Path], None], describe: Callable[[int, str], StateManifest]
+    path: Path, write: Callable[[Path], None], describe: Callable[[int, str], Struct]
 ) -> None:
     """Write a state: `write` writes the machine's, `describe` makes the manifest for it."""
     require_place(path)
@@ -127,15 +138,9 @@ def write_state(
 
 def read_manifest(path: Path) -> StateManifest:
     """Read what a state says of itself; refuse what is damaged or of another version."""
+    data, state_size_bytes = read_state(path, SCHEMA, HINT)
     try:
-        with path.open("rb") as stream:
-            data, state_size_bytes = _manifest_bytes(path, stream)
-    except FileNotFoundError:
-        raise NotFoundError(f"{path}: no such file", HINT) from None
-    except OSError as failure:
-        raise NotFoundError(f"{path}: cannot be read: {failure.strerror}", HINT) from None
-    _check_versions(path, data)
-    try:
+        require_versions(path, msgspec.json.decode(data, type=_Envelope).run.versions)
         manifest = msgspec.json.decode(data, type=StateManifest)
     except msgspec.DecodeError as failure:
         raise SnapshotError(f"{path}: damaged: {failure}", HINT) from None
@@ -148,12 +153,39 @@ def read_manifest(path: Path) -> StateManifest:
     return manifest
 
 
+def read_state(path: Path, schema: str, hint: str) -> tuple[bytes, int]:
+    """Return a file's manifest, and how many bytes of state stand before it.
+
+    Raises SnapshotError where the file is not whole, or its manifest of another schema.
+    """
+    try:
+        with path.open("rb") as stream:
+            data, state_size_bytes = _manifest_bytes(path, stream, hint)
+    except FileNotFoundError:
+        raise NotFoundError(f"{path}: no such file", hint) from None
+    except OSError as failure:
+        raise NotFoundError(f"{path}: cannot be read: {failure.strerror}", hint) from None
+    try:
+        found = msgspec.json.decode(data, type=_Schema).schema
+    except msgspec.DecodeError as failure:
+        raise SnapshotError(f"{path}: damaged: {failure}", hint) from None
+    if found != schema:
+        other = OTHERS.get(found, VERSION_HINT)
+        raise SnapshotError(f"{path}: schema `{found}`, this version reads `{schema}`", other)
+    return data, state_size_bytes
+
+
 def verify_state(path: Path, manifest: StateManifest) -> None:
     """Refuse a state whose bytes are not those that were written."""
+    verify_bytes(path, manifest.state_size_bytes, manifest.state_sha256, HINT)
+
+
+def verify_bytes(path: Path, state_size_bytes: int, state_sha256: str, hint: str) -> None:
+    """Refuse a file whose first bytes are not those that were written."""
     with path.open("rb") as stream:
-        found = _sha256(stream, manifest.state_size_bytes)
-    if found != manifest.state_sha256:
-        raise SnapshotError(f"{path}: damaged: its state is not what was written", HINT)
+        found = _sha256(stream, state_size_bytes)
+    if found != state_sha256:
+        raise SnapshotError(f"{path}: damaged: its state is not what was written", hint)
 
 
 def saved_plan(manifest: StateManifest) -> HostPlan:
@@ -194,7 +226,7 @@ def _comparable(record: RunRecord) -> dict[str, object]:
     }
 
 
-def _manifest_bytes(path: Path, stream: BinaryIO) -> tuple[bytes, int]:
+def _manifest_bytes(path: Path, stream: BinaryIO, hint: str) -> tuple[bytes, int]:
     """Return the manifest, and how many bytes of state stand before it."""
     size = stream.seek(0, os.SEEK_END)
     if size >= TRAILER.size:
@@ -205,26 +237,19 @@ def _manifest_bytes(path: Path, stream: BinaryIO) -> tuple[bytes, int]:
             stream.seek(start)
             data = stream.read(manifest_size)
             if hashlib.sha256(data).digest() != digest:
-                raise SnapshotError(f"{path}: damaged: its manifest is not what was written", HINT)
+                raise SnapshotError(f"{path}: damaged: its manifest is not what was written", hint)
             return data, start
-    raise SnapshotError(f"{path}: not a snapshot of a host, or truncated", HINT)
+    raise SnapshotError(f"{path}: not a snapshot of a host, or truncated", hint)
 
 
-def _check_versions(path: Path, data: bytes) -> None:
-    try:
-        envelope = msgspec.json.decode(data, type=_Envelope)
-    except msgspec.DecodeError as failure:
-        raise SnapshotError(f"{path}: damaged: {failure}", HINT) from None
-    hint = "save it again with this version, or restore it with the one that wrote it"
-    if envelope.schema != SCHEMA:
-        message = f"schema `{envelope.schema}`, this version reads `{SCHEMA}`"
-        raise SnapshotError(f"{path}: {message}", hint)
+def require_versions(path: Path, wrote: dict[str, str]) -> None:
+    """Refuse a state that was written by another version of what a state depends on."""
     here = versions()
     for name in VERSIONS_COMPARED:
-        wrote = envelope.run.versions.get(name, "unknown")
-        if wrote != here[name]:
-            message = f"written with {name} {wrote}, this is {here[name]}"
-            raise SnapshotError(f"{path}: {message}", hint)
+        found = wrote.get(name, "unknown")
+        if found != here[name]:
+            message = f"written with {name} {found}, this is {here[name]}"
+            raise SnapshotError(f"{path}: {message}", VERSION_HINT)
 
 
 def _sha256(stream: BinaryIO, size_bytes: int) -> str:

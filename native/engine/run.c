@@ -42,11 +42,15 @@ static uint64_t round_end(const struct machine *machine, uint64_t until_cycles)
 
 /*
  * Nobody can run before the earliest deadline or input: the rounds until then are empty. One that
- * ends at the very deadline is not: its interrupt is taken in it, wherever a pause may lie.
+ * ends at the very deadline is not: its interrupt is taken in it. One that ends where an input or
+ * the caller is due is the last: what begins there comes after them, wherever a pause may lie.
  */
 static void skip_idle_rounds(struct machine *machine, uint64_t until_cycles)
 {
-    uint64_t next = machine->inputs == NULL ? TIME_NEVER : machine->inputs->at_cycles;
+    uint64_t next = until_cycles - 1;
+    if (machine->inputs != NULL && machine->inputs->at_cycles - 1 < next) {
+        next = machine->inputs->at_cycles - 1;
+    }
     for (uint32_t id = 0; id < machine->options.processor_count; id++) {
         const struct physical_processor *processor = &machine->processors[id];
         if (!machine_build(machine)->is_idle(processor)) {
@@ -56,7 +60,6 @@ static void skip_idle_rounds(struct machine *machine, uint64_t until_cycles)
             next = processor->deadline - 1;
         }
     }
-    next = next < until_cycles ? next : until_cycles;
     if (machine->turn == 0 && next > machine->round_start) {
         uint64_t interleave = machine->options.interleave_cycles;
         machine->round_start += (next - machine->round_start) / interleave * interleave;

@@ -21,7 +21,7 @@ from ultravisor.channels.channel import (
     read_header,
 )
 from ultravisor.channels.errors import ChannelError
-from ultravisor.channels.payload_area import PayloadArea
+from ultravisor.channels.payload_area import PayloadArea, SavedArea
 from ultravisor.channels.payload_runs import read_payloads, write_payloads
 from ultravisor.channels.queue import Consumer, Insertion, Producer, QueuePlace
 from ultravisor.channels.structures import codec, field_offset
@@ -172,6 +172,14 @@ class CommandEnd:
     def payload_limit_bytes(self) -> int:
         """Return the size of the largest message."""
         return self._area.size_bytes
+
+    def save(self) -> SavedArea:
+        """Return what is this end's own; all else is in the channel."""
+        return self._area.save()
+
+    def load(self, saved: SavedArea) -> None:
+        """Go on from what was saved; the channel is as it was then."""
+        self._area.load(saved)
 
     def send(self, request: int, data: bytes) -> Insertion:
         """Send a message; FULL: later. Raises ChannelError for one that never fits, PeerError."""

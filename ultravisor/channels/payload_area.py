@@ -10,8 +10,18 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+class SavedArea(msgspec.Struct, frozen=True):
+    """What must be known to lay the next payloads where they would have been laid."""
+
+    position: int
+    freed: int
+    ends: tuple[int, ...]
 
 
 class PayloadArea:
@@ -26,6 +36,15 @@ class PayloadArea:
         self._position = size_bytes if outstanding else 0
         self._freed = 0
         self._ends = deque([0] * (outstanding - 1) + [size_bytes] if outstanding else [])
+
+    def save(self) -> SavedArea:
+        """Return what must be known to go on exactly."""
+        return SavedArea(self._position, self._freed, tuple(self._ends))
+
+    def load(self, saved: SavedArea) -> None:
+        """Go on from what was saved; the area is as it was then."""
+        self._position, self._freed = saved.position, saved.freed
+        self._ends = deque(saved.ends)
 
     def place(self, payload_size_bytes: int, outstanding: Callable[[], int]) -> int | None:
         """Return the offset for the payload of the next signal; None: wait for the receiver.

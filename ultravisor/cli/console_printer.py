@@ -28,17 +28,23 @@ class ConsolePrinter:
     def __init__(self, names: Sequence[str], stream: TextIO) -> None:
         self._stream = stream
         self._width = max((len(name) for name in names), default=0)
-        self._colours = {
-            name: PARTITION_COLOURS[index % len(PARTITION_COLOURS)]
-            for index, name in enumerate(names)
-        }
-        self._lines = dict.fromkeys(names, "")
-        decoder = codecs.getincrementaldecoder("utf-8")
-        self._decoders = {name: decoder("replace") for name in names}
+        self._colours: dict[str, str] = {}
+        self._lines: dict[str, str] = {}
+        self._decoders: dict[str, codecs.IncrementalDecoder] = {}
+        for name in names:
+            self._add(name)
+
+    def _add(self, name: str) -> None:
+        """Take up a partition; in a host that lives, others come later."""
+        self._colours[name] = PARTITION_COLOURS[len(self._colours) % len(PARTITION_COLOURS)]
+        self._lines[name] = ""
+        self._decoders[name] = codecs.getincrementaldecoder("utf-8")("replace")
 
     def write(self, output: ConsoleOutput) -> None:
         """Take what a partition wrote; print the lines that are complete."""
         name = output.partition
+        if name not in self._lines:
+            self._add(name)
         text = self._lines[name] + self._decoders[name].decode(output.data)
         *lines, rest = text.split("\n")
         while len(rest) > LINE_LIMIT_CHARACTERS:

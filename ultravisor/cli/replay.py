@@ -27,6 +27,9 @@ Examples:
   ultravisor replay run.json
   ultravisor replay run.json --verify
 
+FILE was written by `boot --record`, by `up --record`, or for a machine that failed. A life is
+lived again unpaced: what entered it enters again, each at its moment.
+
 Exit code 1 when anything differs. With --verify the verdict is all: 0 when everything
 is equal, whatever the guests' own exit codes were.
 """,
@@ -37,6 +40,12 @@ is equal, whatever the guests' own exit codes were.
 @click.option("--no-supervise", is_flag=True, help="Run in this process.")
 def command(file: Path, verify: bool, as_json: bool, no_supervise: bool) -> int:
     """Replay, and return the exit code."""
+    from ultravisor.life.life_record import is_life_record
+
+    if is_life_record(file):
+        from ultravisor.cli.life_replay import replay_life
+
+        return replay_life(file, verify=verify, as_json=as_json, supervise=not no_supervise)
     from ultravisor.cli.session import SessionOptions, run_session
     from ultravisor.errors import RecordError
     from ultravisor.recording import differences, read_record, replay_plan

@@ -11,7 +11,7 @@ import click
 from ultravisor.cli.lazy import LazyGroup, Verb
 
 VERBS = {
-    "save": Verb("ultravisor.cli.snap_save", "Run a host up to a moment, and save it."),
+    "save": Verb("ultravisor.cli.snap_save", "Save a host: run up to a moment, or living."),
     "restore": Verb("ultravisor.cli.snap_restore", "Let a saved host go on."),
 }
 
@@ -27,7 +27,8 @@ Examples:
   ultravisor snap save pingpong --cycles 300000 --output pingpong.state
   ultravisor snap restore pingpong.state
 
-A restored run ends as the straight one does: the same consoles, cycles and hashes.
+A host that lives is saved too; `ultravisor up --snapshot` goes on from it. A restored run
+ends as the straight one does: the same consoles, cycles and hashes.
 """,
 )
 def command() -> None:

@@ -19,6 +19,7 @@ from ultravisor.errors import UsageError
 
 if TYPE_CHECKING:
     from ultravisor.life.daemon import Life
+    from ultravisor.life.life_plan import LifePlan
     from ultravisor.results import ConsoleOutput
 
 INFRASTRUCTURE = ("boot", "ultravisor", "command", "operations")
@@ -33,14 +34,17 @@ Examples:
   ultravisor up hello duo
   ultravisor up examples/two-processors.toml --name laboratory --detach
 
-FILE is what `ultravisor boot` takes. The infrastructure comes up first: boot, ultravisor,
-command and operations; then command makes a partition of each guest, by transactions.
+FILE is what `ultravisor boot` takes, and may be left out where --policy, a journal with
+domains, or --snapshot says what there is to run. The infrastructure comes up first: boot,
+ultravisor, command and operations; then command makes a partition of each guest, by
+transactions.
 Clients reach the host through a socket that only you can open, in
 $XDG_RUNTIME_DIR/ultravisor or in ultravisor-UID among the temporary files.
 
 \b
-Exit codes: 0 brought down, 2 the name is taken, 3 and 6 as with boot,
-70 the machine failed: the log says why; 130 Ctrl-C.
+Exit codes: 0 brought down, 2 the name is taken, 3 and 6 as with boot, 3 where a journal
+or a snapshot is damaged, of something else or in use; 70 the machine failed: a replay file
+is left, and the log says why; 130 Ctrl-C.
 """,
 )
 @click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=complete_hosts)
@@ -57,13 +61,20 @@ Exit codes: 0 brought down, 2 the name is taken, 3 and 6 as with boot,
     "--journal",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Keep the resource database's journal in a new file; it outlives the host.",
+    help="Keep the resource database's journal in a file. The domains of a journal that is there "
+    "already are brought up again; it is kept as FILE.previous.",
 )
 @click.option(
     "--record",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="At the end, write what `ultravisor replay` needs.",
+    help="At the end, however it comes, write what `ultravisor replay` needs.",
+)
+@click.option(
+    "--snapshot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="STATE",
+    help="Go on from what `ultravisor snap save --host NAME` wrote.",
 )
 @click.option(
     "--pace",
@@ -77,30 +88,93 @@ Exit codes: 0 brought down, 2 the name is taken, 3 and 6 as with boot,
 @click.option("--quiet", "-q", is_flag=True, help="Do not show the guests' consoles.")
 def command(files: tuple[str, ...], **given: Any) -> int:
     """Make the plan, so that errors come before anything starts; then live."""
-    from ultravisor.life.daemon import Life, detach
-    from ultravisor.life.life_plan import plan_life
-    from ultravisor.life.places import place_named
+    from ultravisor.life.daemon import detach
 
-    policies = given["policy"]
-    if not files and not policies:
-        raise UsageError("nothing to bring up", "name images, a configuration, or --policy FILE")
-    plan = plan_life(files, policies, take_settings(given))
-    place = place_named(given["name"] or Path([*files, *policies][0]).stem)
-    life = Life(place, plan, given["journal"], given["record"], paced=given["pace"] == "wall")
+    life = _life(files, given)
     if given["detach"]:
         detach(life)
         _ready(life, as_json=given["as_json"])
         return 0
-    names = [*INFRASTRUCTURE, *(row.name for row in plan.policy.policy.domain)]
+    domains = (*life.plan.policy.policy.domain, *life.plan.inheritance.domains)
+    names = [*INFRASTRUCTURE, *(row.name for row in domains)]
     return _in_foreground(life, names, as_json=given["as_json"], quiet=given["quiet"])
+
+
+def _life(files: tuple[str, ...], given: dict[str, Any]) -> Life:
+    """Read and check everything that was named."""
+    from ultravisor.life.daemon import Life
+    from ultravisor.life.inheritance import Inheritance, read_inheritance
+    from ultravisor.life.life_plan import plan_life
+    from ultravisor.life.places import place_named
+    from ultravisor.saved_state import require_place
+
+    policies, journal, snapshot = given["policy"], given["journal"], given["snapshot"]
+    settings = take_settings(given)
+    # Looked at in any case: another host's journal is refused before anything starts.
+    inheritance = Inheritance() if journal is None else read_inheritance(journal)
+    name = given["name"]
+    if snapshot is not None:
+        plan, saved_name = _saved(snapshot, files, policies, settings)
+        name = name or saved_name
+    else:
+        if not files and not policies and not inheritance.domains:
+            raise UsageError(
+                "nothing to bring up", "name images, a configuration, or --policy FILE"
+            )
+        plan = plan_life(files, policies, settings, inheritance)
+        name = name or Path([*files, *policies, journal][0]).stem
+    if given["record"] is not None:
+        require_place(given["record"])
+    return Life(
+        place=place_named(name),
+        plan=plan,
+        journal=journal,
+        record=given["record"],
+        paced=given["pace"] == "wall",
+        snapshot=snapshot,
+    )
+
+
+def _saved(
+    snapshot: Path, files: tuple[str, ...], policies: tuple[Path, ...], settings: dict[str, Any]
+) -> tuple[LifePlan, str]:
+    """Return the plan and the name of a saved host; what is named beside it must be the same."""
+    from ultravisor.life.life_plan import plan_life
+    from ultravisor.life.life_state import read_life, require_same_life, saved_life_plan
+
+    manifest = read_life(snapshot)
+    if files or policies:
+        require_same_life(snapshot, manifest, plan_life(files, policies, settings))
+    elif any(value is not None for value in settings.values()):
+        raise UsageError("a saved host has its settings", "leave out the options of [host]")
+    return saved_life_plan(snapshot, manifest), manifest.name
 
 
 def _ready(life: Life, *, as_json: bool) -> None:
     place = life.place
+    _tell_inherited(life)
     if as_json:
         print_json({"schema": "ultravisor.up/1", "name": place.name, "socket": str(place.socket)})
     else:
         print(f"host {place.name} lives; look with: ultravisor ps --host {place.name}")
+
+
+def _tell_inherited(life: Life) -> None:
+    """Say what became of the journal that was there."""
+    inheritance = life.plan.inheritance
+    if not inheritance.source:
+        return
+    from ultravisor.life.inheritance import previous_path
+
+    assert life.journal is not None, "what is inherited comes from a journal"
+    count = len(inheritance.domains)
+    print(
+        f"{count} domain{'' if count == 1 else 's'} taken over from {inheritance.source} "
+        f"at generation {inheritance.generation}; kept as {previous_path(life.journal)}",
+        file=sys.stderr,
+    )
+    for name in inheritance.unreadable:
+        print(f"warning: domain {name}: its definition cannot be read", file=sys.stderr)
 
 
 def _in_foreground(life: Life, names: list[str], *, as_json: bool, quiet: bool) -> int:
@@ -114,7 +188,9 @@ def _in_foreground(life: Life, names: list[str], *, as_json: bool, quiet: bool) 
     def ready() -> None:
         if as_json:
             _ready(life, as_json=True)
-        elif not quiet:
+            return
+        _tell_inherited(life)
+        if not quiet:
             print(f"host {life.place.name} lives; end it with Ctrl-C", file=sys.stderr)
 
     def show(output: ConsoleOutput) -> None:

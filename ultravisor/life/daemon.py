@@ -18,11 +18,16 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 from msgspec import Struct
 
-from ultravisor.errors import SupervisedFailure, UltravisorError, UsageError
+from ultravisor.errors import ExitCode, SupervisedFailure, UltravisorError, UsageError
+from ultravisor.life.image_ledger import ImageRead
+from ultravisor.life.life_inputs import LifeInput
+from ultravisor.life.life_record import LifeLog, LifeResult, write_record
+from ultravisor.life.life_state import read_life
 from ultravisor.life.places import Place, is_living, make_folder, take_lock
 from ultravisor.life.protocol import ErrorBody, exception_of
 from ultravisor.machine.supervised import INTERRUPT_SIGNAL, Channel, ChannelClosed, Child
 from ultravisor.results import ConsoleOutput
+from ultravisor.supervised_host import write_replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,12 +50,32 @@ class Ready(Struct, frozen=True, tag="ready"):
     """The host lives, and its socket answers."""
 
 
+class Entered(Struct, frozen=True, tag="entered"):
+    """Something is about to enter the host."""
+
+    entry: LifeInput
+
+
+class Looked(Struct, frozen=True, tag="looked"):
+    """An image was read."""
+
+    image: ImageRead
+
+
+class Runs(Struct, frozen=True, tag="runs"):
+    """The host is about to run on, up to a position."""
+
+    position_cycles: int
+
+
 class Ended(Struct, frozen=True, tag="ended"):
     """The host was brought down."""
 
     text: str
     interrupted: bool
     """By Ctrl-C or a signal, not by a client."""
+    result: LifeResult | None = None
+    """Where a record was asked for."""
 
 
 class Refused(Struct, frozen=True, tag="refused"):
@@ -59,7 +84,7 @@ class Refused(Struct, frozen=True, tag="refused"):
     error: ErrorBody
 
 
-Message = Ready | Ended | Refused | ConsoleOutput
+Message = Ready | Entered | Looked | Runs | Ended | Refused | ConsoleOutput
 _MESSAGES: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 _encode = msgspec.msgpack.encode
 
@@ -75,6 +100,8 @@ class Life:
     """Where, at its end, what replays it is written."""
     paced: bool
     """Its clock does not run ahead of the wall's; guests cannot tell."""
+    snapshot: Path | None = None
+    """What it goes on from, in place of a beginning."""
 
 
 class Pace:
@@ -111,7 +138,7 @@ def live(
     previous = signal.signal(signal.SIGINT, lambda _number, _frame: child.interrupt())
     terminate = signal.signal(signal.SIGTERM, lambda _number, _frame: child.interrupt())
     try:
-        return _listen(child, on_ready, on_console)
+        return _Watcher(life, child).listen(on_ready, on_console)
     finally:
         signal.signal(signal.SIGINT, previous)
         signal.signal(signal.SIGTERM, terminate)
@@ -128,44 +155,108 @@ def _taken(place: Place) -> UsageError:
     )
 
 
-def _listen(
-    child: Child, on_ready: Callable[[], None], on_console: Callable[[ConsoleOutput], None]
-) -> Ended:
-    while True:
-        try:
-            message = _MESSAGES.decode(child.channel.receive())
-        except (ChannelClosed, OSError):
-            raise child.death() from None
+class _Watcher:
+    """The parent's side: it knows all that has entered, whatever becomes of the child."""
+
+    def __init__(self, life: Life, child: Child) -> None:
+        self._life = life
+        self._child = child
+        self._log = LifeLog(life.plan)
+        self._is_ready = False
+        if life.snapshot is not None:
+            self._log.go_on_from(read_life(life.snapshot).life)
+
+    def listen(
+        self, on_ready: Callable[[], None], on_console: Callable[[ConsoleOutput], None]
+    ) -> Ended:
+        """Take what the child says until it ends, well or badly."""
+        while True:
+            try:
+                message = _MESSAGES.decode(self._child.channel.receive())
+            except (ChannelClosed, OSError):
+                raise self._with_replay(self._child.death()) from None
+            match message:
+                case Entered() | Looked() | Runs():
+                    self._note(message)
+                case ConsoleOutput():
+                    on_console(message)
+                case Ready():
+                    self._is_ready = True
+                    on_ready()
+                case Ended():
+                    if self._life.record is not None:
+                        record = self._log.record(message.result).to_json()
+                        write_record(self._life.record, record)
+                    return message
+                case Refused():
+                    raise self._refusal(message)
+
+    def _note(self, message: Entered | Looked | Runs) -> None:
         match message:
-            case Ready():
-                on_ready()
-            case ConsoleOutput():
-                on_console(message)
-            case Ended():
-                return message
-            case Refused():
-                raise exception_of(message.error)
+            case Entered():
+                self._log.inputs.append(message.entry)
+            case Looked():
+                self._log.image(message.image)
+            case Runs():
+                self._log.position_cycles = message.position_cycles
+
+    def _refusal(self, message: Refused) -> UltravisorError:
+        failure = exception_of(message.error)
+        if self._is_ready and failure.exit_code == ExitCode.INTERNAL:
+            return self._with_replay(SupervisedFailure(failure.message))
+        return failure
+
+    def _with_replay(self, failure: SupervisedFailure) -> SupervisedFailure:
+        """Write what repeats the failure, and say where it is."""
+        record = self._log.record(None, failure.message).to_json()
+        path = failure.replay_path = write_replay(record, self._life.record)
+        failure.hint = f"repeat it with: ultravisor replay {path}" if path else ""
+        return failure
+
+
+def _make(life: Life, channel: Channel) -> LivingHost:
+    """Make the host, or the one that was saved; from here on the parent is told everything."""
+    from ultravisor.life.image_ledger import ImageLedger
+    from ultravisor.life.life_state import load_life
+    from ultravisor.life.living_host import LivingHost
+
+    def on_read(image: ImageRead) -> None:
+        channel.send(_encode(Looked(image)))
+
+    images = ImageLedger()
+    if life.snapshot is None:
+        images.on_read = on_read
+    host = LivingHost(life.plan, life.journal, images=images)
+    host.on_input = lambda entry: channel.send(_encode(Entered(entry)))
+    if life.snapshot is not None:
+        try:
+            load_life(host, life.snapshot, read_life(life.snapshot))
+        except BaseException:
+            host.close()
+            raise
+        images.on_read = on_read
+    return host
 
 
 def _serve(life: Life, channel: Channel) -> None:
     """Make the host, its socket and its service, and run them: the child's whole life."""
-    from ultravisor.life.living_host import LivingHost
     from ultravisor.life.server import Server
     from ultravisor.life.service import Service
 
     with contextlib.ExitStack() as stack:
         try:
-            host = stack.enter_context(contextlib.closing(LivingHost(life.plan, life.journal)))
+            host = stack.enter_context(contextlib.closing(_make(life, channel)))
             service = Service(host, life.place)
             server = stack.enter_context(contextlib.closing(Server(life.place.socket, service)))
             signal.signal(INTERRUPT_SIGNAL, lambda _number, _frame: service.interrupt())
             channel.send(_encode(Ready()))
             _loop(life, host, service, server, channel)
+            result = None if life.record is None else host.result()
         except UltravisorError as failure:
             body = ErrorBody(type(failure).__name__, failure.message, failure.hint)
             channel.send(_encode(Refused(body)))
             return
-    channel.send(_encode(Ended("the host has ended", service.interrupted)))
+    channel.send(_encode(Ended("the host has ended", service.interrupted, result)))
 
 
 def _loop(life: Life, host: LivingHost, service: Service, server: Server, channel: Channel) -> None:
@@ -182,6 +273,7 @@ def _loop(life: Life, host: LivingHost, service: Service, server: Server, channe
             wait = min(pace.ahead_seconds(host.position_cycles), SLEEP_LONGEST_SECONDS)
         server.poll(wait)
         if host.can_run and (pace is None or pace.ahead_seconds(host.position_cycles) == 0):
+            channel.send(_encode(Runs(host.position_cycles + SLICE_CYCLES)))
             host.advance(SLICE_CYCLES, on_console, service.happened, service.answered)
             service.look()
 

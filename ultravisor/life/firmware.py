@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from ultravisor.assembly import make_machine, populate
+from ultravisor.channels.command_protocol import DefineDomain, DefineZone
 from ultravisor.machine.loader import Loader
 from ultravisor.machine.views import Views
+from ultravisor.partitions.definitions import encode_definition, find_zone
 from ultravisor.partitions.genesis import plan_host
 from ultravisor.partitions.operation_table import OperationScribe
 from ultravisor.partitions.publication import Publisher
@@ -26,24 +30,28 @@ from ultravisor.resources.records import (
 )
 
 if TYPE_CHECKING:
+    from ultravisor.channels.command_protocol import AnyOperation
+    from ultravisor.life.image_ledger import ImageLedger
+    from ultravisor.life.life_plan import LifePlan
     from ultravisor.machine.machine import Machine
     from ultravisor.partitions.genesis import HostLayout
-    from ultravisor.plan import HostPlan
 
 
 class Firmware:
     """A machine that has been brought to where boot and the ultravisor can begin."""
 
-    def __init__(self, plan: HostPlan) -> None:
-        """Make and boot the machine; `plan` has no partitions."""
-        self.machine: Machine = make_machine(plan)
+    def __init__(self, plan: LifePlan, images: ImageLedger) -> None:
+        """Make and boot the machine; images are read by way of the ledger."""
+        self._inherited = plan.inheritance.domains
+        self._zones = plan.policy.policy.zone
+        self.machine: Machine = make_machine(plan.machine)
         try:
-            populate(self.machine, plan)
+            populate(self.machine, plan.machine)
             self.machine.boot()
             views = Views(self.machine)
             self._first_free_frame = views.first_frame()
             self.views = ProgramViews(self.machine, views)
-            self.loader = ImageLoader(Loader(self.machine))
+            self.loader = ImageLoader(Loader(self.machine), images.read)
             self.layout = self._lay()
             self._publish()
         except BaseException:
@@ -63,7 +71,20 @@ class Firmware:
         first_frame = (-(-reserved // BLOCKS_A_PAGE) + 1) * BLOCKS_A_PAGE
         plan = plan_host(description, {}, first_frame)
         layouts = {load.name: self.loader.build(load) for load in plan.firmware}
-        return plan_host(description, layouts, first_frame)
+        return self._with_inherited(plan_host(description, layouts, first_frame))
+
+    def _with_inherited(self, layout: HostLayout) -> HostLayout:
+        """Let the database begin with the domains of an earlier life."""
+        names = sorted({domain.zone for domain in self._inherited})
+        operations: tuple[AnyOperation, ...] = (
+            *layout.genesis.operations,
+            *(DefineZone(name, find_zone(self._zones, name).guid_text) for name in names),
+            *(
+                DefineDomain(domain.name, domain.zone, encode_definition(domain).decode())
+                for domain in self._inherited
+            ),
+        )
+        return replace(layout, genesis=replace(layout.genesis, operations=operations))
 
     def _publish(self) -> None:
         """Publish what the genesis says, as the ultravisor itself will at its first turn."""

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 from ultravisor.errors import UsageError
 from ultravisor.hosted_programs import HostedPrograms
+from ultravisor.life.inheritance import begin_journal
+from ultravisor.life.saved_life import SavedInfrastructure, load_journal, save_journal
 from ultravisor.partitions.boot import BootProgram
 from ultravisor.partitions.command import CommandProgram
 from ultravisor.partitions.genesis import NUMBERS
 from ultravisor.partitions.operations import OperationsProgram
 from ultravisor.partitions.ultravisor import UltravisorProgram
+from ultravisor.resources.database import ResourceDatabase
 from ultravisor.resources.file_journal import FileJournal
 from ultravisor.resources.journal import MemoryJournal
 
@@ -24,38 +27,33 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ultravisor.life.firmware import Firmware
+    from ultravisor.life.life_plan import LifePlan
     from ultravisor.machine.hosted import HostedProgram
-    from ultravisor.partitions.policy import PlacedPolicy
-    from ultravisor.resources.database import ResourceDatabase
     from ultravisor.resources.journal import Journal
 
 ULTRAVISOR = "ultravisor"
 
 
-def _new_journal(path: Path) -> FileJournal:
-    """Make a journal; one that is somebody's says what lay in memory that is gone."""
-    journal = FileJournal.open(path)
-    if journal.base is None:
-        return journal
-    journal.close()
-    raise UsageError(
-        f"{path}: the journal of a host that has ended; what lay in its memory is gone",
-        "name a new file; `ultravisor db` with --journal reads the old one",
-    )
-
-
 class Infrastructure:
     """Boot, ultravisor, command and operations of one host."""
 
-    def __init__(self, firmware: Firmware, policy: PlacedPolicy, journal: Path | None) -> None:
+    def __init__(self, firmware: Firmware, plan: LifePlan, journal: Path | None) -> None:
         """Make the programs; the journal is kept in a file, or in memory outside the ultravisor."""
         self._firmware = firmware
+        self._policy = plan.policy
         self._path = journal
-        self._journal: Journal = MemoryJournal() if journal is None else _new_journal(journal)
+        self._journal: Journal = (
+            MemoryJournal() if journal is None else begin_journal(journal, plan.inheritance)
+        )
+        self._seat_all()
+
+    def _seat_all(self) -> None:
+        """Make all programs, each knowing nothing yet."""
+        self._remembered: ResourceDatabase | None = None
         self._ultravisor = self._make_ultravisor()
-        self.boot = BootProgram(firmware.loader, firmware.layout.order)
+        self.boot = BootProgram(self._firmware.loader, self._firmware.layout.order)
         self.command = CommandProgram()
-        self.operations = OperationsProgram(policy)
+        self.operations = OperationsProgram(self._policy)
         made: dict[str, HostedProgram] = {
             "boot": self.boot,
             ULTRAVISOR: self._ultravisor,
@@ -67,8 +65,15 @@ class Infrastructure:
 
     @property
     def database(self) -> ResourceDatabase | None:
-        """Return the database, for questions; None before the ultravisor's first turn."""
-        return self._ultravisor.database if self._ultravisor.has_begun else None
+        """Return the database, for questions; None before the ultravisor's first turn.
+
+        One that has begun anew reads the journal at its next turn; until then it is read here.
+        """
+        if self._ultravisor.has_begun:
+            return self._ultravisor.database
+        if self._remembered is None and self._journal.base is not None:
+            self._remembered = ResourceDatabase.open(self._journal)
+        return self._remembered
 
     def restart_ultravisor(self) -> None:
         """Kill the ultravisor with all that it knows; another begins from the journal."""
@@ -76,6 +81,7 @@ class Infrastructure:
         if self._path is not None:
             self._journal.close()
             self._journal = FileJournal.open(self._path)
+        self._remembered = None
         self._ultravisor = self._make_ultravisor()
         self.programs.start(ULTRAVISOR, self._ultravisor, None)
 
@@ -110,6 +116,24 @@ class Infrastructure:
             return copy.last
         finally:
             copy.close()
+
+    def save(self) -> SavedInfrastructure:
+        """Return the journal, and the state of all programs; between two runs only."""
+        return SavedInfrastructure(self.programs.save(), save_journal(self._journal))
+
+    def load(self, saved: SavedInfrastructure) -> None:
+        """Be as was saved: other programs, with those states.
+
+        Raises UsageError where there is a journal in a file: it keeps what was acknowledged.
+        """
+        if self._path is None:
+            self._journal = MemoryJournal()
+        elif self._journal.base is not None:
+            hint = "save it to a file, and go on from that: ultravisor up --snapshot"
+            raise UsageError("a host that keeps its journal in a file cannot go back", hint)
+        load_journal(self._journal, saved.journal)
+        self._seat_all()
+        self.programs.load(saved.programs)
 
     def close(self) -> None:
         """Make durable what is not, and let go of the journal."""

@@ -14,6 +14,7 @@ import msgspec
 
 from ultravisor.configuration import Configuration
 from ultravisor.errors import ConfigurationError, NotFoundError, UsageError
+from ultravisor.life.inheritance import Inheritance
 from ultravisor.machine.abi import MACHINE_MEMORY_MAXIMUM_MIB
 from ultravisor.machine.flat_image import read_flat_image
 from ultravisor.partitions.definitions import Domain
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ultravisor.configuration import PartitionConfiguration
+    from ultravisor.configuration import HostConfiguration, PartitionConfiguration
 
 # What the infrastructure takes, and what there is for guests that are made later.
 INFRASTRUCTURE_MIB = 64
 SPARE_MIB = 448
+NOTHING = Inheritance()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,20 @@ class LifePlan:
     machine: HostPlan
     """Without partitions: these come by transactions."""
     policy: PlacedPolicy
+    inheritance: Inheritance = NOTHING
+    """What an earlier life has left."""
 
 
 def plan_life(
-    files: Sequence[str], policies: Sequence[Path], settings: dict[str, object]
+    files: Sequence[str],
+    policies: Sequence[Path],
+    settings: dict[str, object],
+    inheritance: Inheritance = NOTHING,
 ) -> LifePlan:
-    """Read and check everything; `settings` replace those of [host]."""
+    """Read and check everything; `settings` replace those of [host].
+
+    What is defined anew is not inherited.
+    """
     configuration = Configuration()
     if files:
         configuration = resolve(files, **settings)
@@ -66,7 +76,13 @@ def plan_life(
     _require_images(placed)
     policy = msgspec.structs.replace(placed.policy, domain=placed.policy.domain + domains)
     placed = msgspec.structs.replace(placed, policy=policy)
-    return LifePlan(_machine(configuration, policy.domain), placed)
+    names = {row.name for row in policy.domain}
+    kept = tuple(row for row in inheritance.domains if row.name not in names)
+    return LifePlan(
+        machine_plan(_host(configuration, (*policy.domain, *kept))),
+        placed,
+        msgspec.structs.replace(inheritance, domains=kept),
+    )
 
 
 def _require_images(placed: PlacedPolicy) -> None:
@@ -108,16 +124,23 @@ def absolute_image(name: str) -> str:
     return path.stem if path.parent == BUNDLED else str(path)
 
 
-def _machine(configuration: Configuration, domains: Sequence[Domain]) -> HostPlan:
-    """Return the machine that the host is, without partitions."""
+def _host(configuration: Configuration, domains: Sequence[Domain]) -> HostConfiguration:
+    """Return [host] with everything that was left to us."""
     host = msgspec.structs.replace(configuration.host, clock=configuration.host.clock_name)
     wanted = INFRASTRUCTURE_MIB + SPARE_MIB + sum(row.memory_mib or 8 for row in domains)
     memory_mib = host.memory_mib or min(MACHINE_MEMORY_MAXIMUM_MIB, -(-wanted // 64) * 64)
     processors = configuration.processor_count
-    host = msgspec.structs.replace(host, memory_mib=memory_mib, processors=processors)
+    return msgspec.structs.replace(host, memory_mib=memory_mib, processors=processors)
+
+
+def machine_plan(host: HostConfiguration) -> HostPlan:
+    """Return the machine that a whole [host] describes, without partitions."""
+    if host.memory_mib is None:
+        raise ConfigurationError("host.memory_mib: missing")
+    configuration = Configuration(host=host)
     return HostPlan(
-        configuration=Configuration(host=host),
-        memory_size_bytes=memory_mib * MIB,
+        configuration=configuration,
+        memory_size_bytes=host.memory_mib * MIB,
         partitions=(),
         slots=(),
         links=(),

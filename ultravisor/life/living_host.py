@@ -9,9 +9,8 @@ the input log, stamped with the machine's clock, so that the log replays the hos
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Literal
-
-from msgspec import Struct
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
 
 from ultravisor.consoles import Console
 from ultravisor.errors import ConfigurationError, MachineError, UsageError
@@ -22,7 +21,10 @@ from ultravisor.life.channel_views import (
     channel_tap,
 )
 from ultravisor.life.firmware import Firmware
+from ultravisor.life.image_ledger import ImageLedger
 from ultravisor.life.infrastructure import ULTRAVISOR, Infrastructure
+from ultravisor.life.life_inputs import LifeInput
+from ultravisor.life.life_record import LifeResult
 from ultravisor.life.rows import (
     PartitionDetails,
     PartitionRow,
@@ -30,6 +32,7 @@ from ultravisor.life.rows import (
     partition_details,
     partition_rows,
 )
+from ultravisor.life.saved_life import SavedConsole, SavedLife
 from ultravisor.life.watch import Watch
 from ultravisor.machine.interface import ExitReason
 from ultravisor.partitions.genesis import NUMBERS
@@ -42,44 +45,53 @@ if TYPE_CHECKING:
     from ultravisor.channels.statistics import ChannelStatistics
     from ultravisor.channels.tap import ChannelTap
     from ultravisor.life.life_plan import LifePlan
+    from ultravisor.machine.machine import MachineSnapshot
     from ultravisor.resources.database import ResourceDatabase
 
 COMMAND = "command"
+# How often consoles are taken. Together, partitions cannot write more in that time than the
+# machine keeps (QUEUE_LIMIT_BYTES in native/engine/queue.h): three instructions at the least, and
+# CONSOLE_LIMIT bytes a call. So nothing is lost that longer pieces would lose.
+DRAIN_CYCLES = 32_768
 
 
-class LifeInput(Struct, frozen=True):
-    """Something that entered: what a replay feeds in again at the same moment."""
+class LivingSnapshot(NamedTuple):
+    """A living host at one moment, in memory."""
 
-    at_cycles: int
-    kind: Literal["console", "order", "restart"]
-    partition: int
-    """The number of the partition that it is for."""
-    number: int = 0
-    """Of an order."""
-    data: bytes = b""
+    machine: MachineSnapshot
+    life: SavedLife
 
 
 class LivingHost:
     """A host whose partitions come and go; closed by `close`."""
 
     def __init__(
-        self, plan: LifePlan, journal: Path | None = None, *, watched: bool = True
+        self,
+        plan: LifePlan,
+        journal: Path | None = None,
+        *,
+        watched: bool = True,
+        images: ImageLedger | None = None,
     ) -> None:
         """Make the machine, and bring it to where boot can begin.
 
-        With `watched` false nothing is reported by the host itself: a replay has the reports.
+        With `watched` false nothing is reported by the host itself: a replay has the reports, and
+        its `images` know what an earlier life has read.
         """
         self.plan = plan
         self.inputs: list[LifeInput] = []
+        self.on_input: Callable[[LifeInput], None] | None = None
+        """Told of everything that enters, before it takes effect."""
+        self.images = ImageLedger() if images is None else images
         self.position_cycles = 0
         self._watched = watched
         self._reason = ExitReason.NONE
         self._orders = 0
         self._consoles: dict[str, Console] = {}
-        self._firmware = Firmware(plan.machine)
+        self._firmware = Firmware(plan, self.images)
         self.machine = self._firmware.machine
         try:
-            self.infrastructure = Infrastructure(self._firmware, plan.policy, journal)
+            self.infrastructure = Infrastructure(self._firmware, plan, journal)
         except BaseException:
             self.machine.close()
             raise
@@ -154,9 +166,9 @@ class LivingHost:
         if entry.kind == "console":
             # What the machine refuses has not entered.
             self.machine.input(entry.partition, entry.data, self.position_cycles)
-            self.inputs.append(entry)
+            self._note(entry)
         else:
-            self.inputs.append(entry)
+            self._note(entry)
             if entry.kind == "order":
                 self.infrastructure.command.deliver(entry.number, entry.data)
             else:
@@ -182,30 +194,117 @@ class LivingHost:
     ) -> None:
         """Run for so many cycles more; hand on what came out, in its order.
 
-        Raises MachineError where the machine itself fails.
+        How long the pieces are changes nothing: what is seen of the host is seen after each turn
+        of a program, and what is reported to command enters as an input. Raises MachineError
+        where the machine itself fails.
         """
-        self.position_cycles += cycles
-        end = self.infrastructure.programs.run(self.machine, self.position_cycles)
-        self._reason = end.reason
-        if end.reason in (ExitReason.MONITOR_PANIC, ExitReason.ENGINE_FAILURE):
-            what = end.reason.name.lower().replace("_", " ")
-            raise MachineError(f"{what}: {self.machine.error()}")
+
+        def look(clock_cycles: int) -> None:
+            self._look(clock_cycles, on_console, on_event)
+
+        until_cycles = self.position_cycles + cycles
+        while self.position_cycles < until_cycles:
+            self.position_cycles = min(until_cycles, self.position_cycles + DRAIN_CYCLES)
+            end = self.infrastructure.programs.run(self.machine, self.position_cycles, look)
+            self._reason = end.reason
+            if end.reason in (ExitReason.MONITOR_PANIC, ExitReason.ENGINE_FAILURE):
+                what = end.reason.name.lower().replace("_", " ")
+                raise MachineError(f"{what}: {self.machine.error()}")
+            self._take_consoles(on_console)
+        self._look(end.clock_cycles, on_console, on_event)
         database = self.infrastructure.database
-        if database is not None:
-            for kind, subject, text in self._watch.changes(database):
-                on_event(end.clock_cycles, kind, subject, text)
-        self._take_consoles(on_console)
         if database is not None and self._watched:
             for report in self._watch.ended(database):
                 self.order(report)
         for number, data in self.infrastructure.command.collect():
             on_answer(number, data)
 
+    def _look(
+        self,
+        clock_cycles: int,
+        on_console: Callable[[ConsoleOutput], None],
+        on_event: Callable[[int, str, str, str], None],
+    ) -> None:
+        """See what was committed; what was written before belongs to the names before."""
+        database = self.infrastructure.database
+        if database is None or database.generation == self._watch.generation:
+            return
+        self._take_consoles(on_console)
+        for kind, subject, text in self._watch.changes(database):
+            on_event(clock_cycles, kind, subject, text)
+
     def _take_consoles(self, on_console: Callable[[ConsoleOutput], None]) -> None:
         for chunk in self.machine.consoles():
             name = self._watch.name_of(chunk.partition)
-            self._consoles.setdefault(name, Console()).write(chunk.data)
+            self._console(name).write(chunk.data)
             on_console(ConsoleOutput(name, chunk.data, chunk.clock_cycles))
+        for partition, size_bytes in self.machine.dropped().console_bytes.items():
+            self._console(self._watch.name_of(partition)).dropped_bytes += size_bytes
+
+    def _console(self, name: str) -> Console:
+        return self._consoles.setdefault(name, Console())
+
+    # Its whole state.
+
+    def snapshot(self) -> LivingSnapshot:
+        """Keep the whole host in memory."""
+        return LivingSnapshot(self.machine.snapshot(), self.save())
+
+    def restore(self, snapshot: LivingSnapshot) -> None:
+        """Go back to a snapshot of this host; one with a journal in a file cannot: UsageError."""
+        self.infrastructure.load(snapshot.life.infrastructure)
+        self.machine.restore(snapshot.machine)
+        self._load(snapshot.life)
+
+    def save(self) -> SavedLife:
+        """Return everything but the machine."""
+        return SavedLife(
+            infrastructure=self.infrastructure.save(),
+            watch=self._watch.save(),
+            consoles={
+                name: SavedConsole(bytes(row.data), row.dropped_bytes)
+                for name, row in self._consoles.items()
+            },
+            inputs=tuple(self.inputs),
+            images=tuple(self.images.reads),
+            orders=self._orders,
+            position_cycles=self.position_cycles,
+            exit_reason=self._reason,
+        )
+
+    def load(self, saved: SavedLife) -> None:
+        """Be as was saved; the machine already is."""
+        self.infrastructure.load(saved.infrastructure)
+        self._load(saved)
+
+    def _load(self, saved: SavedLife) -> None:
+        for _ in self.machine.consoles():
+            pass  # what was not taken yet is not of this life
+        self.machine.dropped()
+        self._watch.load(saved.watch)
+        self._consoles = {}
+        for name, row in saved.consoles.items():
+            console = self._console(name)
+            console.data[:] = row.data
+            console.dropped_bytes = row.dropped_bytes
+        self.inputs = list(saved.inputs)
+        self.images.reads = list(saved.images)
+        self._orders = saved.orders
+        self.position_cycles = saved.position_cycles
+        self._reason = saved.exit_reason
+
+    def result(self) -> LifeResult:
+        """Return what makes two lives equal."""
+        database = self.infrastructure.database
+        return LifeResult(
+            state_hash=f"{self.machine.state_hash():016x}",
+            database_hash="" if database is None else database.state_hash(),
+            generation=self.generation,
+            consoles={
+                name: hashlib.sha256(row.data).hexdigest()
+                for name, row in sorted(self._consoles.items())
+            },
+        )
 
     # Questions.
 

@@ -96,6 +96,13 @@ class Journal(Request, frozen=True, tag="journal"):
     """Absolute."""
 
 
+class Snapshot(Request, frozen=True, tag="snap"):
+    """Write the whole host to a file; one that is there is replaced."""
+
+    path: Annotated[str, Meta(min_length=1)]
+    """Absolute."""
+
+
 class Channels(Request, frozen=True, tag="chan"):
     """A question about memory channels."""
 
@@ -111,7 +118,18 @@ class Down(Request, frozen=True, tag="down"):
 
 
 AnyRequest = (
-    Hello | Ps | Inspect | Logs | Input | Events | Order | Transact | Journal | Channels | Down
+    Hello
+    | Ps
+    | Inspect
+    | Logs
+    | Input
+    | Events
+    | Order
+    | Transact
+    | Journal
+    | Snapshot
+    | Channels
+    | Down
 )
 
 

@@ -18,6 +18,7 @@ from ultravisor.channels.tap import TapGap
 from ultravisor.errors import MachineError, UsageError
 from ultravisor.life import protocol
 from ultravisor.life.infrastructure import ULTRAVISOR
+from ultravisor.life.life_state import save_life
 from ultravisor.life.orders import Orders, message_of
 from ultravisor.life.server import FOLLOW, Client
 from ultravisor.partitions.messages import encode
@@ -104,6 +105,7 @@ class Service:
             protocol.Order: self._order,
             protocol.Transact: self._order,
             protocol.Journal: lambda request, _client: self._copy_journal(request),
+            protocol.Snapshot: lambda request, _client: self._snapshot(request),
             protocol.Channels: self._channels,
             protocol.Down: lambda _request, _client: self._down(),
         }
@@ -212,10 +214,17 @@ class Service:
         self._orders.answer(number, data)
 
     def _copy_journal(self, request: protocol.Journal) -> dict[str, object]:
-        path = Path(request.path)
-        if not path.is_absolute():
-            raise UsageError(f"{path}: not an absolute path", "the host has a folder of its own")
-        return {"generation": self._host.copy_journal(path)}
+        return {"generation": self._host.copy_journal(_absolute(request.path))}
+
+    def _snapshot(self, request: protocol.Snapshot) -> dict[str, object]:
+        path = _absolute(request.path)
+        manifest = save_life(self._host, path, self._name)
+        return {
+            "position_cycles": manifest.life.position_cycles,
+            "state_hash": manifest.state_hash,
+            "generation": manifest.generation,
+            "size_bytes": path.stat().st_size,
+        }
 
     def _channels(self, request: protocol.Channels, client: Client) -> object:
         if request.channel is None:
@@ -248,3 +257,10 @@ class Service:
             else:
                 shown = {"queue": row.queue, "number": row.number, "sentence": row.sentence}
                 client.event(identifier, shown)
+
+
+def _absolute(text: str) -> Path:
+    path = Path(text)
+    if not path.is_absolute():
+        raise UsageError(f"{path}: not an absolute path", "the host has a folder of its own")
+    return path

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from ultravisor.machine.abi import StopReason
 from ultravisor.machine.interface import PartitionState as MachineState
 from ultravisor.machine.symbols import SymbolTable
@@ -36,15 +38,33 @@ REPORTED_REASON_BYTES = 200
 _ALIVE = (PartitionState.RUNNING, PartitionState.PAUSED)
 
 
+class SavedWatch(Struct, frozen=True):
+    """What must be known to go on watching."""
+
+    generation: int
+    names: dict[int, str]
+    watched: dict[int, int]
+
+
 class Watch:
     """What was seen of one host."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._generation = 0
+        self.generation = 0
+        """Of the database, as last seen."""
         self._names: dict[int, str] = {}
         self._watched: dict[int, int] = {}
         """The incarnation of each partition that ought to run, by its number."""
+
+    def save(self) -> SavedWatch:
+        """Return what must be known to go on."""
+        return SavedWatch(self.generation, dict(self._names), dict(self._watched))
+
+    def load(self, saved: SavedWatch) -> None:
+        """Go on from what was saved."""
+        self.generation = saved.generation
+        self._names, self._watched = dict(saved.names), dict(saved.watched)
 
     def name_of(self, number: int) -> str:
         """Return the name of the partition that last had a number."""
@@ -52,9 +72,9 @@ class Watch:
 
     def changes(self, database: ResourceDatabase) -> Iterator[tuple[str, str, str]]:
         """Yield kind, subject and sentence of what was committed since the last time."""
-        if database.generation == self._generation:
+        if database.generation == self.generation:
             return
-        after, self._generation = self._generation, database.generation
+        after, self.generation = self.generation, database.generation
         for generation, rows in database.watch(min(after, database.generation)):
             for change in rows:
                 self._follow(change)

@@ -24,6 +24,7 @@ from ultravisor.channels.command_protocol import (
 from ultravisor.partitions import messages, transactions
 from ultravisor.partitions.channel_types import TYPE_COMMAND
 from ultravisor.partitions.decisions import Reason, restart_rule
+from ultravisor.partitions.facts import Facts
 from ultravisor.partitions.facts_reading import FACTS, facts_of
 from ultravisor.partitions.planner import Refusal
 from ultravisor.partitions.reconciler import Ask, Blocked, Lay, Transaction, Wishes, next_step
@@ -33,7 +34,6 @@ from ultravisor.partitions.transactions import LIVE, Draft
 if TYPE_CHECKING:
     from ultravisor.channels.command_protocol import AnyAnswer
     from ultravisor.partitions.asker import Asker
-    from ultravisor.partitions.facts import Facts
     from ultravisor.partitions.message_link import MessageLink
     from ultravisor.partitions.reconciler import Step
     from ultravisor.partitions.wish_list import WishList
@@ -74,7 +74,7 @@ class Flight(Struct):
 
 
 class SavedDecider(Struct, frozen=True):
-    """What must be known to go on; facts are read again."""
+    """What must be known to go on exactly as it would have."""
 
     ended: tuple[messages.Ended, ...]
     flight: Flight | None
@@ -84,6 +84,9 @@ class SavedDecider(Struct, frozen=True):
     boot_done: bool
     blocked: tuple[int, tuple[str, ...]]
     look_cycles: int | None
+    facts: Facts | None
+    fresh: bool
+    idle: bool
 
 
 class Decider:
@@ -372,6 +375,9 @@ class Decider:
             self._boot_done,
             (self._blocked_generation, tuple(sorted(self._blocked))),
             self._look_cycles,
+            self.facts,
+            self.fresh,
+            self._idle,
         )
 
     def load(self, saved: SavedDecider) -> None:
@@ -384,6 +390,7 @@ class Decider:
         self._boot_done = saved.boot_done
         self._blocked_generation, self._blocked = saved.blocked[0], set(saved.blocked[1])
         self._look_cycles = saved.look_cycles
+        self.facts, self.fresh, self._idle = saved.facts, saved.fresh, saved.idle
 
 
 def _boot_channel(facts: Facts) -> int | None:

@@ -13,7 +13,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from ultravisor.partitions.channel_types import TYPE_COMMAND, TYPE_LOADER, TYPE_OPERATIONS
-from ultravisor.partitions.message_link import MessageLink
+from ultravisor.partitions.message_link import MessageLink, SavedLink
 
 if TYPE_CHECKING:
     from ultravisor.machine.hosted import HostedTurn
@@ -23,9 +23,9 @@ TYPES = (TYPE_COMMAND, TYPE_LOADER, TYPE_OPERATIONS)
 
 
 class SavedLinks(Struct, frozen=True):
-    """What waited for room, by type."""
+    """All links, by type, each with the serial of its channel."""
 
-    outboxes: dict[UUID, tuple[tuple[int, bytes], ...]]
+    links: dict[UUID, tuple[int, SavedLink]]
 
 
 class LinkTable:
@@ -35,7 +35,7 @@ class LinkTable:
         """Begin with none."""
         self._links: dict[UUID, MessageLink] = {}
         self._serials: dict[UUID, int] = {}
-        self._restored: dict[UUID, tuple[tuple[int, bytes], ...]] = {}
+        self._restored: dict[UUID, tuple[int, SavedLink]] = {}
 
     def get(self, kind: UUID) -> MessageLink | None:
         """Return the link of a type."""
@@ -49,16 +49,17 @@ class LinkTable:
             link = self._links.get(kind)
             if grant is None:
                 self._links.pop(kind, None)
+                self._restored.pop(kind, None)
                 continue
             known = self._serials.get(kind)
             if link is None or link.place != grant.place or known != grant.serial:
                 link = MessageLink(grant.place, turn)
                 self._serials[kind] = grant.serial
-                outbox = self._restored.pop(kind, None)
-                if outbox is None:
-                    new.add(kind)
+                serial, saved = self._restored.pop(kind, (None, None))
+                if saved is not None and serial == grant.serial:
+                    link.restore(saved)
                 else:
-                    link.restore(outbox)
+                    new.add(kind)
                 self._links[kind] = link
             link.attend(turn)
         return new
@@ -70,8 +71,10 @@ class LinkTable:
 
     def save(self) -> SavedLinks:
         """Return what must be known to go on."""
-        return SavedLinks({kind: link.outbox for kind, link in self._links.items()})
+        links = {kind: (self._serials[kind], link.save()) for kind, link in self._links.items()}
+        return SavedLinks({**self._restored, **links})
 
     def load(self, saved: SavedLinks) -> None:
         """Go on from what was saved."""
-        self._restored = dict(saved.outboxes)
+        self._links = {}
+        self._restored = dict(saved.links)

@@ -24,6 +24,7 @@ from ultravisor.channels.command_channel import (
 )
 from ultravisor.channels.errors import ChannelError
 from ultravisor.channels.memory import ChannelWindow
+from ultravisor.channels.payload_area import SavedArea
 from ultravisor.channels.queue import Insertion
 from ultravisor.errors import HostedAccessError
 from ultravisor.machine.abi import GUID_COMMAND, Hypercall
@@ -52,8 +53,17 @@ class ChannelPlace(Struct, frozen=True):
     is_server: bool
 
 
+class SavedLink(Struct, frozen=True):
+    """What must be known of an end to go on exactly as it would have."""
+
+    outbox: tuple[tuple[int, bytes], ...]
+    area: SavedArea | None
+    """None: it was not attached yet."""
+    fault: str
+
+
 class MessageLink:
-    """One end; nothing in it but what was not sent need be saved."""
+    """One end; what of it is not in the channel can be saved."""
 
     def __init__(self, place: ChannelPlace, turn: HostedTurn) -> None:
         """Take a channel's place; it is looked at by `attend`."""
@@ -64,6 +74,7 @@ class MessageLink:
         self._end: CommandEnd | None = None
         self._outbox: deque[tuple[int, bytes]] = deque()
         self._notify = False
+        self._restored: SavedArea | None = None
 
     @property
     def is_attached(self) -> bool:
@@ -76,6 +87,9 @@ class MessageLink:
         if self._end is None and not self.fault:
             try:
                 self._end = self._attach()
+                if self._end is not None and self._restored is not None:
+                    self._end.load(self._restored)
+                    self._restored = None
             except LOST as failure:
                 self.fault = failure.message
         return self.is_attached
@@ -140,11 +154,12 @@ class MessageLink:
         self._notify = False
         return not self._outbox
 
-    @property
-    def outbox(self) -> tuple[tuple[int, bytes], ...]:
-        """Return what waits for room, to be saved."""
-        return tuple(self._outbox)
+    def save(self) -> SavedLink:
+        """Return what must be known to go on."""
+        area = self._restored if self._end is None else self._end.save()
+        return SavedLink(tuple(self._outbox), area, self.fault)
 
-    def restore(self, outbox: tuple[tuple[int, bytes], ...]) -> None:
-        """Take back what waited."""
-        self._outbox = deque(outbox)
+    def restore(self, saved: SavedLink) -> None:
+        """Go on from what was saved; the channel is as it was then, and not attached yet."""
+        self._outbox = deque(saved.outbox)
+        self._restored, self.fault = saved.area, saved.fault

@@ -67,12 +67,14 @@ class SavedResidence(Struct, frozen=True):
     """What a residence must know to go on."""
 
     whole: bool
-    """False: answers were still to be sent, so that the introduction has to be repeated."""
+    """False: the introduction has to be repeated, since answers were still to be sent, or to be
+    asked for."""
     initialized: bool
     buses: tuple[int, ...]
     grants: tuple[tuple[int, int, Grant], ...]
     physical: tuple[int, ...]
     told: int
+    fault: str
 
 
 class Residence:
@@ -220,8 +222,9 @@ class Residence:
         """Return what must be known to go on; not during a turn."""
         grants = tuple((*key, self._grants[key]) for key in sorted(self._grants))
         buses, physical = tuple(sorted(self._buses)), tuple(sorted(self._physical))
+        whole = not self._answers and (self._client is not None or self._restored)
         return SavedResidence(
-            not self._answers, self._initialized, buses, grants, physical, self.told
+            whole, self._initialized, buses, grants, physical, self.told, self.fault
         )
 
     def load(self, saved: SavedResidence) -> None:
@@ -231,4 +234,4 @@ class Residence:
         self._grants = {(bus, device): grant for bus, device, grant in saved.grants}
         self._physical = set(saved.physical)
         self.told = saved.told
-        self._restored = saved.whole
+        self._restored, self.fault = saved.whole, saved.fault

@@ -35,7 +35,7 @@ from ultravisor.partitions.introductions import (
     is_leaving,
     leaving_of,
 )
-from ultravisor.partitions.message_link import UNASKED, ChannelPlace, MessageLink
+from ultravisor.partitions.message_link import UNASKED, ChannelPlace, MessageLink, SavedLink
 from ultravisor.partitions.operation_table import OperationScribe
 from ultravisor.partitions.publication import Publisher
 from ultravisor.partitions.transaction_service import SavedService, TransactionService
@@ -100,7 +100,7 @@ class SavedUltravisor(Struct, frozen=True):
     service: SavedService
     held: tuple[Held, ...]
     since: dict[int, int]
-    outboxes: dict[int, tuple[tuple[int, bytes], ...]]
+    links: dict[int, SavedLink]
     desks: dict[int, SavedDesk]
     stale: bool
     poll_cycles: int
@@ -192,12 +192,10 @@ class UltravisorProgram:
         self._flying = {(row.asker, row.request) for row in saved.held}
         self._since = dict(saved.since)
         self._reachable = set(saved.since)
-        for channel in sorted(saved.outboxes.keys() | saved.desks.keys()):
+        for channel in sorted(saved.links.keys() | saved.desks.keys()):
             self._greeted.add(channel)
-            self._take_up(channel, turn)
-            if channel in self._links:
-                self._links[channel].restore(saved.outboxes[channel])
-            else:
+            self._take_up(channel, turn, saved.links.get(channel))
+            if channel in self._desks:
                 self._desks[channel].load(saved.desks[channel])
         self._want()
         self._stale = saved.stale
@@ -208,14 +206,14 @@ class UltravisorProgram:
         """Return all state but the journal; open transactions end with the program."""
         assert not self._unpublished, "nothing is saved during a turn"
         if self._database is None:
-            return b""
+            return b"" if self._saved is None else msgspec.msgpack.encode(self._saved)
         saved = SavedUltravisor(
             generation=self.database.generation,
             views=self._publisher.save(),
             service=self._service.save(),
             held=tuple(self._held),
             since=self._since,
-            outboxes={channel: link.outbox for channel, link in self._links.items()},
+            links={channel: link.save() for channel, link in self._links.items()},
             desks={channel: desk.save() for channel, desk in self._desks.items()},
             stale=self._stale,
             poll_cycles=self._poll_cycles,
@@ -256,7 +254,7 @@ class UltravisorProgram:
         self._want()
         self._stale = self._reachable != shown
 
-    def _take_up(self, channel: int, turn: HostedTurn) -> None:
+    def _take_up(self, channel: int, turn: HostedTurn, saved: SavedLink | None = None) -> None:
         row, ends = self._mirror.channel(channel), self._mirror.ends(channel)
         assert row is not None, "a channel in the view has a record"
         own = ends[SERVER]
@@ -273,6 +271,8 @@ class UltravisorProgram:
             size_bytes = row.frame_count * FRAME_SIZE_BYTES
             place = ChannelPlace(address, size_bytes, own.port, is_server=True)
             link = MessageLink(place, turn)
+            if saved is not None:
+                link.restore(saved)
             self._links[channel] = link
             link.attend(turn)
             if channel not in self._greeted:
