@@ -412,8 +412,18 @@ int engine_add_hooks(struct engine *engine, const struct engine_hooks *hooks)
     return NATIVE_OK;
 }
 
+/*
+ * A processor alone that nothing can wake rests where it is: what time it idles through is decided
+ * by what wakes it, not by how far it was asked to run.
+ */
 void processor_idle(struct physical_processor *processor)
 {
+    const struct machine *machine = processor->machine;
+    if (machine->options.processor_count == 1 && processor->deadline == TIME_NEVER &&
+        machine->inputs == NULL) {
+        processor->horizon = processor->clock;
+        return;
+    }
     uint64_t cycles = smaller(processor->deadline, processor->horizon) - processor->clock;
     meter_charge(processor, TIMING_TRANSITION_IDLE, cycles);
     processor->idle_cycles += cycles;

@@ -81,7 +81,9 @@ static int run_round(struct machine *machine)
         }
     }
     machine->turn = 0;
-    machine->round_start = machine->round_end;
+    /* A processor alone may have come to rest before; several end all rounds together. */
+    uint64_t horizon = machine->processors[0].horizon;
+    machine->round_start = horizon < machine->round_end ? horizon : machine->round_end;
     machine->in_round = false;
     return NATIVE_OK;
 }

@@ -27,7 +27,9 @@ from ultravisor.channels.command_protocol import (
 from ultravisor.configuration import Configuration, HostConfiguration
 from ultravisor.errors import UltravisorError
 from ultravisor.life.firmware import Firmware
+from ultravisor.life.image_ledger import ImageLedger
 from ultravisor.life.infrastructure import Infrastructure
+from ultravisor.life.life_plan import LifePlan
 from ultravisor.partitions.channel_types import TYPE_COMMAND
 from ultravisor.partitions.genesis import NUMBERS
 from ultravisor.partitions.introductions import CLIENT, SERVER
@@ -91,13 +93,14 @@ class ChannelHost:
     def __init__(self, guests: int, journal: Path | None = None) -> None:
         """Boot it, take command's place, and lay the guests."""
         self._position_cycles = 0
-        self._firmware = Firmware(_plan(INFRASTRUCTURE_MIB + guests * GUEST_MIB))
+        plan = LifePlan(_plan(INFRASTRUCTURE_MIB + guests * GUEST_MIB), PlacedPolicy())
+        self._firmware = Firmware(plan, ImageLedger())
         self.views = TimedViews(self._firmware.views)
         self._infrastructure: Infrastructure | None = None
         try:
             # What is published from here on is seen by the watch, and by the machine's own views.
             self._firmware.views = self.views  # type: ignore[assignment]
-            self._infrastructure = Infrastructure(self._firmware, PlacedPolicy(), journal)
+            self._infrastructure = Infrastructure(self._firmware, plan, journal)
             self._run_until(lambda: self.infrastructure.boot.is_done, "boot is not done")
             self._asking = AskingProgram(1)
             self._seat("command", self._asking)

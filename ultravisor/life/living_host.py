@@ -177,6 +177,11 @@ class LivingHost:
         if self._reason == ExitReason.IDLE:
             self._reason = ExitReason.PAUSED
 
+    def _note(self, entry: LifeInput) -> None:
+        self.inputs.append(entry)
+        if self.on_input is not None:
+            self.on_input(entry)
+
     def _wake(self, partition: int) -> None:
         """Let a program have a turn, by input that is empty: an event and nothing else."""
         # Not in the view yet: its program finds what was delivered at its first turn.
