@@ -36,7 +36,9 @@ class RowRuns(Generic[Owner]):
     @property
     def end(self) -> int:
         """Return the row behind the last one that is somebody's."""
-        return max((run.stop for run in self._runs.values()), default=0)
+        # Gaps are sorted, and joined where they touch: the last one says it, however many runs.
+        last = self._free[-1] if self._free else range(0)
+        return last.start if last.stop == self._limit else self._limit
 
     def seed(self, owner: Owner, run: range) -> None:
         """Give an owner the rows that it had before a restart; they must be free."""
