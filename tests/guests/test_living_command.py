@@ -329,7 +329,9 @@ def test_what_cannot_live_is_refused(capsys: Captured, tmp_path: Path) -> None:
     assert living_places() == []
 
 
-def test_a_journal_outlives_its_host_and_is_nobody_elses(capsys: Captured, tmp_path: Path) -> None:
+def test_a_journal_outlives_its_host_and_its_domains_come_back(
+    capsys: Captured, tmp_path: Path
+) -> None:
     path = str(tmp_path / "host.journal")
     assert run(["up", "hello", "--journal", path, "--detach"]) == 0
     until(lambda: state_of("hello") == "stopped")
@@ -340,5 +342,8 @@ def test_a_journal_outlives_its_host_and_is_nobody_elses(capsys: Captured, tmp_p
     assert call("db", "check", "--journal", path).code == 0
     shown = call("db", "get", "partition", "6", "--journal", path, "--json")
     assert json.loads(shown.out)["state"] == "stopped"
-    message = refused(capsys, "up", "hello", "--journal", path, "--detach", code=2)
-    assert "the journal of a host that has ended" in message
+    shown = call("up", "--journal", path, "--name", "again", "--detach")
+    assert shown.code == 0, shown.err
+    assert "1 domain taken over" in shown.err
+    until(lambda: state_of("hello") == "stopped")
+    assert Path(f"{path}.previous").exists()
