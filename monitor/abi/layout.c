@@ -8,6 +8,7 @@
 
 #include "channel.h"
 #include "hosted.h"
+#include "io.h"
 #include "view.h"
 
 #define SIZE(structure, size_bytes)                                                                \
@@ -487,3 +488,26 @@ FIELD(hosted_page, memory_size_bytes, 72);
 FIELD(hosted_page, reserved1, 80);
 FIELD(hosted_page, text, 128);
 FIELD(hosted_page, calls, 256);
+
+SIZE(disk_signal, 64);
+FIELD(disk_signal, request, 0);
+FIELD(disk_signal, operation, 8);
+FIELD(disk_signal, status, 12);
+FIELD(disk_signal, sector, 16);
+FIELD(disk_signal, sector_count, 24);
+FIELD(disk_signal, payload_offset, 28);
+FIELD(disk_signal, capacity_sectors, 32);
+FIELD(disk_signal, transfer_limit_sectors, 40);
+FIELD(disk_signal, flags, 44);
+FIELD(disk_signal, reserved0, 48);
+
+SIZE(network_signal, 64);
+FIELD(network_signal, request, 0);
+FIELD(network_signal, operation, 8);
+FIELD(network_signal, status, 12);
+FIELD(network_signal, payload_offset, 16);
+FIELD(network_signal, size_bytes, 20);
+FIELD(network_signal, flags, 24);
+FIELD(network_signal, address, 28);
+FIELD(network_signal, reserved0, 34);
+FIELD(network_signal, reserved1, 40);

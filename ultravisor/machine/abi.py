@@ -84,6 +84,21 @@ HOSTED_PORT: Final = 0xE5
 HOSTED_DOORBELL_SIZE_BYTES: Final = 2
 HOSTED_AGAIN: Final = 0x1
 """Ring again after the calls, instead of waiting for an event."""
+CHANNEL_VERSION_DISK: Final = 1
+CHANNEL_VERSION_NETWORK: Final = 1
+IO_SLOT_COUNT: Final = 128
+IO_SIGNAL_SIZE_BYTES: Final = 64
+IO_PAYLOAD_OFFSET: Final = 20480
+"""From the channel's beginning to its end: the area of payload."""
+IO_CHANNEL_SIZE_MINIMUM_BYTES: Final = 86016
+SECTOR_SIZE_BYTES: Final = 512
+DISK_FLAG_READ_ONLY: Final = 0x1
+DISK_FLAG_DISCARD: Final = 0x2
+"""Discard and write_zeroes are known."""
+NETWORK_FLAG_LINK_UP: Final = 0x1
+NETWORK_FRAME_LIMIT_BYTES: Final = 1514
+"""An Ethernet frame, without its check sequence."""
+NETWORK_ADDRESS_SIZE_BYTES: Final = 6
 CHANNEL_SIGNATURE: Final = 0x4C4E4345
 """'ECNL', as 64 bits."""
 CHANNEL_HEADER_SIZE_BYTES: Final = 128
@@ -211,6 +226,16 @@ GUID_NONE: Final = UUID("00000000-0000-0000-0000-000000000000")
 """No type: a channel that is being built."""
 GUID_COMMAND: Final = UUID("6f2d3a58-1c94-4e0b-9d57-5a8be3c7f410")
 """A command channel; ours, not published."""
+GUID_DISK: Final = UUID("b41b3956-9e49-520f-bf22-b1d5b89bc227")
+"""A channel to a disk; ours."""
+GUID_NETWORK: Final = UUID("9108d3e7-9b42-533f-ab82-109361fc9b9e")
+"""A channel to a network; ours."""
+GUID_VIRTIO_BLOCK: Final = UUID("01d1a20d-4782-5ef8-890b-fdf0a1602da4")
+"""The registers of a virtio block device; ours."""
+GUID_VIRTIO_NETWORK: Final = UUID("d2bca5c5-0d69-5b38-bac8-7006de94b848")
+"""The registers of a virtio network device; ours."""
+GUID_VIRTIO_CONSOLE: Final = UUID("63279a9e-4fc3-53f7-9580-153300b1461e")
+"""The registers of a virtio console; ours."""
 
 
 class Right(IntFlag):
@@ -403,6 +428,59 @@ class ViewChannelState(IntEnum):
 
     UNUSED = 0
     MAPPED = 1
+
+
+class DiskOperation(IntEnum):
+    """What a guest asks of a disk."""
+
+    DESCRIBE = 1
+    """Answered with capacity, transfer limit and flags."""
+    READ = 2
+    WRITE = 3
+    FLUSH = 4
+    """What was acknowledged before it was sent, is kept."""
+    DISCARD = 5
+    WRITE_ZEROES = 6
+
+
+class DiskStatus(IntEnum):
+    """How a request of a disk went."""
+
+    OK = 0
+    IO_ERROR = 1
+    UNSUPPORTED = 2
+    INVALID = 3
+    """A range beyond the disk, or a buffer beyond the area."""
+    READ_ONLY = 4
+    NO_SPACE = 5
+    """Of the host's file."""
+    FENCED = 6
+    """This path may not reach the disk: the other one does."""
+
+
+class NetworkOperation(IntEnum):
+    """What a signal of a network's channel is."""
+
+    DESCRIBE = 1
+    """Answered with address and size limit."""
+    SEND = 2
+    """Answered when the buffer is the guest's again."""
+    POST = 3
+    """A buffer to receive into; answered with what came."""
+    RECLAIM = 4
+    """Every posted buffer is given back, with status cancelled."""
+    LINK = 5
+    """To the guest, unasked: flags say whether the link is up."""
+
+
+class NetworkStatus(IntEnum):
+    """How a request of a network went."""
+
+    OK = 0
+    DROPPED = 1
+    INVALID = 2
+    CANCELLED = 3
+    UNSUPPORTED = 4
 
 
 class ServerState(IntEnum):
@@ -1137,6 +1215,35 @@ STRUCTURES: Final[dict[str, Structure]] = {
             Field("reserved1", "uint64_t[6]", 80, 48),
             Field("text", "char[128]", 128, 128),
             Field("calls", "struct hosted_call[60]", 256, 3840),
+        ),
+    ),
+    "disk_signal": Structure(
+        64,
+        (
+            Field("request", "uint64_t", 0, 8),
+            Field("operation", "uint32_t", 8, 4),
+            Field("status", "uint32_t", 12, 4),
+            Field("sector", "uint64_t", 16, 8),
+            Field("sector_count", "uint32_t", 24, 4),
+            Field("payload_offset", "uint32_t", 28, 4),
+            Field("capacity_sectors", "uint64_t", 32, 8),
+            Field("transfer_limit_sectors", "uint32_t", 40, 4),
+            Field("flags", "uint32_t", 44, 4),
+            Field("reserved0", "uint64_t[2]", 48, 16),
+        ),
+    ),
+    "network_signal": Structure(
+        64,
+        (
+            Field("request", "uint64_t", 0, 8),
+            Field("operation", "uint32_t", 8, 4),
+            Field("status", "uint32_t", 12, 4),
+            Field("payload_offset", "uint32_t", 16, 4),
+            Field("size_bytes", "uint32_t", 20, 4),
+            Field("flags", "uint32_t", 24, 4),
+            Field("address", "uint8_t[6]", 28, 6),
+            Field("reserved0", "uint8_t[6]", 34, 6),
+            Field("reserved1", "uint64_t[3]", 40, 24),
         ),
     ),
     "guid": Structure(

@@ -43,7 +43,7 @@ COUNTED_TYPES = {"in_bytes", "out_bytes", "in_array"}
 ARGUMENT_LIMIT = 5
 # Those that say more than limits, in the order of the generated files.
 NATIVE_HEADERS = ("native.h", "native_timing.h")
-HEADERS = ("abi.h", "view.h", "hosted.h")
+HEADERS = ("abi.h", "view.h", "hosted.h", "io.h")
 
 
 class ContractError(UltravisorError):
