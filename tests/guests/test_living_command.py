@@ -146,6 +146,10 @@ def test_refusals_have_their_exit_codes(host: str, capsys: Captured, tmp_path: P
     assert "no domain is named `nobody`" in refused(capsys, "pause", "nobody", code=6)
     assert "there are boot," in refused(capsys, "inspect", "nobody", code=6)
     assert "no partition is named" in refused(capsys, "logs", "nobody", code=6)
+    assert "no partition is named" in refused(capsys, "console", "nobody", code=6)
+    assert "`../x` cannot be a name" in refused(
+        capsys, "create", "../x", "--image", "hello", code=3
+    )
     assert "there is no channel 99" in refused(capsys, "chan", "stat", "99", code=6)
     assert "can only be killed" in refused(capsys, "pause", "ultravisor", code=2)
     assert "either --image or --file" in refused(capsys, "create", "x", code=2)

@@ -64,6 +64,15 @@ def test_log_watch_and_diff_show_changes(journal: str, capsys: pytest.CaptureFix
     assert capsys.readouterr().out.splitlines() == [f"2 {change}", f"2 {change}", change]
 
 
+def test_log_counts_bytes_and_json_has_them(
+    journal: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["db", "log", "--journal", journal]) == 0
+    assert "layout=0 bytes" in capsys.readouterr().out
+    assert run(["db", "log", "--journal", journal, "--json"]) == 0
+    assert '"layout": ""' in capsys.readouterr().out
+
+
 def test_log_is_a_line_for_each_commit(journal: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["db", "log", "--journal", journal, "--json"]) == 0
     log = lines(capsys)
@@ -94,7 +103,7 @@ def test_init_makes_a_journal_once(tmp_path: Path, capsys: pytest.CaptureFixture
     [
         (["ls", "nothing"], 6, "table nothing: there is none of this name"),
         (["get", "partition", "7"], 6, "table partition, key 7: no such record"),
-        (["get", "partition", "x"], 2, "table partition: x: no numbers"),
+        (["get", "partition", "x"], 2, "table partition: `x`: the key is number, in numbers"),
         (["get", "slot", "1"], 2, "table slot: 1 words of a key, it has 2: processor, position"),
         (["ls", "--at", "9"], 6, "generation 9: the journal knows 0 to 2"),
         (["diff", "0", "9"], 6, "generation 9: the journal knows 0 to 2"),

@@ -55,7 +55,7 @@ def command(partition: str, text: str | None, host: str | None, as_json: bool) -
 
 def _attach(client: LivingHostClient, partition: str, *, as_json: bool) -> int:
     from ultravisor.cli.terminal import printable
-    from ultravisor.life.protocol import Input, Logs
+    from ultravisor.life.protocol import Input, Inspect, Logs
 
     def show(row: dict[str, Any]) -> None:
         if as_json:
@@ -64,6 +64,7 @@ def _attach(client: LivingHostClient, partition: str, *, as_json: bool) -> int:
             sys.stdout.write(printable(row["text"].replace("\r\n", "\n")))
             sys.stdout.flush()
 
+    client.ask(Inspect(id=1, partition=partition))
     client.send(Logs(id=1, partition=partition, follow=True))
     typed, identifier = sys.stdin.fileno(), 2
     while True:
@@ -73,6 +74,8 @@ def _attach(client: LivingHostClient, partition: str, *, as_json: bool) -> int:
         if typed in ready:
             data = os.read(typed, READ_BYTES)
             if not data:
+                # Its answer comes behind all that the partition has written until now.
+                client.ask(Inspect(id=1, partition=partition), on_event=show)
                 return 0
             line = data.decode("utf-8", "replace")
             client.send(Input(id=identifier, partition=partition, text=line))

@@ -103,6 +103,16 @@ def fields_of(record: Record) -> dict[str, Any]:
     return fields
 
 
+def _readable_fields(record: Record) -> dict[str, Any]:
+    """Return a record's fields for people: of bytes, how many there are."""
+    fields = fields_of(record)
+    for name in fields:
+        value = getattr(record, name)
+        if isinstance(value, bytes):
+            fields[name] = f"{len(value)} bytes"
+    return fields
+
+
 def key_of(table: Table, words: tuple[str, ...]) -> tuple[int | str, ...]:
     """Return the key that words name; raise UsageError."""
     from typing import get_type_hints
@@ -121,7 +131,11 @@ def key_of(table: Table, words: tuple[str, ...]) -> tuple[int | str, ...]:
             for column, word in zip(table.key, words, strict=True)
         )
     except ValueError:
-        raise UsageError(f"table {table.name}: {' '.join(words)}: no numbers") from None
+        raise UsageError(
+            f"table {table.name}: `{' '.join(words)}`: the key is {' '.join(table.key)}, "
+            "in numbers",
+            f"`ultravisor db ls {table.name}` lists its records",
+        ) from None
 
 
 def print_records(records: Iterable[Record], columns: Iterable[str]) -> None:
@@ -133,7 +147,7 @@ def print_records(records: Iterable[Record], columns: Iterable[str]) -> None:
     names = list(columns)
     table = make_table(*((name, False) for name in names))
     for record in records:
-        fields = fields_of(record)
+        fields = _readable_fields(record)
         table.add_row(*(_shown(fields[name]) for name in names))
     # Records are for grep as well: no line is folded.
     width = max(width_columns(table), 1)
@@ -170,9 +184,12 @@ def print_commits(commits: Iterable[tuple[int, tuple[Change, ...]]], *, as_json:
 def change_line(change: Change) -> str:
     """Return a change as a line: its sign, its record, and which fields changed."""
     key = " ".join(map(str, change.key))
-    fields = change_fields(change)
-    before, after = fields["before"], fields["after"]
+    before, after = (
+        None if record is None else _readable_fields(record)
+        for record in (change.before, change.after)
+    )
     if before is None:
+        assert after is not None
         shown = ", ".join(f"{name}={_shown(value)}" for name, value in after.items())
         return f"+ {change.table} {key}: {shown}"
     if after is None:

@@ -21,8 +21,9 @@ from ultravisor.errors import (
     UsageError,
 )
 from ultravisor.life import protocol
+from ultravisor.machine.abi import NAME_LIMIT
 from ultravisor.partitions import messages
-from ultravisor.partitions.definitions import Domain
+from ultravisor.partitions.definitions import Domain, Name
 
 if TYPE_CHECKING:
     from ultravisor.life.server import Client
@@ -45,10 +46,23 @@ def message_of(request: protocol.Order | protocol.Transact) -> messages.Message:
             return messages.Transaction(operations, request.dry_run)
         if request.order == "create":
             definition = {**(request.definition or {}), "name": request.partition}
+            _require_name(request.partition)
             return messages.Create(msgspec.convert(definition, Domain))
         return messages.Order(request.order, request.partition)
     except msgspec.ValidationError as failure:
         raise ConfigurationError(f"{request.__struct_config__.tag}: {failure}") from None
+
+
+def _require_name(name: str) -> None:
+    """Raise ConfigurationError, in words, where no domain can have the name."""
+    try:
+        msgspec.convert(name, Name)
+    except msgspec.ValidationError:
+        raise ConfigurationError(
+            f"`{name}` cannot be a name",
+            f"up to {NAME_LIMIT - 1} letters, digits, dots, dashes and underscores, "
+            "the first a letter or digit",
+        ) from None
 
 
 class Orders:
