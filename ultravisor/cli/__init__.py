@@ -30,6 +30,7 @@ VERBS = {
     "replay": Verb("ultravisor.cli.replay", "Run a recorded run again, and compare."),
     "snap": Verb("ultravisor.cli.snap", "Save a host's state to a file, and restore it."),
     "db": Verb("ultravisor.cli.db", "Ask a host's resource database, now or in its past."),
+    "topology": Verb("ultravisor.cli.topology", "Draw a host, from its resource database."),
     "demo": Verb("ultravisor.cli.demo", "Boot the bundled host, under both builds of the monitor."),
     "up": Verb("ultravisor.cli.up", "Start a host that lives, with all its infrastructure."),
     "down": Verb("ultravisor.cli.down", "End a living host."),
