@@ -118,14 +118,16 @@ def _bars(picture: Picture, host: dict[str, Any], names: dict[int, str]) -> None
         parts.append((row["size_kib"], colour, f"{name} {size(row['size_kib'])}"))
     picture.bar(parts)
     for processor in host["processors"]:
-        picture.heading(f"processor {processor['number']}: its slots in turn, as long as quanta")
+        picture.heading(
+            f"processor {processor['number']}: its slots in turn, as long as their quanta in cycles"
+        )
         picture.bar(
             [
                 (
                     slot["quantum_cycles"],
                     partition_colour(slot["partition"]),
                     f"{names.get(slot['partition'])}.{slot['virtual_processor']} "
-                    f"{slot['quantum_cycles']} cycles{' (donates)' * slot['donates']}",
+                    f"{slot['quantum_cycles']}{' donates' * slot['donates']}",
                 )
                 for slot in processor["slots"]
             ]
@@ -133,7 +135,10 @@ def _bars(picture: Picture, host: dict[str, Any], names: dict[int, str]) -> None
 
 
 def _group_order(group: str) -> tuple[int, str]:
-    return (["infrastructure", "I/O"].index(group) if group in ("infrastructure", "I/O") else 2, group)
+    return (
+        ["infrastructure", "I/O"].index(group) if group in ("infrastructure", "I/O") else 2,
+        group,
+    )
 
 
 def _partitions(picture: Picture, host: dict[str, Any]) -> dict[int, int]:

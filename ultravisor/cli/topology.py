@@ -39,9 +39,7 @@ Exit codes: 0 drawn, 2 no place for the file, 3 damaged, 6 no such host, journal
     type=click.Path(path_type=Path, dir_okay=False),
     help="The file to write, instead of stdout.",
 )
-def command(
-    journal: Path, at: int | None, html: bool, as_json: bool, output: Path | None
-) -> int:
+def command(journal: Path, at: int | None, html: bool, as_json: bool, output: Path | None) -> int:
     """Draw it."""
     from ultravisor.cli.db_journal import open_state
     from ultravisor.cli.output_file import OutputFile
@@ -56,7 +54,8 @@ def command(
         text = json.dumps(host) + "\n"
     elif html:
         head = f'<meta charset="utf-8"><title>{clean(host["host"])}</title>'
-        text = f"<!DOCTYPE html>\n<html lang=\"en\"><head>{head}</head><body>{draw(host)}</body></html>\n"
+        page = f'<html lang="en"><head>{head}</head><body>{draw(host)}</body></html>'
+        text = f"<!DOCTYPE html>\n{page}\n"
     else:
         text = draw(host)
     if output is None:

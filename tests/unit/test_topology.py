@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`ultravisor topology`: its data, its picture and its command line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.unit.resource_examples import add_channel, add_partition, make_database, set_state
+from ultravisor.cli import run
+from ultravisor.resources.file_journal import FileJournal
+from ultravisor.topology import gather
+from ultravisor.topology_picture import draw
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOSTILE = "<script>alert(1)</script>&\x00\x1b\ud800\"'"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> str:
+    """Return a journal whose last generation starts a partition."""
+    path = tmp_path / "host.journal"
+    database = make_database(FileJournal.open(path))
+    set_state(database, add_partition(database, "guest1"), "running")
+    database.close()
+    return str(path)
+
+
+def test_data_has_exactly_what_the_database_has() -> None:
+    database = make_database()
+    first, second = add_partition(database, "first"), add_partition(database, "second")
+    channel = add_channel(database, first, second)
+    host = gather(database, "small")
+    names = [(found["name"], found["memory_kib"]) for found in host["partitions"]]
+    assert names == [("first", 16), ("second", 16)]
+    (found,) = host["channels"]
+    ends = (found["id"], found["client"], found["server"], found["state"], found["size_kib"])
+    assert ends == (channel, first, second, "mapped", 8)
+
+
+def test_memory_adds_up_to_the_machine() -> None:
+    database = make_database()
+    add_partition(database, "first")
+    host = gather(database, "small")
+    assert sum(row["size_kib"] for row in host["memory"]) == host["memory_kib"] == 6172
+
+
+def test_an_empty_host_is_drawn() -> None:
+    picture = draw(gather(make_database(), "empty"))
+    ElementTree.fromstring(picture)
+    assert "host empty, generation 0" in picture
+
+
+def test_equal_states_give_equal_pictures() -> None:
+    pictures = []
+    for _ in range(2):
+        database = make_database()
+        add_channel(database, add_partition(database, "a"), add_partition(database, "b"))
+        pictures.append(draw(gather(database, "same")))
+    assert pictures[0] == pictures[1]
+
+
+def test_hostile_names_are_text_only() -> None:
+    host = gather(make_database(), HOSTILE)
+    picture = draw(host)
+    ElementTree.fromstring(picture.encode())
+    assert "<script" not in picture
+
+
+def test_a_hundred_partitions_each_have_a_row() -> None:
+    database = make_database()
+    add_partition(database, "guest")
+    host = gather(database, "large")
+    (one,) = host["partitions"]
+    host["partitions"] = [{**one, "number": n, "name": f"guest{n}"} for n in range(1, 101)]
+    root = ElementTree.fromstring(draw(host))
+    rows = [e.get("y") for e in root.iter("{*}text") if (e.text or "").endswith(" bit")]
+    assert len(set(rows)) == 100
+
+
+def test_command_draws_now_and_the_past(journal: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["topology", "--journal", journal, "--json"]
+    states = []
+    for more in ([], ["--at", "1"]):
+        assert run([*words, *more]) == 0
+        states.append(json.loads(capsys.readouterr().out)["partitions"][0]["state"])
+    assert states == ["running", "ready"]
+
+
+def test_command_writes_a_page(journal: str, tmp_path: Path) -> None:
+    page = tmp_path / "host.html"
+    assert run(["topology", "--journal", journal, "--html", "--output", str(page)]) == 0
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_command_refuses_two_forms(journal: str) -> None:
+    assert run(["topology", "--journal", journal, "--html", "--json"]) == 2
