@@ -79,7 +79,7 @@ def test_a_hundred_partitions_each_have_a_row() -> None:
     (one,) = host["partitions"]
     host["partitions"] = [{**one, "number": n, "name": f"guest{n}"} for n in range(1, 101)]
     root = ElementTree.fromstring(draw(host))
-    rows = [e.get("y") for e in root.iter("{*}text") if (e.text or "").endswith(" bit")]
+    rows = [e.get("y") for e in root.findall(".//{*}text") if (e.text or "").endswith(" bit")]
     assert len(set(rows)) == 100
 
 
