@@ -62,7 +62,7 @@ int disk_check(struct disk *disk, uint32_t port, uint32_t operation, uint64_t se
 int disk_read(struct disk *disk, uint64_t offset, uint8_t *data, uint64_t size_bytes);
 int disk_write(struct disk *disk, uint64_t offset, const uint8_t *data, uint64_t size_bytes);
 int disk_flush(struct disk *disk);
-int disk_discard(struct disk *disk, uint64_t sector, uint64_t sector_count);
-int disk_write_zeroes(struct disk *disk, uint64_t sector, uint64_t sector_count);
+/* Sectors read as zeroes from then on; `unmap`: the medium may give their space back. */
+int disk_zero(struct disk *disk, uint64_t sector, uint64_t sector_count, bool unmap);
 
 #endif

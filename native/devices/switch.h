@@ -40,8 +40,15 @@ void switch_port_up(struct network_switch *medium, uint32_t port, bool up);
 /* Copies the frame. False: it is no Ethernet frame (size), or the port is not up. */
 bool switch_send(struct network_switch *medium, uint32_t port, const uint8_t *frame,
                  uint32_t size_bytes, uint64_t now_cycles);
-/* The oldest frame that waits, and its size; NULL: none. It stays until switch_drop. */
-const uint8_t *switch_receive(struct network_switch *medium, uint32_t port, uint32_t *size_bytes);
+/* A frame that waits at a port. */
+struct switch_frame {
+    uint64_t sent_cycles;
+    uint32_t size_bytes;
+    uint8_t bytes[SWITCH_FRAME_LIMIT_BYTES];
+    uint8_t reserved0[10];
+};
+/* The oldest frame that waits; NULL: none. It stays until switch_drop. */
+const struct switch_frame *switch_receive(const struct network_switch *medium, uint32_t port);
 void switch_drop(struct network_switch *medium, uint32_t port);
 
 struct switch_port_report {
