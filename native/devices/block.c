@@ -126,11 +126,18 @@ static int write_piece(void *context, uint8_t *data, uint64_t size_bytes)
     return error;
 }
 
-/* A driver that was not offered a cache, or declined it, takes each write for flushed. */
+static int flush(struct block_request *request)
+{
+    struct disk *disk = request->device->disk;
+    int error = disk_check(disk, request->device->port, DISK_OPERATION_flush, 0, 0);
+    return error == 0 ? disk_flush(disk) : error;
+}
+
+/* A driver that declined the cache takes each write for flushed. */
 static int write_through(struct block_request *request)
 {
     bool cached = (request->device->state.driver_features & FEATURE_FLUSH) != 0;
-    return cached ? 0 : disk_flush(request->device->disk);
+    return cached ? 0 : flush(request);
 }
 
 /* The device's word on a refused address: the first reason, and EFAULT for the request. */
@@ -232,13 +239,6 @@ static int get_id(struct block_request *request)
         device_refuse(request->device, "data of a request: address refused");
     }
     return written ? 0 : EFAULT;
-}
-
-static int flush(struct block_request *request)
-{
-    struct disk *disk = request->device->disk;
-    int error = disk_check(disk, request->device->port, DISK_OPERATION_flush, 0, 0);
-    return error == 0 ? disk_flush(disk) : error;
 }
 
 static int carry_out(struct block_request *request)
