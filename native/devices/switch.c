@@ -158,10 +158,11 @@ static struct learned *address_row(struct network_switch *medium, uint64_t addre
     return oldest;
 }
 
+/* A group's address is never learned, so never known. */
 static uint32_t address_port(struct network_switch *medium, const uint8_t *bytes)
 {
     const struct learned *row = address_row(medium, address_of(bytes));
-    bool known = !is_group(bytes) && row->used != 0 && row->address == address_of(bytes);
+    bool known = row->used != 0 && row->address == address_of(bytes);
     return known ? (uint32_t)row->port : NO_PORT;
 }
 

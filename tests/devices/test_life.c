@@ -111,6 +111,8 @@ static void a_queue_that_is_stopped_forgets_its_requests(void)
     CHECK_EQUAL(rig_status(&rig), NOT_ANSWERED);
     rig_queue(&rig, 0, 8);
     CHECK_EQUAL(rig_block_run(&rig, BLK_FLUSH, 0, 0, false), BLK_S_OK);
+    CHECK_EQUAL(rig_used_index(&rig, 0), 1);
+    CHECK_EQUAL(disk_byte(&rig), 0);
     rig_free(&rig);
 }
 

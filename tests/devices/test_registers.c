@@ -121,6 +121,9 @@ static void a_queue_size_is_a_power_of_two(void)
         bool right = size != 0 && size <= 128 && (size & (size - 1)) == 0;
         CHECK_EQUAL(rig_read(&rig, R_QUEUE_READY), right);
     }
+    rig_negotiate(&rig, F_VERSION_1);
+    rig_queue(&rig, 0, 12);
+    CHECK(rig_reason(&rig, "queue 0: size 12"));
     rig_free(&rig);
 }
 

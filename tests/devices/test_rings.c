@@ -40,6 +40,30 @@ static void a_loop(void)
     breaks(&rig, "chain of more than 8 descriptors");
 }
 
+/* Direct and indirect ones together: a chain is not longer than its queue. */
+static void a_chain_longer_than_its_queue(void)
+{
+    struct rig rig;
+    uint32_t table = RIG_DATA + 0x800;
+    for (uint32_t extra = 0; extra < 2; extra++) {
+        started(&rig);
+        rig_descriptor(&rig, rig_ring(0), 0, RIG_HEADER, 16, NEXT, 1);
+        rig_descriptor(&rig, rig_ring(0), 1, table, (7 + extra) * 16, INDIRECT, 0);
+        for (uint32_t index = 0; index < 7 + extra; index++) {
+            rig_descriptor(&rig, table, index, RIG_BUFFER + index * 64, 64, NEXT, index + 1);
+        }
+        rig_descriptor(&rig, table, 6 + extra, RIG_STATUS, 1, WRITE, 0);
+        if (extra != 0) {
+            breaks(&rig, "chain of more than 8 descriptors");
+        } else {
+            rig_send(&rig, 0, 0);
+            rig_run(&rig);
+            CHECK_EQUAL(rig_status(&rig), BLK_S_IOERR); /* 384 bytes, but a chain */
+            rig_free(&rig);
+        }
+    }
+}
+
 static void indices_out_of_range(void)
 {
     struct rig rig;
@@ -260,6 +284,7 @@ static void framing_is_free(void)
 
 static const struct test tests[] = {
     {"a_loop", a_loop},
+    {"a_chain_longer_than_its_queue", a_chain_longer_than_its_queue},
     {"indices_out_of_range", indices_out_of_range},
     {"no_length", no_length},
     {"beyond_all_addresses", beyond_all_addresses},

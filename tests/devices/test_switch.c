@@ -123,6 +123,18 @@ static void a_port_that_is_down(void)
     switch_free(medium);
 }
 
+/* What was behind a port that was down is looked for everywhere again: it may have moved. */
+static void a_port_forgets_its_addresses(void)
+{
+    struct network_switch *medium = make(3, NULL);
+    CHECK(send(medium, 1, 0xff, 2, 60));
+    switch_drop(medium, 2);
+    switch_port_up(medium, 1, false);
+    CHECK(send(medium, 0, 2, 1, 60));
+    CHECK_EQUAL(waiting(medium, 2), 1);
+    switch_free(medium);
+}
+
 static void count_arrival(void *owner)
 {
     (*(uint32_t *)owner)++;
@@ -299,6 +311,7 @@ static const struct test tests[] = {
     {"a_full_queue_drops_for_itself_alone", a_full_queue_drops_for_itself_alone},
     {"the_address_used_longest_ago_is_forgotten", the_address_used_longest_ago_is_forgotten},
     {"a_port_that_is_down", a_port_that_is_down},
+    {"a_port_forgets_its_addresses", a_port_forgets_its_addresses},
     {"the_outside_has_a_port", the_outside_has_a_port},
     {"a_capture_to_the_last_byte", a_capture_to_the_last_byte},
     {"captures_that_fail", captures_that_fail},
