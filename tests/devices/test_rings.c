@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Split rings of virtio 1.2, section 2.7: right ones to the last bit, and wrong ones of each kind. */
+/* Split rings of virtio 1.2, section 2.7: right ones, and wrong ones of each kind. */
 #include "rig.h"
 
 #include <string.h>
