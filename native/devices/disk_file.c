@@ -149,7 +149,11 @@ int disk_file_flush(struct disk *disk)
     if (disk->read_only) {
         return 0;
     }
-    return fdatasync(disk->file) == 0 ? 0 : file_fail(disk, "flushing", 0, errno);
+    /* The host forgets what it could not write: a later success would be a lie. */
+    if (disk->flush_error == 0 && fdatasync(disk->file) != 0) {
+        disk->flush_error = file_fail(disk, "flushing", 0, errno);
+    }
+    return disk->flush_error;
 }
 
 int disk_file_zero(struct disk *disk, uint64_t offset, uint64_t size_bytes, bool unmap)

@@ -19,6 +19,7 @@ struct disk {
     struct disk_port ports[DISK_PORT_COUNT];
     int file;      /* -1: memory */
     char *path;    /* of the file, for reasons */
+    int flush_error; /* of the first flush that failed: what it lost, no later one brings back */
     uint8_t *memory;
     uint8_t *written; /* by page of memory: whether it may hold anything but zeroes */
     struct disk_fault faults[DISK_FAULT_LIMIT];

@@ -35,6 +35,8 @@ OPTIONS = [
     *("-iquote", str(ROOT / "monitor" / "abi")),
     *(f"-I{folder}" for folder in (ROOT / "native", ROOT / "tests" / "monitor", HERE)),
 ]
+# Led to host_calls.c.
+HOST_CALLS = ["fdatasync", "fallocate", "pread", "pwrite"]
 VARIANTS = {
     "plain": [],
     "sanitized": ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
@@ -52,6 +54,7 @@ def runner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     target = tmp_path_factory.mktemp("devices") / f"runner-{request.param}"
     command = [*compiler(), *OPTIONS, *VARIANTS[request.param], "-o", str(target)]
     command += [str(path) for path in SOURCES]
+    command += [f"-Wl,--wrap={name}" for name in HOST_CALLS]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return target

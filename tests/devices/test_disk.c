@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Disks in files and in memory: what opens, what fails and how, and who may reach them. */
 #define _DEFAULT_SOURCE
+#include "host_calls.h"
 #include "rig.h"
 
 #include <errno.h>
@@ -216,6 +217,89 @@ static void writes_go_through_without_a_cache(void)
     rig_free(&rig);
 }
 
+static void opened(struct rig *rig, struct disk **disk, const char *path, uint64_t features)
+{
+    make_file(path, 64 * 1024);
+    *disk = file_disk(path, 0, false);
+    rig_block_on(rig, *disk, 0);
+    rig_start(rig, features);
+    host_calls = (struct host_calls){0};
+}
+
+static void closed(struct rig *rig, struct disk *disk)
+{
+    host_calls = (struct host_calls){0};
+    rig_free(rig);
+    disk_close(disk);
+}
+
+static void a_flush_is_a_flush_of_the_host(void)
+{
+    struct disk *disk;
+    struct rig rig;
+    opened(&rig, &disk, "flush.img", F_FLUSH);
+    CHECK_EQUAL(rig_block_run(&rig, BLK_OUT, 0, 512, false), BLK_S_OK);
+    CHECK_EQUAL(host_calls.flush_count, 0);
+    CHECK_EQUAL(rig_block_run(&rig, BLK_FLUSH, 0, 0, false), BLK_S_OK);
+    CHECK_EQUAL(host_calls.flush_count, 1);
+    rig_start(&rig, 0); /* without a cache */
+    CHECK_EQUAL(rig_block_run(&rig, BLK_OUT, 0, 512, false), BLK_S_OK);
+    CHECK_EQUAL(host_calls.flush_count, 2);
+    CHECK_EQUAL(rig_block_run(&rig, BLK_IN, 0, 512, true), BLK_S_OK);
+    CHECK_EQUAL(host_calls.flush_count, 2);
+    closed(&rig, disk);
+}
+
+static void no_flush_succeeds_after_one_that_failed(void)
+{
+    struct disk *disk;
+    struct rig rig;
+    opened(&rig, &disk, "lost.img", F_FLUSH);
+    host_calls.flush_error = EIO;
+    CHECK_EQUAL(rig_block_run(&rig, BLK_FLUSH, 0, 0, false), BLK_S_IOERR);
+    CHECK_EQUAL(rig_block_run(&rig, BLK_FLUSH, 0, 0, false), BLK_S_IOERR);
+    CHECK_EQUAL(host_calls.flush_count, 1);
+    CHECK(strcmp(disk_reason(disk), "lost.img: flushing at byte 0: Input/output error") == 0);
+    closed(&rig, disk);
+}
+
+static void short_and_interrupted_transfers_go_on(void)
+{
+    struct disk *disk;
+    struct rig rig;
+    uint32_t wrong = 0;
+    opened(&rig, &disk, "pieces.img", F_FLUSH);
+    host_calls.short_bytes = 100;
+    host_calls.interrupted = true;
+    for (uint32_t index = 0; index < 8192; index++) {
+        rig.memory[RIG_BUFFER + index] = (uint8_t)(index * 7 + index / 256);
+    }
+    CHECK_EQUAL(rig_block_run(&rig, BLK_OUT, 3, 8192, false), BLK_S_OK);
+    memset(rig.memory + RIG_BUFFER, 0, 8192);
+    CHECK_EQUAL(rig_block_run(&rig, BLK_IN, 3, 8192, true), BLK_S_OK);
+    for (uint32_t index = 0; index < 8192; index++) {
+        wrong += rig.memory[RIG_BUFFER + index] != (uint8_t)(index * 7 + index / 256);
+    }
+    CHECK_EQUAL(wrong, 0);
+    closed(&rig, disk);
+}
+
+static void a_file_system_without_holes_gets_zeroes(void)
+{
+    struct disk *disk;
+    struct rig rig;
+    opened(&rig, &disk, "holes.img", F_FLUSH);
+    host_calls.no_holes = true;
+    memset(rig.memory + RIG_BUFFER, 0x51, 1024);
+    CHECK_EQUAL(rig_block_run(&rig, BLK_OUT, 0, 1024, false), BLK_S_OK);
+    rig_put(&rig, RIG_BUFFER, 0, 8);
+    rig_put(&rig, RIG_BUFFER + 8, 1, 8);
+    CHECK_EQUAL(rig_block_run(&rig, BLK_DISCARD, 0, 16, false), BLK_S_OK);
+    CHECK_EQUAL(byte_of("holes.img", 511), 0);
+    CHECK_EQUAL(byte_of("holes.img", 512), 0x51);
+    closed(&rig, disk);
+}
+
 static void only_the_active_port_reaches_the_disk(void)
 {
     struct rig first, second;
@@ -281,6 +365,10 @@ static const struct test tests[] = {
     {"a_host_that_is_full", a_host_that_is_full},
     {"injected_faults", injected_faults},
     {"writes_go_through_without_a_cache", writes_go_through_without_a_cache},
+    {"a_flush_is_a_flush_of_the_host", a_flush_is_a_flush_of_the_host},
+    {"no_flush_succeeds_after_one_that_failed", no_flush_succeeds_after_one_that_failed},
+    {"short_and_interrupted_transfers_go_on", short_and_interrupted_transfers_go_on},
+    {"a_file_system_without_holes_gets_zeroes", a_file_system_without_holes_gets_zeroes},
     {"only_the_active_port_reaches_the_disk", only_the_active_port_reaches_the_disk},
     {"memory_is_saved_and_loaded", memory_is_saved_and_loaded},
     {NULL, NULL},
