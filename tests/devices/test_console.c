@@ -62,6 +62,21 @@ static void input_is_bounded(void)
     rig_free(&rig);
 }
 
+/* What a person has typed is not the driver's: a reset leaves it, the next driver reads it. */
+static void input_outlives_a_reset(void)
+{
+    struct rig rig;
+    started(&rig);
+    CHECK_EQUAL(device_input(rig.device, (const uint8_t *)"ab", 2), 2);
+    rig_start(&rig, 0);
+    rig_descriptor(&rig, rig_ring(RECEIVE), 0, RIG_BUFFER, 4, WRITE, 0);
+    rig_send(&rig, RECEIVE, 0);
+    rig_run(&rig);
+    CHECK_EQUAL(rig_used_bytes(&rig, RECEIVE, 0), 2);
+    CHECK_EQUAL(rig_get(&rig, RIG_BUFFER, 2), 0x6261);
+    rig_free(&rig);
+}
+
 static void breaks(uint32_t queue, uint32_t size_bytes, uint32_t flags, const char *expected)
 {
     struct rig rig;
@@ -90,6 +105,7 @@ static const struct test tests[] = {
     {"what_the_guest_writes_comes_out", what_the_guest_writes_comes_out},
     {"what_is_typed_comes_in_by_buffers", what_is_typed_comes_in_by_buffers},
     {"input_is_bounded", input_is_bounded},
+    {"input_outlives_a_reset", input_outlives_a_reset},
     {"wrong_buffers_break", wrong_buffers_break},
     {NULL, NULL},
 };

@@ -311,6 +311,8 @@ static void only_the_active_port_reaches_the_disk(void)
     CHECK_EQUAL(rig_block_run(&second, BLK_OUT, 0, 512, false), BLK_S_IOERR);
     CHECK(strcmp(disk_reason(first.disk), "both ports are active") == 0);
     device_fence(first.device, false);
+    CHECK_EQUAL(disk_check(first.disk, 0, READ, 0, 1), EACCES);
+    CHECK_EQUAL(disk_check(first.disk, 1, READ, 0, 1), 0);
     memset(second.memory + RIG_BUFFER, 0x71, 512);
     CHECK_EQUAL(rig_block_run(&second, BLK_OUT, 0, 512, false), BLK_S_OK);
     CHECK_EQUAL(rig_block_run(&first, BLK_OUT, 0, 512, false), NOT_ANSWERED);

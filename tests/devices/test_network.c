@@ -148,6 +148,9 @@ static void breaks(const char *expected, uint32_t queue, uint32_t size_bytes, ui
     CHECK_EQUAL(rig_read(rig, R_STATUS), STARTED | NEEDS_RESET);
     CHECK(rig_reason(rig, expected));
     CHECK_EQUAL(rig_used_index(rig, queue), 0);
+    struct switch_port_report port;
+    switch_port_read(pair.medium, 1, &port);
+    CHECK(!port.up);
     pair_free(&pair);
 }
 
