@@ -66,7 +66,7 @@ def test_a_path_that_does_not_come_back_is_stopped(tmp_path: Path) -> None:
     hanging.write_text('.macro sysretq\n1: jmp 1b\n.endm\n#include "entry.S"\n')
     setting = Setting("skylake", 16, 1, build_monitor(hanging, tmp_path / "build"))
     with pytest.raises(MachineError, match=r"mine\.S: .* does not come back to the guests"):
-        measure_apart(setting, REQUEST, entry="mine.S", silence_limit_seconds=5)
+        measure_apart(setting, REQUEST, entry="mine.S", silence_limit_seconds=2)
 
 
 def test_the_commands_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.guest
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK_COUNT = 4
-BLOCK_SIZE = 100
+BLOCK_SIZE = 50
 LONG_BLOCK_COUNT = 20
 LONG_BLOCK_SIZE = 500
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared_builds import build, built_once
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 CORE = sorted((ROOT / "monitor" / "core").glob("*.c"))
@@ -72,12 +74,11 @@ def compiler() -> list[str]:
 @pytest.fixture(scope="session", params=VARIANTS)
 def runner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the runner, compiled in one of the variants."""
-    target = tmp_path_factory.mktemp("monitor") / f"runner-{request.param}"
-    command = [*compiler(), *OPTIONS, *VARIANTS[request.param], "-o", str(target)]
-    command += [str(path) for path in CORE + TESTS]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return target
+    name = f"runner-{request.param}"
+    options = [*OPTIONS, *VARIANTS[request.param]]
+    return built_once(
+        tmp_path_factory, name, lambda target: build(compiler(), options, CORE + TESTS, target)
+    )
 
 
 def test_the_list_of_suites_is_complete(runner: Path) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,11 @@ def instructions_of(image: Path) -> Iterator[tuple[bytes, int]]:
                 place += found[1] if found is not None else 1
 
 
+@cache
+def instructions_of_the_scenarios() -> frozenset[tuple[bytes, int]]:
+    return frozenset(found for image in SCENARIOS for found in instructions_of(image))
+
+
 def sampled_instructions() -> list[bytes]:
     """Return the different instructions of the samples, by what they do, not by registers."""
     decoder = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
@@ -115,7 +121,7 @@ def test_every_instruction_of_the_images_has_an_entry(name: str, image: Path) ->
 @pytest.mark.parametrize("name", CORES)
 def test_every_instruction_of_the_scenarios_has_an_entry(name: str) -> None:
     core = Core(name)
-    codes = {found for image in SCENARIOS for found in instructions_of(image)}
+    codes = instructions_of_the_scenarios()
     assert len(codes) > 5000
     unknown = set()
     for code, width in codes:

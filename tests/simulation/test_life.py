@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -38,6 +39,8 @@ from ultravisor.resources.records import Channel, Device, Partition, Slot
 from ultravisor.resources.records import Domain as DomainRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ultravisor.channels.command_protocol import AnyOperation
     from ultravisor.partitions.policy import PlacedPolicy
 
@@ -296,6 +299,38 @@ def test_an_operators_transaction_leaves_the_infrastructure_alone(
     assert isinstance(answer, Rejected)
     assert (answer.kind, answer.rule) == (RefusalKind.OWNERSHIP, "infrastructure")
     assert answer.sentence == f"operation 1: {what} is the infrastructure's"
+    assert fabric.ultravisor.database.state_hash() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda plans: [msgspec.structs.replace(plans[0], donates=not plans[0].donates), *plans[1:]],
+        lambda plans: [
+            msgspec.structs.replace(plans[0], quantum_cycles=plans[0].quantum_cycles + 1),
+            *plans[1:],
+        ],
+        lambda plans: [plans[1], plans[0], *plans[2:]],
+        lambda plans: [*plans, plans[0]],
+    ],
+    ids=["donates", "quantum", "position", "another"],
+)
+def test_nothing_of_an_infrastructure_slot_is_an_operators_to_change(
+    change: Callable[[list[SlotPlan]], list[SlotPlan]],
+) -> None:
+    fabric = booted(with_disk())
+    slots = sorted(fabric.ultravisor.database.records(Slot), key=lambda row: row.position)
+    plans = [
+        SlotPlan(row.partition, row.index, row.quantum_cycles, row.donates)
+        for row in slots
+        if row.processor == 0
+    ]
+    before = fabric.ultravisor.database.state_hash()
+    operation = SetQuanta(0, tuple(change(plans)))
+    answer = fabric.answer(fabric.order(Transaction((operation,))))
+    assert isinstance(answer, Rejected)
+    assert (answer.kind, answer.rule) == (RefusalKind.OWNERSHIP, "infrastructure")
+    assert answer.sentence == "operation 0: the slot of `boot` is the infrastructure's"
     assert fabric.ultravisor.database.state_hash() == before
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import signal
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,9 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@cache
 def straight(configuration: Configuration) -> HostResult:
+    """Run a host in one go, once for all tests of it."""
     with Host(configuration) as host:
         return host.run()
 
@@ -55,7 +58,10 @@ def straight(configuration: Configuration) -> HostResult:
         (["pingpong"], {"timing": "unit", "clock": "machine"}),
     ],
 )
-@pytest.mark.parametrize("cycles", [0, 300_000, None])
+@pytest.mark.parametrize(
+    "cycles",
+    [pytest.param(0, marks=pytest.mark.slow), 300_000, pytest.param(None, marks=pytest.mark.slow)],
+)
 def test_a_restored_run_ends_as_the_straight_one(
     make: Maker, monitor: str, names: list[str], settings: dict[str, Any], cycles: int | None
 ) -> None:

@@ -67,9 +67,22 @@ def _touched(operation: AnyOperation, names: dict[int, str], facts: Facts) -> st
             if channel.id == operation.channel and channel.policy in _CHANNELS:
                 return f"channel {channel.id}"
     if isinstance(operation, SetQuanta):
-        kept = {(slot.partition, slot.index, slot.quantum_cycles) for slot in operation.slots}
-        for slot in facts.slots:
-            mine = slot.processor == operation.processor and slot.partition in names
-            if mine and (slot.partition, slot.index, slot.quantum_cycles) not in kept:
-                return f"the slot of `{names[slot.partition]}`"
+        changed = _changed_slots(operation, names, facts)
+        if changed:
+            return f"the slot of `{names[changed[0]]}`"
     return ""
+
+
+def _changed_slots(operation: SetQuanta, names: dict[int, str], facts: Facts) -> list[int]:
+    """Return whose slots of the infrastructure would be others, or elsewhere in the map."""
+    before = {
+        (slot.partition, slot.position, slot.index, slot.quantum_cycles, slot.donates)
+        for slot in facts.slots
+        if slot.processor == operation.processor and slot.partition in names
+    }
+    after = {
+        (slot.partition, position, slot.index, slot.quantum_cycles, slot.donates)
+        for position, slot in enumerate(operation.slots)
+        if slot.partition in names
+    }
+    return sorted(row[0] for row in before ^ after)
