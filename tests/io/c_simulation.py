@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The simulation of disks, compiled for this host from the guests' own code, and its histories.
+
+Owns the compiling, once plainly and once with sanitizers, and the reading of what it writes.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING
+
+from tests.channels.c_ends import COMMON, ROOT, VARIANTS, WARNINGS
+from tests.io.disk_history import Applied, Begin, End, Event, Kept, Left, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+DRIVERS = ("disk", "disk_path", "disk_server", "payload_area")
+COMMON_NAMES = (*DRIVERS, "signal_queue", "channel_client", "channel_server", "guid")
+LIE_TO_CLIENT = "lie-to-client"
+LIE_TO_SERVERS = "lie-to-servers"
+# What the model of the medium can do wrong, by number.
+MISTAKES = {"no_fence": 1, "no_flush": 2, "early_end": 3, "lost_write": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What happened under one seed."""
+
+    seed: int
+    events: tuple[Event, ...]
+    crashes: int
+    takeovers: int
+    repeated: int
+
+
+@cache
+def program(variant: str) -> Path:
+    """Return the simulation, compiled once a session."""
+    target = Path(mkdtemp(prefix="ultravisor-io-")) / f"disk_faults-{variant}"
+    command = [
+        *shlex.split(os.environ.get("CC", "gcc")),
+        *shlex.split(f"-std=c11 -D_GNU_SOURCE {WARNINGS}"),
+        *VARIANTS[variant],
+        *("-iquote", str(COMMON), "-iquote", str(ROOT / "monitor" / "abi")),
+        *("-include", str(HERE / "watched_word.h"), "-o", str(target)),
+        *(str(HERE / f"{name}.c") for name in ("disk_faults", "disk_world", "medium")),
+        *(str(COMMON / f"{name}.c") for name in COMMON_NAMES),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+def run(variant: str, begin: int, count: int, what: int | str = 0) -> str:
+    """Return what the seeds from `begin` on write; `what` is a mistake's number or who lies."""
+    environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
+    done = subprocess.run(
+        [str(program(variant)), str(begin), str(count), str(what)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=environment,
+    )
+    assert done.returncode == 0, f"{done.stdout[-200:]}\n{done.stderr}"
+    return done.stdout
+
+
+def _event(kind: str, numbers: list[int]) -> Event:
+    if kind == "I":
+        request, operation, sector, sector_count = numbers
+        return Begin(request, Operation(operation), sector, sector_count)
+    if kind == "C":
+        return End(numbers[0], numbers[1], tuple(numbers[2:]))
+    if kind == "A":
+        return Applied(*numbers)
+    return Kept() if kind == "Y" else Left(tuple(numbers))
+
+
+def simulations(
+    begin: int, count: int, *, variant: str = "plain", mistake: int = 0
+) -> Iterator[Simulation]:
+    """Run so many seeds and return their histories."""
+    seed, events = begin, list[Event]()
+    for line in run(variant, begin, count, mistake).splitlines():
+        kind, *rest = line.split()
+        numbers = [int(number) for number in rest]
+        if kind == "S":
+            seed, events = numbers[0], []
+        elif kind == "F":
+            yield Simulation(seed, tuple(events), *numbers[:3])
+        else:
+            events.append(_event(kind, numbers))
