@@ -152,8 +152,8 @@ static void path_open(struct disk *disk)
 {
     const struct disk_place *place = &disk->places[disk->operating];
 
-    path_sent(disk, disk_path_open(&disk->path, place->memory, place->size_bytes,
-                                   number_give(disk, 0)));
+    path_sent(disk,
+              disk_path_open(&disk->path, place->memory, place->size_bytes, number_give(disk, 0)));
 }
 
 /* The first path says what the disk is; a later one that says less, or else, is another disk. */

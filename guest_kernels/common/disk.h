@@ -5,8 +5,8 @@
  * operates, and the user sees a delay. Requests that overlap are done in the order in which they
  * were submitted; a flush keeps what had ended before it was submitted. One user at a time.
  *
- * Which path operates, the user is told over its control channel (control.h, SEGMENT_STATE_operating)
- * and says here: only the other side knows that the old one can no longer write.
+ * Which path operates, the user is told over its control channel (control.h: the device's state has
+ * SEGMENT_STATE_operating) and says here: only others know that the old one can no longer write.
  */
 #ifndef DISK_H
 #define DISK_H
@@ -21,10 +21,10 @@ struct disk_request {
     uint32_t operation; /* enum disk_operation, not describe */
     uint32_t sector_count;
     uint64_t sector;
-    void *data;                                 /* of reads and writes; the disk's until the end */
+    void *data; /* of reads and writes; the disk's until the end */
     void (*ended)(struct disk_request *request); /* may be 0; may submit others */
-    void *context;                              /* the user's */
-    uint32_t status;                            /* enum disk_status, or DISK_STATUS_pending */
+    void *context; /* the user's */
+    uint32_t status; /* enum disk_status, or DISK_STATUS_pending */
     /* The disk's own. */
     uint32_t payload_offset;
     uint64_t number; /* under which it was sent; 0: it was not, or no longer is */
@@ -52,7 +52,7 @@ struct disk {
     void *context;
     struct disk_place places[DISK_PATH_COUNT];
     struct disk_path path; /* of the channel that operates */
-    uint32_t operating;    /* its number; DISK_PATH_COUNT: none */
+    uint32_t operating; /* its number; DISK_PATH_COUNT: none */
     uint64_t capacity_sectors; /* 0: not known yet */
     uint32_t transfer_limit_sectors;
     uint32_t flags; /* DISK_FLAG_... */
@@ -64,8 +64,8 @@ struct disk {
     struct disk_request *sent[DISK_DEPTH];
     uint64_t ended_count;
     uint64_t repeated_count; /* sent, and to be sent again */
-    uint64_t lost_count;     /* paths */
-    uint64_t stray_count;    /* answers to nothing */
+    uint64_t lost_count; /* paths */
+    uint64_t stray_count; /* answers to nothing */
 };
 
 void disk_start(struct disk *disk, const struct disk_operations *operations, void *context);
@@ -84,7 +84,7 @@ void disk_submit(struct disk *disk, struct disk_request *request);
 /* Takes answers and sends what can be sent: how much it did. To be called after each event. */
 uint32_t disk_poll(struct disk *disk);
 
-/* The same and waits for the end, in pieces where needed; returns the first bad enum disk_status. */
+/* Submits and waits for the end, in pieces where needed: the first enum disk_status that is bad. */
 uint32_t disk_transfer(struct disk *disk, uint32_t operation, uint64_t sector,
                        uint32_t sector_count, void *data);
 

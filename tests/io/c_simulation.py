@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from tests.channels.c_ends import COMMON, ROOT, VARIANTS, WARNINGS
-from tests.io.disk_history import Applied, Begin, End, Event, Kept, Left, Operation
+from tests.io.disk_history import Applied, Begin, End, Event, Failed, Kept, Left, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,9 @@ def _event(kind: str, numbers: list[int]) -> Event:
         return End(numbers[0], numbers[1], tuple(numbers[2:]))
     if kind == "A":
         return Applied(*numbers)
-    return Kept() if kind == "Y" else Left(tuple(numbers))
+    if kind == "P":
+        return Left(tuple(numbers))
+    return Kept() if kind == "Y" else Failed()
 
 
 def simulations(

@@ -63,6 +63,25 @@ static void conditions_choose(uint32_t *faults, uint32_t *speed)
     world.medium.error_percent = world_random() % 4 ? 0 : 2;
 }
 
+/* When all has ended, nothing is lent or under way. */
+static void nothing_is_kept(void)
+{
+    const struct side *side = &world.sides[world.active % 2];
+    const struct disk *disk = &world.disk;
+    uint32_t lent = 0;
+
+    for (uint32_t i = 0; i < PAYLOAD_BLOCK_LIMIT; i++) {
+        lent += disk->path.area.lent[i];
+    }
+    if (disk->first != 0 || disk->free_count != DISK_DEPTH || lent != 0 ||
+        (disk->path.state == DISK_PATH_open && world.active == disk->operating && side->alive &&
+         side->server.free_count != IO_SLOT_COUNT)) {
+        fprintf(stderr, "something is kept: %" PRIu32 " of the disk, %" PRIu32 " of the server\n",
+                disk->free_count, side->server.free_count);
+        abort();
+    }
+}
+
 static void simulate(uint64_t seed)
 {
     uint32_t faults;
@@ -78,6 +97,9 @@ static void simulate(uint64_t seed)
             fault();
         }
         step(speed);
+    }
+    if (world.ended == REQUEST_COUNT) {
+        nothing_is_kept();
     }
     medium_power_off(&world.medium);
     printf("F %" PRIu32 " %" PRIu32 " %" PRIu64 " %" PRIu32 "\n", world.crashes, world.takeovers,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SECTOR_COUNT = 48
 OK = 0
+IO_ERROR = 1
 
 
 class Operation(IntEnum):
@@ -61,13 +62,18 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """The medium fails a transfer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Left:
     """What the medium holds, sector by sector, after the host has died."""
 
     values: tuple[int, ...]
 
 
-Event = Begin | End | Applied | Kept | Left
+Event = Begin | End | Applied | Kept | Failed | Left
 
 
 @dataclass(slots=True)
@@ -105,6 +111,7 @@ class History:
         # Of each sector: what it held, and since when.
         self._contents: list[list[tuple[int, int]]] = [[(0, 0)] for _ in range(SECTOR_COUNT)]
         self._kept_times: list[int] = []
+        self._untold_failures = 0
         self._flushed_until = -1  # what had ended by then, an acknowledged flush keeps
 
     def take(self, event: Event) -> None:
@@ -118,6 +125,8 @@ class History:
             self._apply(event)
         elif isinstance(event, Kept):
             self._kept_times.append(self._time)
+        elif isinstance(event, Failed):
+            self._untold_failures += 1
         else:
             self._left(event)
 
@@ -161,16 +170,26 @@ class History:
             return
         request.end_time, request.status = self._time, event.status
         if event.status != OK:
-            return
+            self._fail(event)
+        elif request.begin.operation is Operation.FLUSH:
+            self._flush(request)
+        else:
+            self._succeed(request, event.values)
+
+    def _fail(self, event: End) -> None:
+        """Only the medium may fail; of a failover a user sees nothing."""
+        self._untold_failures -= 1
+        if event.status != IO_ERROR or self._untold_failures < 0:
+            self._say(f"request {event.request} failed with {event.status}, the medium did not")
+
+    def _succeed(self, request: _Request, values: tuple[int, ...]) -> None:
         begin = request.begin
         sectors = range(begin.sector, begin.sector + begin.sector_count)
         if begin.operation is Operation.READ:
-            if len(event.values) != begin.sector_count:
-                self._say(f"read {begin.request} returned {len(event.values)} sectors")
-            for sector, value in zip(sectors, event.values, strict=False):
+            if len(values) != begin.sector_count:
+                self._say(f"read {begin.request} returned {len(values)} sectors")
+            for sector, value in zip(sectors, values, strict=False):
                 self._read(request, sector, value)
-        elif begin.operation is Operation.FLUSH:
-            self._flush(request)
         elif missing := [sector for sector in sectors if sector not in request.applied]:
             self._say(f"request {begin.request} ended and was not applied to {missing[0]}")
 

@@ -267,13 +267,18 @@ void world_client(void)
 
 /* Command and the ultravisor. */
 
+/* Now and then twice: it is nothing new. */
 static void client_tell(uint32_t path, int operates)
 {
-    if (world.news_count == NEWS_LIMIT) {
-        abort();
+    uint32_t times = chance(10) ? 2 : 1;
+
+    for (; times > 0; times--) {
+        if (world.news_count == NEWS_LIMIT) {
+            abort();
+        }
+        world.news[(world.news_begin + world.news_count++) % NEWS_LIMIT] =
+            (struct news){path, operates};
     }
-    world.news[(world.news_begin + world.news_count++) % NEWS_LIMIT] =
-        (struct news){path, operates};
 }
 
 static void path_end(uint32_t path)
@@ -284,7 +289,7 @@ static void path_end(uint32_t path)
     client_tell(path, 0);
 }
 
-/* The partition begins anew: nothing of its channel, of its memory or of its device's ring stays. */
+/* The partition begins anew: nothing of its channel, its memory or its device's ring stays. */
 static void side_begin(uint32_t path)
 {
     struct side *side = &world.sides[path];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Owns the model of the disk, and the lines A, Y and P of the history: a sector was written, all
- * was made durable, this is left after the host has died.
+ * Owns the model of the disk, and the lines A, Y, X and P of the history: a sector was
+ * written, all was made durable, a transfer failed, this is left after the host has died.
  */
 #include "medium.h"
 
@@ -92,6 +92,7 @@ static void transfer_step(struct medium *medium, struct medium_transfer *transfe
     uint32_t operation = transfer->transfer.operation;
 
     if (medium->random() % 100 < medium->error_percent) {
+        printf("X\n");
         transfer_end(medium, transfer, DISK_STATUS_io_error);
     } else if (operation == DISK_OPERATION_flush) {
         if (medium->mistake != MEDIUM_MISTAKE_no_flush) {
@@ -100,8 +101,8 @@ static void transfer_step(struct medium *medium, struct medium_transfer *transfe
         }
         transfer_end(medium, transfer, DISK_STATUS_ok);
     } else if (transfer->done_sectors == transfer->transfer.sector_count ||
-               (medium->mistake == MEDIUM_MISTAKE_lost_write &&
-                operation == DISK_OPERATION_write && medium->random() % 64 == 0)) {
+               (medium->mistake == MEDIUM_MISTAKE_lost_write && operation == DISK_OPERATION_write &&
+                medium->random() % 64 == 0)) {
         transfer_end(medium, transfer, DISK_STATUS_ok);
     } else {
         if (medium->mistake == MEDIUM_MISTAKE_early_end && operation == DISK_OPERATION_write &&
@@ -119,8 +120,7 @@ int medium_step(struct medium *medium)
     uint32_t begin = (uint32_t)(medium->random() % MEDIUM_TRANSFER_LIMIT);
 
     for (uint32_t i = 0; i < MEDIUM_TRANSFER_LIMIT; i++) {
-        struct medium_transfer *transfer =
-            &medium->transfers[(begin + i) % MEDIUM_TRANSFER_LIMIT];
+        struct medium_transfer *transfer = &medium->transfers[(begin + i) % MEDIUM_TRANSFER_LIMIT];
 
         if (transfer->used) {
             transfer_step(medium, transfer);

@@ -23,11 +23,11 @@ REQUEST_COUNT = 40
 
 def failures(begin: int, count: int, mistake: int = 0) -> list[str]:
     """Return the first violation of each seed that has one."""
-    found = []
-    for simulation in simulations(begin, count, mistake=mistake):
-        if violations := judge(simulation.events):
-            found.append(f"seed {simulation.seed}: {violations[0]}")
-    return found
+    return [
+        f"seed {simulation.seed}: {violations[0]}"
+        for simulation in simulations(begin, count, mistake=mistake)
+        if (violations := judge(simulation.events))
+    ]
 
 
 def test_no_seed_loses_repeats_or_reorders_anything() -> None:
