@@ -19,11 +19,13 @@ from tests.channels.c_ends import COMMON, ROOT, VARIANTS, WARNINGS
 from tests.io.disk_history import Applied, Begin, End, Event, Failed, Kept, Left, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 HERE = Path(__file__).parent
 DRIVERS = ("disk", "disk_path", "disk_server", "payload_area")
 COMMON_NAMES = (*DRIVERS, "signal_queue", "channel_client", "channel_server", "guid")
+SIMULATION = ("disk_faults", "disk_world", "medium")
+RULES = ("disk_rules",)
 LIE_TO_CLIENT = "lie-to-client"
 LIE_TO_SERVERS = "lie-to-servers"
 # What the model of the medium can do wrong, by number.
@@ -42,16 +44,18 @@ class Simulation:
 
 
 @cache
-def program(variant: str) -> Path:
-    """Return the simulation, compiled once a session."""
-    target = Path(mkdtemp(prefix="ultravisor-io-")) / f"disk_faults-{variant}"
+def program(variant: str, *, rules: bool = False) -> Path:
+    """Return the simulation, or the ends against signals by hand, compiled once a session."""
+    names = RULES if rules else SIMULATION
+    watched = () if rules else ("-include", str(HERE / "watched_word.h"))
+    target = Path(mkdtemp(prefix="ultravisor-io-")) / f"{names[0]}-{variant}"
     command = [
         *shlex.split(os.environ.get("CC", "gcc")),
         *shlex.split(f"-std=c11 -D_GNU_SOURCE {WARNINGS}"),
         *VARIANTS[variant],
         *("-iquote", str(COMMON), "-iquote", str(ROOT / "monitor" / "abi")),
-        *("-include", str(HERE / "watched_word.h"), "-o", str(target)),
-        *(str(HERE / f"{name}.c") for name in ("disk_faults", "disk_world", "medium")),
+        *(*watched, "-o", str(target)),
+        *(str(HERE / f"{name}.c") for name in names),
         *(str(COMMON / f"{name}.c") for name in COMMON_NAMES),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
@@ -59,11 +63,11 @@ def program(variant: str) -> Path:
     return target
 
 
-def run(variant: str, begin: int, count: int, what: int | str = 0) -> str:
-    """Return what the seeds from `begin` on write; `what` is a mistake's number or who lies."""
+def _output(command: list[str], given: str = "") -> str:
     environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
     done = subprocess.run(
-        [str(program(variant)), str(begin), str(count), str(what)],
+        command,
+        input=given,
         capture_output=True,
         text=True,
         check=False,
@@ -72,6 +76,18 @@ def run(variant: str, begin: int, count: int, what: int | str = 0) -> str:
     )
     assert done.returncode == 0, f"{done.stdout[-200:]}\n{done.stderr}"
     return done.stdout
+
+
+def run(variant: str, begin: int, count: int, what: int | str = 0) -> str:
+    """Return what the seeds from `begin` on write; `what` is a mistake's number or who lies."""
+    return _output([str(program(variant)), str(begin), str(count), str(what)])
+
+
+def ask_rules(arguments: Iterable[str], lines: Iterable[tuple[int, ...]]) -> list[list[int]]:
+    """Return what an end answers to signals by hand, under sanitizers."""
+    command = [str(program("sanitized", rules=True)), *arguments]
+    given = "".join(" ".join(map(str, line)) + "\n" for line in lines)
+    return [[int(word) for word in line.split()] for line in _output(command, given).splitlines()]
 
 
 def _event(kind: str, numbers: list[int]) -> Event:

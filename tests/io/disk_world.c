@@ -14,8 +14,9 @@
 #include "watched_word.h"
 
 #define CHANNEL_SIZE_BYTES IO_CHANNEL_SIZE_MINIMUM_BYTES
-#define SECTOR_LIMIT_OF_REQUEST 6u
-#define OUTSTANDING_LIMIT 12u
+/* More than the area of payload has room for at once. */
+#define SECTOR_LIMIT_OF_REQUEST 10u
+#define OUTSTANDING_LIMIT 24u
 
 struct world world;
 static uint64_t random_state;

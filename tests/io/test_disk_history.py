@@ -47,7 +47,7 @@ def left(first: int) -> Left:
     return Left((first, *[0] * (SECTOR_COUNT - 1)))
 
 
-FLUSHED = [Begin(9, FLUSH), Kept(), End(9)]
+FLUSHED: list[Event] = [Begin(9, FLUSH), Kept(), End(9)]
 
 GOOD: dict[str, list[Event]] = {
     "write, read": [*wrote(0), Begin(1, READ, 0, 2), End(1, 0, (value(0), 0))],
