@@ -13,6 +13,12 @@
 
 #define ROW_MASK 0xffu
 
+/* The client can write what has just been made: it must not choose how long a signal is. */
+static int queue_is_ours(const struct signal_queue *queue)
+{
+    return queue->slot_count == IO_SLOT_COUNT && queue->signal_size_bytes == IO_SIGNAL_SIZE_BYTES;
+}
+
 int disk_server_start(struct disk_server *server, volatile void *memory, uint64_t size_bytes,
                       const struct disk_backend *backend, void *context)
 {
@@ -43,7 +49,8 @@ int disk_server_start(struct disk_server *server, volatile void *memory, uint64_
            channel_attach(&channel, memory, size_bytes, &guid_disk, CHANNEL_VERSION_DISK,
                           size_bytes) == CHANNEL_ATTACHMENT_done &&
            channel_consumer(&channel, CHANNEL_QUEUE_TO_SERVER, &server->requests) &&
-           channel_producer(&channel, CHANNEL_QUEUE_TO_CLIENT, &server->answers);
+           channel_producer(&channel, CHANNEL_QUEUE_TO_CLIENT, &server->answers) &&
+           queue_is_ours(&server->requests) && queue_is_ours(&server->answers);
 }
 
 /* Returns 0 when there is no room, or no queue any more. */

@@ -55,7 +55,10 @@ struct disk_server {
     uint64_t stray_count; /* completions of nothing that is under way */
 };
 
-/* Makes the channel, of which nothing remains; 0 when it is too small. Does not operate yet. */
+/*
+ * Makes the channel, of which nothing remains, and does not operate yet; 0 when it is too small
+ * or the client meddles with it: then it is not served.
+ */
 int disk_server_start(struct disk_server *server, volatile void *memory, uint64_t size_bytes,
                       const struct disk_backend *backend, void *context);
 

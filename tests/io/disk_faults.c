@@ -120,6 +120,9 @@ static void lie(uint64_t seed, uint32_t lied_to)
         if (world_random() % 96 == 0) {
             world_order();
         }
+        if (world_random() % 96 == 0) {
+            world_condemn((uint32_t)(world_random() % 2));
+        }
         step(speed);
     }
     printf("H %" PRIu32 " %" PRIu32 " %" PRIu64 "\n", world.submitted, world.ended,

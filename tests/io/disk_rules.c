@@ -18,6 +18,10 @@
 #define CHANNEL_SIZE_BYTES (IO_CHANNEL_SIZE_MINIMUM_BYTES + 65536u)
 #define CAPACITY_SECTORS 1000u
 #define TRANSFER_LIMIT_SECTORS 200u
+/* Beside operations: what the server is told, and a request that it does not notice yet. */
+#define STAND_BY 100u
+#define OPERATE 101u
+#define UNNOTICED 200u
 
 static struct disk_server server;
 static unsigned char *channel;
@@ -84,19 +88,22 @@ static void serve(uint32_t flags)
     ends_attach(&requests, &answers, CHANNEL_QUEUE_TO_SERVER);
     while (scanf("%" SCNu32 " %" SCNu64 " %" SCNu32 " %" SCNu32, &signal.operation, &signal.sector,
                  &signal.sector_count, &signal.payload_offset) == 4) {
+        uint32_t given = signal.operation;
         struct disk_signal answer = {0};
 
-        if (signal.operation >= 100) { /* not a request: whether it operates */
-            disk_server_operate(&server, signal.operation == 101);
-            continue;
+        if (given == OPERATE || given == STAND_BY) {
+            disk_server_operate(&server, given == OPERATE);
+        } else {
+            signal.operation = given % UNNOTICED;
+            (void)queue_insert(&requests, &signal);
         }
-        (void)queue_insert(&requests, &signal);
-        (void)disk_server_poll(&server);
-        if (queue_remove(&answers, &answer) != QUEUE_REMOVAL_signal || answer.request != 77) {
-            exit(3);
+        if (given < UNNOTICED) {
+            (void)disk_server_poll(&server);
         }
-        printf("%" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRIu32 "\n", answer.status,
-               answer.capacity_sectors, answer.transfer_limit_sectors, answer.flags);
+        while (queue_remove(&answers, &answer) == QUEUE_REMOVAL_signal && answer.request == 77) {
+            printf("%" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRIu32 "\n", answer.status,
+                   answer.capacity_sectors, answer.transfer_limit_sectors, answer.flags);
+        }
     }
 }
 
@@ -139,8 +146,14 @@ static void ask(uint32_t path, struct disk *disk, const struct disk_signal *give
         (void)disk_poll(disk);
         client_answer(&requests, &answers, given);
     }
-    printf("%" PRId32 " %u %" PRIu64 " %" PRIu32 " %" PRIu32 "\n", (int32_t)request.status, lost,
+    printf("%" PRId32 " %u %" PRIu64 " %" PRIu32 " %" PRIu32, (int32_t)request.status, lost,
            disk->capacity_sectors, disk->transfer_limit_sectors, disk->flags);
+    /* Whether it is used when it is said to operate: once more, and after it did not. */
+    disk_path_operates(disk, path, 1);
+    printf(" %d", disk->operating == path);
+    disk_path_operates(disk, path, 0);
+    disk_path_operates(disk, path, 1);
+    printf(" %d\n", disk->operating == path);
     if (request.status == DISK_STATUS_pending) { /* its memory ends here */
         disk->first = 0;
         disk->last = 0;

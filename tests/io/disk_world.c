@@ -47,7 +47,7 @@ void watch_access(void)
 
 void watch_read(void *bytes, size_t size_bytes)
 {
-    static const uint32_t extremes[] = {0, 1, 127, 128, 0x7fffffff, 0x80000000, 0xffffffff};
+    static const uint32_t extremes[] = {0, 1, 127, 128, 4096, 0x7fffffff, 0x80000000, 0xffffffff};
     int lied = world.lied_to == CLIENT ? world.running == CLIENT : world.running < 2;
     uint32_t value = (uint32_t)world_random();
     size_t place;
@@ -135,9 +135,18 @@ static void device_complete(uint32_t port, uint32_t tag, uint32_t status)
     }
 }
 
+/* Whatever the client makes of the new channel, its signals are no longer than the server's. */
 static void side_start(struct side *side)
 {
-    (void)disk_server_start(&side->server, side->channel, CHANNEL_SIZE_BYTES, &backend, side);
+    struct disk_server *server = &side->server;
+
+    side->ready = (uint8_t)disk_server_start(server, side->channel, CHANNEL_SIZE_BYTES, &backend,
+                                             side);
+    if (side->ready && (server->requests.signal_size_bytes != IO_SIGNAL_SIZE_BYTES ||
+                        server->answers.signal_size_bytes != IO_SIGNAL_SIZE_BYTES)) {
+        fprintf(stderr, "ERROR: a client says how long signals are\n");
+        abort();
+    }
 }
 
 static void side_operate(struct side *side)
@@ -306,7 +315,8 @@ static void side_begin(uint32_t path)
     side->alive = 1;
     side->condemned = 0;
     side->event = 0;
-    side->ready = (uint8_t)side_run(path, side_start);
+    side->ready = 0;
+    (void)side_run(path, side_start);
     side->alive = side->ready;
 }
 
