@@ -8,7 +8,10 @@ is that of the keys, so that one state gives one result.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+from ultravisor.channels.statistics import type_name
+from ultravisor.machine.abi import GUID_CONTROL
 from ultravisor.resources.records import (
     Block,
     BlockState,
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
     from ultravisor.resources.queries import Queries
 
 FRAME_KIB = 4
-# The policy that the host's own control channels carry in the database.
-CONTROL_POLICY = "control"
 
 
 def gather(state: Queries, host: str) -> dict[str, Any]:
@@ -113,13 +114,14 @@ def _partition(state: Queries, partition: Partition) -> dict[str, Any]:
 
 def _channel(state: Queries, channel: Channel) -> dict[str, Any]:
     ends = {end.side: end.partition for end in state.records_of(ChannelEnd, channel.id)}
+    type_guid = UUID(channel.type_guid)
     return {
         "id": channel.id,
         "client": ends.get(0),
         "server": ends.get(1),
-        "type": channel.type_guid,
+        "type": type_name(type_guid),
         "policy": channel.policy,
-        "control": channel.policy == CONTROL_POLICY,
+        "control": type_guid == GUID_CONTROL,
         "state": channel.state.value,
         "size_kib": channel.frame_count * FRAME_KIB,
     }

@@ -9,8 +9,16 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.unit.resource_examples import add_channel, add_partition, make_database, set_state
+from tests.unit.resource_examples import (
+    GUID,
+    add_channel,
+    add_partition,
+    ends,
+    make_database,
+    set_state,
+)
 from ultravisor.cli import run
+from ultravisor.machine.abi import GUID_CONTROL
 from ultravisor.resources.file_journal import FileJournal
 from ultravisor.topology import gather
 from ultravisor.topology_picture import draw
@@ -41,6 +49,17 @@ def test_data_has_exactly_what_the_database_has() -> None:
     (found,) = host["channels"]
     ends = (found["id"], found["client"], found["server"], found["state"], found["size_kib"])
     assert ends == (channel, first, second, "mapped", 8)
+
+
+def test_a_control_channel_is_one_by_its_type() -> None:
+    database = make_database()
+    first, second = add_partition(database, "first"), add_partition(database, "second")
+    transaction = database.begin("command")
+    transaction.map_channel(transaction.plan_channel(str(GUID_CONTROL), 2, ends(first, second)))
+    transaction.map_channel(transaction.plan_channel(GUID, 2, ends(first, second, 200), "control"))
+    transaction.commit()
+    found = [(row["type"], row["control"]) for row in gather(database, "small")["channels"]]
+    assert found == [("control", True), (GUID, False)]
 
 
 def test_memory_adds_up_to_the_machine() -> None:
