@@ -23,7 +23,12 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULE = "ultravisor.machine._native"
-SOURCE_PATTERNS = ("native/engine/*.c", "native/timing/*.c", "monitor/core/*.c")
+SOURCE_PATTERNS = (
+    "native/engine/*.c",
+    "native/timing/*.c",
+    "native/devices/*.c",
+    "monitor/core/*.c",
+)
 # For #include "..." only: monitor/abi/limits.h must not hide the compiler's <limits.h>.
 QUOTE_DIRECTORIES = ("monitor/abi",)
 INCLUDE_DIRECTORIES = (

@@ -21,6 +21,8 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
     "monitor/platform.h": ("monitor/core", "monitor/abi"),
     "monitor/entry": ("monitor/entry", "monitor/core", "monitor/abi", "monitor/platform.h"),
     "native/timing": ("native/timing", "native/native.h", "native/native_timing.h"),
+    # Models of devices: they reach the machine through an environment that it hands them.
+    "native/devices": ("native/devices", "monitor/abi"),
     "native/native.h": ("native/native_timing.h",),
     "native/native_timing.h": (),
     # The doorbell is the device through which a simulated monitor reaches its host; by its area
@@ -134,6 +136,8 @@ def test_the_core_reaches_the_processor_through_platform_h(project: SourceTree) 
         ("monitor/abi/a.h", '#include "frames.h"\n'),
         ("monitor/core/a.c", '#include "machine.h"\n'),
         ("native/timing/a.c", '#include "machine.h"\n'),
+        ("native/devices/a.c", '#include "machine.h"\n'),
+        ("native/devices/a.c", '#include "core/frames.h"\n'),
         ("native/timing/b.c", '#include "core/frames.h"\n'),
         ("guest_kernels/hello/main.c", '#include "frames.h"\n'),
         ("guest_kernels/hello/main.c", '#include "../../native/engine/machine.h"\n'),
