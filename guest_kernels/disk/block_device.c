@@ -5,8 +5,6 @@
  */
 #include "block_device.h"
 
-#include <root.h>
-
 #include "check.h"
 #include "event.h"
 #include "hypercall.h"

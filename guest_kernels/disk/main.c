@@ -80,7 +80,6 @@ static void try_mappings(const struct view_device *device, uint64_t foreign_fram
 static void try_addresses(const struct view_device *device)
 {
     uint64_t table = frame_from_machine(start_page->kernel_root_frame);
-    uint64_t code = (uintptr_t)try_addresses;
     const uint64_t addresses[] = {
         OUTSIDE_ADDRESS,
         table << PAGE_SHIFT,
@@ -89,7 +88,6 @@ static void try_addresses(const struct view_device *device)
         start_page->memory_size_bytes - SECTOR_SIZE_BYTES / 2,
     };
 
-    (void)code;
     for (uint32_t index = 0; index < sizeof(addresses) / sizeof(addresses[0]); index++) {
         CHECK(block_transfer(BLOCK_REQUEST_read, 0, addresses[index], SECTOR_SIZE_BYTES) !=
               BLOCK_END_ok);

@@ -23,8 +23,7 @@ void scenario_main(const struct start_page *start)
 {
     (void)start;
     for (uint32_t round = 0; round < ROUND_COUNT; round++) {
-        EXPECT_CALL(
-            hypercall_watchdog_set((uint64_t)hypercall_time_get() + PATIENCE_CYCLES), none);
+        EXPECT_CALL(hypercall_watchdog_set((uint64_t)hypercall_time_get() + PATIENCE_CYCLES), none);
         wait_cycles(PATIENCE_CYCLES / 2);
     }
     EXPECT_CALL(hypercall_watchdog_set(0), none);

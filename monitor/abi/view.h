@@ -117,7 +117,7 @@ struct view_channel {
     struct view_channel_end ends[VIEW_CHANNEL_END_COUNT];
 };
 
-/* In view_device.flags: it may act. Without it, it is fenced: it reaches no memory and no medium. */
+/* In view_device.flags: it may act. Without it, it is fenced: no memory, no medium. */
 #define VIEW_DEVICE_ACTIVE 0x1
 
 /*

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a view gives: frames that are nobody's become a partition's, a channel's or a device's. A
- * row is given whole or not at all: first all of its frames are looked at, then all of them change their
- * owner. What is there already stays as it is. Called by generation.c.
+ * row is given whole or not at all: first all of its frames are looked at, then all of them change
+ * their owner. What is there already stays as it is. Called by generation.c.
  */
 #include "grant.h"
 
