@@ -40,8 +40,9 @@ static uint64_t round_end(const struct machine *machine, uint64_t until_cycles)
 
 /*
  * Nobody can run before the earliest deadline, input or device: the rounds until then are empty.
- * One that ends at the very deadline is not: its interrupt is taken in it. One that ends where an input or
- * the caller is due is the last: what begins there comes after them, wherever a pause may lie.
+ * One that ends at the very deadline is not: its interrupt is taken in it. One that ends where an
+ * input, a device or the caller is due is the last: what begins there comes after them, wherever a
+ * pause may lie.
  */
 static void skip_idle_rounds(struct machine *machine, uint64_t until_cycles)
 {

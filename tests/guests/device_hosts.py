@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
-from tests.guests.both_builds import MIB, make_machine
+from tests.guests.both_builds import make_machine
 from ultravisor.machine.abi import VIEW_DEVICE_ACTIVE
 from ultravisor.machine.devices import Devices
 from ultravisor.machine.image import read_image
+from ultravisor.machine.interface import TimingModel
 from ultravisor.machine.records import PartitionOptions
 from ultravisor.machine.view_rows import DeviceRow
 from ultravisor.machine.views import Views
@@ -28,6 +29,7 @@ GUEST_FRAME = 4096
 LATENCY_CYCLES = 5_000
 DISK_SIZE_BYTES = 64 * 1024
 QUANTUM_CYCLES = 20_000
+MIB = 1 << 20
 
 
 def disk_guest(
@@ -56,9 +58,15 @@ class DeviceHost:
     console: bytearray = field(default_factory=bytearray)
 
     @classmethod
-    def boot(cls, build: MonitorBuild, *guests: PartitionOptions, **changes: int) -> Self:
+    def boot(
+        cls,
+        build: MonitorBuild,
+        *guests: PartitionOptions,
+        timing: TimingModel = TimingModel.OFF,
+        **changes: int,
+    ) -> Self:
         """Make the machine and give each guest its device."""
-        machine = make_machine(build, **({"device_frame_count": 8} | changes))
+        machine = make_machine(build, timing, **({"device_frame_count": 8} | changes))
         host = cls(machine, Devices(machine), Views(machine))
         for guest in guests:
             number = machine.partition_add(guest)

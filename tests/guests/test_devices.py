@@ -29,10 +29,13 @@ DONE = b"disk: 16 sectors written and read\n"
 
 
 def run_alone(
-    build: MonitorBuild, command_line: str = "", width: int = 64, **changes: int
+    build: MonitorBuild,
+    command_line: str = "",
+    width: int = 64,
+    timing: TimingModel = TimingModel.OFF,
 ) -> tuple[DeviceHost, ExitReason]:
     """Run one guest to its end."""
-    host = DeviceHost.boot(build, disk_guest("one", command_line, width), **changes)
+    host = DeviceHost.boot(build, disk_guest("one", command_line, width), timing=timing)
     return host, host.run(LONG_CYCLES)
 
 
