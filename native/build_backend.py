@@ -157,7 +157,7 @@ class BuildNative(build_ext):  # type: ignore[misc]
         ext.sources = [interface_source()]
         ext.extra_compile_args = [*COMMON_FLAGS, "-Wno-unused-function", *sanitize_flags()]
         ext.extra_link_args = link_arguments()
-        ext.depends = ["native/native.h", "native/native_timing.h"]
+        ext.depends = ["native/native.h", "native/native_devices.h", "native/native_timing.h"]
         self.force = True
         super().build_extension(ext)
 

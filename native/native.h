@@ -92,6 +92,8 @@ struct machine_options {
     uint32_t clock;
     uint32_t check_refusals; /* native build: 1: whether refused calls change nothing */
     uint32_t model; /* enum machine_model, of a cycle-level core; global excludes kpti */
+    uint32_t device_frame_count; /* 0 to 64: the last frames are registers of devices */
+    uint32_t reserved0;
 };
 
 struct image_segment {
@@ -446,6 +448,7 @@ int machine_run_plain(struct machine *machine, uint32_t partition, uint64_t *cpu
 /* The same with a hook that only counts on every block and every access to memory. */
 int machine_run_hooked(struct machine *machine, uint32_t partition, uint64_t *cpu_ns);
 
+#include "native_devices.h"
 #include "native_timing.h"
 
 #endif

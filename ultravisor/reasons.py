@@ -36,6 +36,7 @@ def stop_sentence(statistics: PartitionStatistics, symbols: SymbolTable) -> str 
         StopReason.UNSUPPORTED: f"code {where} that the engine would execute wrongly",
         StopReason.OPERATOR: "stopped by the operator",
         StopReason.REVOKED: "its view took away what it still used",
+        StopReason.WATCHDOG: "it let the deadline of its watchdog pass",
     }
     sentence = sentences[reason]
     return f"{sentence}: {statistics.stop_text}" if statistics.stop_text else sentence

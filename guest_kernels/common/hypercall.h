@@ -112,6 +112,11 @@ static inline int64_t hypercall_timer_set(uint64_t deadline_cycles)
     return call_wide(HC_timer_set, deadline_cycles);
 }
 
+static inline int64_t hypercall_watchdog_set(uint64_t deadline_cycles)
+{
+    return call_wide(HC_watchdog_set, deadline_cycles);
+}
+
 static inline int64_t hypercall_time_get(void)
 {
     return call_0(HC_time_get);

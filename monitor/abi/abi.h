@@ -118,6 +118,7 @@ enum view_record {
     VIEW_RECORD_extent = 1,
     VIEW_RECORD_link = 2,
     VIEW_RECORD_channel = 3,
+    VIEW_RECORD_device = 4,
     VIEW_RECORD_COUNT
 };
 
@@ -131,7 +132,8 @@ enum stop_reason {
     STOP_bad_start = 5,      /* its initial tables or records were refused */
     STOP_unsupported = 6,    /* code that the engine would execute wrongly */
     STOP_operator = 7,       /* stopped from outside, or by its view */
-    STOP_revoked = 8         /* its view took away what it still used */
+    STOP_revoked = 8,        /* its view took away what it still used */
+    STOP_watchdog = 9        /* it let the deadline of its own watchdog pass */
 };
 
 /* The exit code of an image that is a test; any other end is a crash. */

@@ -210,22 +210,32 @@ FIELD(view_processor, reserved0, 4);
 FIELD(view_processor, period_cycles, 8);
 FIELD(view_processor, slots, 16);
 
-SIZE(view_body, 180384);
+SIZE(view_device, 40);
+FIELD(view_device, id, 0);
+FIELD(view_device, partition, 4);
+FIELD(view_device, port, 8);
+FIELD(view_device, flags, 12);
+FIELD(view_device, machine_frame, 16);
+FIELD(view_device, frame_count, 24);
+FIELD(view_device, guest_frame, 32);
+
+SIZE(view_body, 182944);
 FIELD(view_body, processor_count, 0);
 FIELD(view_body, virtual_processor_count, 4);
 FIELD(view_body, extent_count, 8);
 FIELD(view_body, link_count, 12);
 FIELD(view_body, clock_frequency_hz, 16);
 FIELD(view_body, channel_count, 24);
-FIELD(view_body, reserved0, 28);
+FIELD(view_body, device_count, 28);
 FIELD(view_body, partitions, 32);
 FIELD(view_body, virtual_processors, 20512);
 FIELD(view_body, extents, 24608);
 FIELD(view_body, links, 57376);
 FIELD(view_body, processors, 81952);
 FIELD(view_body, channels, 106656);
+FIELD(view_body, devices, 180384);
 
-SIZE(view_region, 360800);
+SIZE(view_region, 365920);
 FIELD(view_region, header, 0);
 FIELD(view_region, generation, 16);
 FIELD(view_region, reserved0, 24);

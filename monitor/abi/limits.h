@@ -17,6 +17,7 @@
 #define EXTENT_LIMIT 1024            /* runs of machine frames in a view */
 #define EVENT_LINK_LIMIT 1024        /* directed event links in a view */
 #define CHANNEL_LIMIT 1024           /* channels in a view */
+#define DEVICE_LIMIT 64              /* devices in a view */
 
 /* One partition. */
 #define PARTITION_PROCESSOR_LIMIT 8  /* virtual processors of one partition */

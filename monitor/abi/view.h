@@ -117,6 +117,24 @@ struct view_channel {
     struct view_channel_end ends[VIEW_CHANNEL_END_COUNT];
 };
 
+/* In view_device.flags: it may act. Without it, it is fenced: no memory, no medium. */
+#define VIEW_DEVICE_ACTIVE 0x1
+
+/*
+ * Frames that are a device's registers: its owner may map them, never executable, never as a table,
+ * and they are never scrubbed. The device reaches the owner's memory and its channels, by
+ * guest-physical address, and raises the owner's event.
+ */
+struct view_device {
+    uint32_t id;        /* as the machine knows it, from 1 on; 0: the row is unused */
+    uint32_t partition; /* its owner; 0: nobody, and it is reset */
+    uint32_t port;      /* of the owner's first virtual processor; 0: none, it polls */
+    uint32_t flags;     /* VIEW_DEVICE_* */
+    uint64_t machine_frame;
+    uint64_t frame_count;
+    uint64_t guest_frame; /* where its owner finds the registers, behind its memory */
+};
+
 /* Directed: an event sent on (partition, port) arrives at (target, port, processor). */
 struct view_link {
     uint32_t partition;
@@ -148,13 +166,14 @@ struct view_body {
     uint32_t link_count;
     uint64_t clock_frequency_hz;
     uint32_t channel_count;
-    uint32_t reserved0;
+    uint32_t device_count;
     struct view_partition partitions[PARTITION_LIMIT];
     struct view_virtual_processor virtual_processors[VIRTUAL_PROCESSOR_LIMIT];
     struct view_extent extents[EXTENT_LIMIT];
     struct view_link links[EVENT_LINK_LIMIT];
     struct view_processor processors[PROCESSOR_LIMIT];
     struct view_channel channels[CHANNEL_LIMIT];
+    struct view_device devices[DEVICE_LIMIT];
 };
 
 struct view_region {

@@ -6,6 +6,7 @@
  */
 #include "channel_frames.h"
 
+#include "device_frames.h"
 #include "tables.h"
 
 static bool channel_side_find(const struct channel_record *channel, uint32_t partition,
@@ -24,8 +25,8 @@ enum error channel_entry_take(uint32_t partition, uint32_t level, uint64_t value
     uint32_t side;
     enum error error;
 
-    if (number >= monitor_state()->frame_count || !frame_is_channels(frame_get(number))) {
-        return ERROR_not_owner;
+    if (number >= monitor_state()->device_first_frame || !frame_is_channels(frame_get(number))) {
+        return device_entry_take(partition, level, value);
     }
     frame = frame_get(number);
     channel = channel_of(frame);
@@ -58,7 +59,7 @@ uint32_t channel_side_count(const struct frame *frame, uint32_t side)
 
 bool channel_is_lawful(const struct view_channel *view)
 {
-    uint64_t frame_count = monitor_state()->frame_count;
+    uint64_t frame_count = monitor_state()->device_first_frame;
     uint32_t first = view->ends[0].partition;
     uint32_t second = view->ends[1].partition;
 

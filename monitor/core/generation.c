@@ -8,6 +8,7 @@
 #include "generation.h"
 
 #include "channel_frames.h"
+#include "device_frames.h"
 #include "grant.h"
 #include "partition.h"
 #include "processor.h"
@@ -25,6 +26,7 @@ static void body_check(const struct view_body *body)
     MONITOR_ASSERT(body->extent_count <= EXTENT_LIMIT);
     MONITOR_ASSERT(body->link_count <= EVENT_LINK_LIMIT);
     MONITOR_ASSERT(body->channel_count <= CHANNEL_LIMIT);
+    MONITOR_ASSERT(body->device_count <= DEVICE_LIMIT);
 }
 
 /* These frames may have to change their owner. */
@@ -144,6 +146,22 @@ static void follow_channels(const struct view_body *body)
     }
 }
 
+static void follow_devices(const struct view_body *body)
+{
+    for (uint32_t row = 0; row < DEVICE_LIMIT; row++) {
+        struct device_record *record = &monitor_state()->devices[row];
+
+        if (record->state == CHANNEL_ABSENT) {
+            continue;
+        }
+        if (record->state == CHANNEL_LEAVING || row >= body->device_count ||
+            !device_is_in_view(record, &body->devices[row])) {
+            record->state = CHANNEL_LEAVING;
+            range_add(record->machine_frame, record->frame_count);
+        }
+    }
+}
+
 static void generation_begin(const struct processor *processor, const struct view_body *body)
 {
     struct view_progress *progress = &monitor_state()->progress;
@@ -159,6 +177,7 @@ static void generation_begin(const struct processor *processor, const struct vie
     }
     follow_extents(body);
     follow_channels(body);
+    follow_devices(body);
 }
 
 /* Every processor has entered with something else than what was severed. */
@@ -228,6 +247,8 @@ static bool stage_run(const struct processor *processor, const struct view_body 
         return grant_extents(body);
     case VIEW_STAGE_connect:
         return grant_channels(body);
+    case VIEW_STAGE_attach:
+        return grant_devices(body);
     default:
         return stage_start(body, processor);
     }

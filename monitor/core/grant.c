@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a view gives: frames that are nobody's become a partition's, or a channel's. A row is given
- * whole or not at all: first all of its frames are looked at, then all of them change their
- * owner. What is there already stays as it is. Called by generation.c.
+ * What a view gives: frames that are nobody's become a partition's, a channel's or a device's. A
+ * row is given whole or not at all: first all of its frames are looked at, then all of them change
+ * their owner. What is there already stays as it is. Called by generation.c.
  */
 #include "grant.h"
 
 #include "channel_frames.h"
+#include "device_frames.h"
 #include "frames.h"
 #include "start_partition.h"
 
@@ -56,7 +57,7 @@ static bool extent_is_lawful(const struct view_body *body, uint32_t row)
 {
     const struct view_extent *extent = &body->extents[row];
     const struct view_partition *view = &body->partitions[extent->partition];
-    uint64_t frame_count = monitor_state()->frame_count;
+    uint64_t frame_count = monitor_state()->device_first_frame; /* registers are no memory */
 
     if (row - view->first_extent >= view_extent_count(body, view) ||
         extent->machine_frame > frame_count ||
@@ -156,6 +157,41 @@ bool grant_channels(const struct view_body *body)
         uint32_t row = (uint32_t)progress->cursor;
 
         if (grant_channel(&body->channels[row], row, &left) == GRANT_UNFINISHED) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Registers that another row has already: this one's owner finds out when it maps them. */
+static enum grant_result grant_device(const struct view_device *view, uint32_t row, uint64_t *left)
+{
+    struct device_record *record = &monitor_state()->devices[row];
+    enum grant_result result;
+
+    if (record->state == CHANNEL_MAPPED || !device_is_lawful(view)) {
+        return GRANT_DONE;
+    }
+    *record = (struct device_record){view->machine_frame, view->frame_count, view->partition,
+                                     CHANNEL_CLAIMING};
+    result = grant_run(view->machine_frame, view->frame_count, FRAME_OWNER_DEVICE + row, left);
+    if (result == GRANT_DONE) {
+        record->state = CHANNEL_MAPPED;
+    } else if (result == GRANT_REFUSED) {
+        record->state = CHANNEL_ABSENT;
+    }
+    return result;
+}
+
+bool grant_devices(const struct view_body *body)
+{
+    struct view_progress *progress = &monitor_state()->progress;
+    uint64_t left = VIEW_STEP_SCAN_LIMIT;
+
+    for (; progress->cursor < body->device_count; progress->cursor++) {
+        uint32_t row = (uint32_t)progress->cursor;
+
+        if (grant_device(&body->devices[row], row, &left) == GRANT_UNFINISHED) {
             return false;
         }
     }

@@ -8,5 +8,6 @@
 /* One step each; true: the stage is over. */
 bool grant_extents(const struct view_body *body);
 bool grant_channels(const struct view_body *body);
+bool grant_devices(const struct view_body *body);
 
 #endif

@@ -42,7 +42,7 @@ static uint64_t walk(const struct virtual_processor *record, uint64_t address,
     /* The kernel of a 64-bit guest is user to the processor, the one of a 32-bit guest not. */
     uint64_t needed = record_is_32(record) ? ENTRY_PRESENT : ENTRY_PRESENT | ENTRY_USER;
     uint32_t root_level = width_root_level(record->width);
-    uint64_t frame_count = monitor_state()->frame_count;
+    uint64_t frame_count = monitor_state()->device_first_frame; /* registers are no memory */
     uint64_t frame = record->kernel_root_frame;
     uint64_t *entries[LEVEL_LIMIT];
 

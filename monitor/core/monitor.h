@@ -135,6 +135,7 @@ struct partition {
     uint32_t first_extent; /* its run of rows, in the generation that is followed */
     uint32_t extent_count;
     uint32_t run_changed; /* while a generation begins */
+    uint64_t watchdog_deadline_cycles; /* 0: not armed */
     struct stop_record stop;
     struct trap_handler trap_handlers[TRAP_VECTOR_LIMIT];
     struct partition_counters counters;
@@ -156,7 +157,8 @@ struct processor {
     uint64_t entry_due_cycles; /* it enters by then, whatever its map says; TIME_NEVER */
     uint64_t followed_generation; /* its map and its paused records are as this one says */
     uint64_t acknowledged_generation; /* all that this one asks of anybody is done */
-    uint64_t reserved0[5]; /* its size is a power of two: the shortest path finds it by a shift */
+    uint64_t watchdog_due_cycles; /* it looks at watchdogs then; TIME_NEVER */
+    uint64_t reserved0[4]; /* its size is a power of two: the shortest path finds it by a shift */
 };
 
 /* One type at a time while its count is above zero. */
@@ -173,6 +175,7 @@ enum frame_type {
 
 #define FRAME_OWNER_FREE 0
 #define FRAME_OWNER_CHANNEL 0x8000 /* + row: its ends may map it */
+#define FRAME_OWNER_DEVICE 0xc000 /* + row: registers, which its owner may map */
 #define FRAME_OWNER_MONITOR 0xffff
 
 #define FRAME_FLAG_EXECUTED 0x1 /* was mapped executable by its owner at some time */
@@ -204,16 +207,25 @@ struct channel_record {
     uint32_t reserved0;
 };
 
+/* A device's registers as the monitor keeps them; enum channel_record_state. */
+struct device_record {
+    uint64_t machine_frame;
+    uint64_t frame_count;
+    uint32_t partition;
+    uint32_t state;
+};
+
 /* In this order; a new generation begins at the first, whatever was going on. */
 enum view_stage {
     VIEW_STAGE_leave = 0, /* until no processor runs what was stopped */
     VIEW_STAGE_sever = 1, /* tables of severed partitions let go of what these lose */
     VIEW_STAGE_release = 2, /* what the view takes away is scrubbed, and nobody's */
     VIEW_STAGE_create = 3,
-    VIEW_STAGE_grant = 4, /* extents, then channels */
-    VIEW_STAGE_connect = 5,
-    VIEW_STAGE_start = 6,
-    VIEW_STAGE_done = 7
+    VIEW_STAGE_grant = 4, /* extents */
+    VIEW_STAGE_connect = 5, /* channels */
+    VIEW_STAGE_attach = 6, /* devices */
+    VIEW_STAGE_start = 7,
+    VIEW_STAGE_done = 8
 };
 
 /* How far the monitor has followed the view. Any step may be the last before a new generation. */
@@ -235,6 +247,7 @@ struct monitor {
     uint32_t lock;
     uint32_t processor_count;
     uint64_t frame_count;
+    uint64_t device_first_frame; /* registers from here on, memory before; the firmware says it */
     uint32_t running_partitions;
     uint32_t stop_request; /* an operator's order, taken at the next ENTRY_KICK, or 0 */
     uint32_t failed_partition; /* the machine cannot run its code at failed_rip: taken alike */
@@ -249,6 +262,7 @@ struct monitor {
     struct view_processor maps[PROCESSOR_LIMIT]; /* as each processor follows its own */
     struct view_progress progress;
     struct channel_record channels[CHANNEL_LIMIT];
+    struct device_record devices[DEVICE_LIMIT];
     struct view_extent extents[EXTENT_LIMIT]; /* of the generation that is followed */
 };
 

@@ -8,6 +8,7 @@
 #include "revocation.h"
 
 #include "channel_frames.h"
+#include "device_frames.h"
 #include "partition.h"
 #include "roots.h"
 #include "tables.h"
@@ -38,6 +39,9 @@ static bool frame_is_revoked(const struct view_body *body, uint32_t partition, u
     }
     if (frame_is_channels(frame)) {
         return channel_of(frame)->state == CHANNEL_LEAVING;
+    }
+    if (frame_is_devices(frame)) {
+        return device_of(frame)->state == CHANNEL_LEAVING;
     }
     return !extents_cover(body, partition, number);
 }
@@ -166,12 +170,34 @@ static void channel_sever(const struct frame *frame, uint32_t calling_processor)
     }
 }
 
+/* As frame_release, for registers: there is nothing to scrub in them. */
+static bool device_release(struct frame *frame, uint32_t calling_processor)
+{
+    const struct device_record *device = device_of(frame);
+    struct partition *partition = &monitor_state()->partitions[device->partition];
+
+    if (device->state != CHANNEL_LEAVING) {
+        return true;
+    }
+    if (frame->reference_count != 0) {
+        if (partition->severed == SEVERED_NOT) {
+            partition_sever(partition, calling_processor);
+        }
+        return false;
+    }
+    frame->owner = FRAME_OWNER_FREE;
+    return true;
+}
+
 /* True: it is not the owner's any more, or never was to be. False: it is still referred to. */
 static bool frame_release(const struct view_body *body, uint64_t number, uint32_t calling_processor,
                           uint32_t *free_count)
 {
-    const struct frame *frame = frame_get(number);
+    struct frame *frame = frame_get(number);
 
+    if (frame_is_devices(frame)) {
+        return device_release(frame, calling_processor);
+    }
     if (frame_is_channels(frame)) {
         if (channel_of(frame)->state != CHANNEL_LEAVING) {
             return true;
@@ -223,6 +249,11 @@ static void release_end(void)
     for (uint32_t row = 0; row < CHANNEL_LIMIT; row++) {
         if (monitor->channels[row].state == CHANNEL_LEAVING) {
             monitor->channels[row].state = CHANNEL_ABSENT;
+        }
+    }
+    for (uint32_t row = 0; row < DEVICE_LIMIT; row++) {
+        if (monitor->devices[row].state == CHANNEL_LEAVING) {
+            monitor->devices[row].state = CHANNEL_ABSENT;
         }
     }
     monitor->progress.first_frame = 0;

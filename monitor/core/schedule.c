@@ -15,6 +15,7 @@
 #include "processor.h"
 #include "slots.h"
 #include "timer.h"
+#include "watchdog.h"
 
 static void schedule_map_check(const struct processor *processor, const struct view_processor *map)
 {
@@ -179,6 +180,9 @@ static void schedule_deadline(const struct processor *processor, const struct vi
     if (processor->entry_due_cycles < deadline) {
         deadline = processor->entry_due_cycles;
     }
+    if (processor->watchdog_due_cycles < deadline) {
+        deadline = processor->watchdog_due_cycles;
+    }
     platform_deadline_set(processor->id, deadline);
 }
 
@@ -229,6 +233,11 @@ void schedule_run(struct processor *processor, bool kicked)
 
     if (map->slot_count != 0) {
         now = slots_advance(processor, map, previous, now);
+    }
+    if (UNLIKELY(processor->watchdog_due_cycles <= now)) {
+        watchdogs_expire(processor, now);
+    }
+    if (map->slot_count != 0) {
         timer_cycles = timers_expire(map, now);
         if (kicked) {
             schedule_wake_all(map);

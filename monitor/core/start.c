@@ -21,6 +21,7 @@ static void start_processors(uint64_t generation)
         processor->current = IDLE_ID_FIRST + id;
         processor->view_generation = generation;
         processor->entry_due_cycles = TIME_NEVER;
+        processor->watchdog_due_cycles = TIME_NEVER;
         idle->id = IDLE_ID_FIRST + id;
         idle->processor = id;
         idle->state = VIRTUAL_PROCESSOR_RUNNABLE;

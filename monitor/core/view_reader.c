@@ -99,6 +99,21 @@ static const struct view_link *view_link_own(const struct virtual_processor *cal
     return NULL;
 }
 
+static const struct view_device *view_device_own(const struct virtual_processor *caller,
+                                                 uint64_t index)
+{
+    const struct view_body *body = view_body(processor_of(caller));
+
+    for (uint32_t row = 0; row < body->device_count; row++) {
+        const struct view_device *device = &body->devices[row];
+
+        if (device->id != 0 && device->partition == caller->partition && index-- == 0) {
+            return device;
+        }
+    }
+    return NULL;
+}
+
 int64_t hc_view_get(struct virtual_processor *caller)
 {
     uint64_t index = argument(caller, 1);
@@ -121,6 +136,10 @@ int64_t hc_view_get(struct virtual_processor *caller)
     case VIEW_RECORD_channel:
         record = view_channel_own(caller, index);
         record_size_bytes = sizeof(struct view_channel);
+        break;
+    case VIEW_RECORD_device:
+        record = view_device_own(caller, index);
+        record_size_bytes = sizeof(struct view_device);
         break;
     default:
         return -ERROR_invalid_argument;

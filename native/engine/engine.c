@@ -35,11 +35,12 @@ static int map_memory(struct machine *machine, uc_engine *uc)
 {
     const struct machine_memory *memory = &machine->memory;
     const uint64_t after_view = VIEW_REGION_ADDRESS + VIEW_REGION_SIZE_BYTES;
+    const uint64_t end = machine->device_first_frame * PAGE_SIZE_BYTES;
     if (uc_mem_map_ptr(uc, 0, VIEW_REGION_ADDRESS, UC_PROT_ALL, memory->base) != UC_ERR_OK ||
         uc_mem_map_ptr(uc, VIEW_REGION_ADDRESS, VIEW_REGION_SIZE_BYTES, UC_PROT_READ,
                        memory->base + VIEW_REGION_ADDRESS) != UC_ERR_OK ||
-        uc_mem_map_ptr(uc, after_view, memory->size_bytes - after_view, UC_PROT_ALL,
-                       memory->base + after_view) != UC_ERR_OK) {
+        uc_mem_map_ptr(uc, after_view, end - after_view, UC_PROT_ALL, memory->base + after_view) !=
+            UC_ERR_OK) {
         return NATIVE_ENGINE;
     }
     return NATIVE_OK;
@@ -89,7 +90,7 @@ int engine_configure(struct engine *engine)
     }
     if (uc_ctl_set_cpu_model(engine->uc, UC_CPU_X86_SANDYBRIDGE) != UC_ERR_OK ||
         uc_ctl_set_tcg_buffer_size(engine->uc, TRANSLATION_BUFFER_BYTES) != UC_ERR_OK ||
-        map_memory(machine, engine->uc) != NATIVE_OK ||
+        map_memory(machine, engine->uc) != NATIVE_OK || !devices_map(engine) ||
         uc_ctl_exits_enable(engine->uc) != UC_ERR_OK) {
         return machine_fail(machine, NATIVE_ENGINE, "the engine refuses its configuration");
     }
@@ -420,7 +421,7 @@ void processor_idle(struct physical_processor *processor)
 {
     const struct machine *machine = processor->machine;
     if (machine->options.processor_count == 1 && processor->deadline == TIME_NEVER &&
-        machine->inputs == NULL) {
+        machine_next_arrival(machine) == TIME_NEVER) {
         processor->horizon = processor->clock;
         return;
     }

@@ -132,6 +132,9 @@ static uint64_t hash_partition(const struct machine *machine, uint32_t id)
     }
     hash = mix64(hash ^ memory_hash(partition->trap_handlers, sizeof partition->trap_handlers, id));
     hash = mix64(hash ^ memory_hash(&partition->stop, sizeof partition->stop, id));
+    if (partition->watchdog_deadline_cycles != 0) {
+        hash = mix64(hash ^ partition->watchdog_deadline_cycles);
+    }
     return mix64(hash ^ partition->state);
 }
 
@@ -161,6 +164,9 @@ uint64_t machine_state_hash(struct machine *machine)
         hash = mix64(hash ^ processor->clock);
         hash = mix64(hash ^ processor->guest_cycles);
         hash = mix64(hash ^ processor->idle_cycles);
+    }
+    if (machine->devices.count != 0) {
+        hash = mix64(hash ^ devices_hash(machine));
     }
     return machine->timing_shared == NULL ? hash : mix64(hash ^ cycle_state_hash(machine));
 }

@@ -13,6 +13,7 @@
 
 #include "blocks.h"
 #include "core/monitor.h"
+#include "devices.h"
 #include "environment.h"
 #include "far_transfer.h"
 #include "machine_memory.h"
@@ -141,6 +142,8 @@ struct machine {
     uint64_t work_keys[VIRTUAL_PROCESSOR_LIMIT]; /* simulated: record_key of who did it */
     uint64_t next_free_frame;
     uint64_t guest_first_frame;
+    uint64_t device_first_frame; /* registers from here on */
+    struct device_table devices;
     uint64_t round_start;
     uint64_t round_end;
     uint32_t turn; /* processor whose turn in the round it is */
@@ -417,6 +420,16 @@ void model_complete_block(struct engine *engine, uint64_t next_address);
 
 /* input.c */
 void input_deliver(struct machine *machine, uint64_t clock_cycles);
+
+/* When something comes from outside next, typed or of a device; TIME_NEVER: nothing. */
+static inline uint64_t machine_next_arrival(const struct machine *machine)
+{
+    uint64_t due_cycles = machine->devices.due_cycles;
+    return machine->inputs != NULL && machine->inputs->at_cycles < due_cycles
+               ? machine->inputs->at_cycles
+               : due_cycles;
+}
+_Static_assert(DEVICE_NEVER == TIME_NEVER, "a device that is never due");
 
 /* records.c */
 void record_console(struct machine *machine, uint32_t partition, const uint8_t *data,

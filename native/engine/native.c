@@ -62,6 +62,10 @@ static int check_options(struct machine *machine)
                             "a model has bits of enum machine_model, not both global and kpti, "
                             "and a cycle-level core");
     }
+    if (options->device_frame_count > DEVICE_LIMIT) {
+        return machine_fail(machine, NATIVE_LIMIT, "a machine has at most %d devices",
+                            DEVICE_LIMIT);
+    }
     if (options->check_refusals > 1 ||
         (options->check_refusals != 0 && options->monitor_build != MONITOR_NATIVE)) {
         return machine_fail(machine, NATIVE_INVALID,
@@ -97,6 +101,8 @@ static int prepare(struct machine *machine)
     uint64_t frame_table_end = FRAME_TABLE_ADDRESS + frame_count * sizeof(struct frame);
     machine->guest_first_frame = (frame_table_end + PAGE_SIZE_BYTES - 1) / PAGE_SIZE_BYTES;
     machine->next_free_frame = machine->guest_first_frame;
+    machine->device_first_frame = frame_count - options->device_frame_count;
+    devices_open(machine);
     result = options->timing < TIMING_SKYLAKE ? NATIVE_OK : cycle_meters_open(machine);
     return result == NATIVE_OK ? view_open(machine) : result;
 }
@@ -129,6 +135,7 @@ void machine_destroy(struct machine *machine)
         engine_close(machine->engines[id]);
     }
     cycle_meters_close(machine);
+    devices_close(machine);
     while (machine->inputs != NULL) {
         struct input *next = machine->inputs->next;
         free(machine->inputs->data);

@@ -297,7 +297,7 @@ int partition_check(struct machine *machine, const struct partition_options *opt
 
 static int check_added(struct machine *machine, const struct partition_options *options)
 {
-    uint64_t free_frames = machine->memory.size_bytes / PAGE_SIZE_BYTES - machine->next_free_frame;
+    uint64_t free_frames = machine->device_first_frame - machine->next_free_frame;
     if (machine->booted || machine->partition_count + 1 >= PARTITION_LIMIT) {
         return machine_fail(machine, NATIVE_LIMIT,
                             machine->booted ? "the machine has booted already"

@@ -12,7 +12,7 @@
 
 static bool all_idle(const struct machine *machine)
 {
-    if (machine->inputs != NULL) {
+    if (machine_next_arrival(machine) != TIME_NEVER) {
         return false;
     }
     for (uint32_t id = 0; id < machine->options.processor_count; id++) {
@@ -34,22 +34,21 @@ static uint64_t round_end(const struct machine *machine, uint64_t until_cycles)
     if (machine->options.processor_count > 1) {
         return machine->round_start + machine->options.interleave_cycles;
     }
-    if (machine->inputs != NULL && machine->inputs->at_cycles < until_cycles) {
-        return machine->inputs->at_cycles;
-    }
-    return until_cycles;
+    uint64_t arrival = machine_next_arrival(machine);
+    return arrival < until_cycles ? arrival : until_cycles;
 }
 
 /*
- * Nobody can run before the earliest deadline or input: the rounds until then are empty. One that
- * ends at the very deadline is not: its interrupt is taken in it. One that ends where an input or
- * the caller is due is the last: what begins there comes after them, wherever a pause may lie.
+ * Nobody can run before the earliest deadline, input or device: the rounds until then are empty.
+ * One that ends at the very deadline is not: its interrupt is taken in it. One that ends where an
+ * input, a device or the caller is due is the last: what begins there comes after them, wherever a
+ * pause may lie.
  */
 static void skip_idle_rounds(struct machine *machine, uint64_t until_cycles)
 {
     uint64_t next = until_cycles - 1;
-    if (machine->inputs != NULL && machine->inputs->at_cycles - 1 < next) {
-        next = machine->inputs->at_cycles - 1;
+    if (machine_next_arrival(machine) - 1 < next) {
+        next = machine_next_arrival(machine) - 1;
     }
     for (uint32_t id = 0; id < machine->options.processor_count; id++) {
         const struct physical_processor *processor = &machine->processors[id];
@@ -95,6 +94,7 @@ static uint32_t begin_round(struct machine *machine, uint64_t until_cycles)
         return EXIT_PAUSED;
     }
     input_deliver(machine, machine->round_start);
+    devices_act(machine);
     if (all_idle(machine)) {
         return EXIT_IDLE;
     }

@@ -19,6 +19,7 @@ uint64_t options_hash(const struct machine *machine)
     hash = mix64(hash ^ options->processor_count ^ (uint64_t)options->monitor_build << 32);
     hash = mix64(hash ^ options->timing ^ (uint64_t)options->model << 8 ^
                  (uint64_t)options->clock << 32);
+    hash = mix64(hash ^ options->device_frame_count ^ (uint64_t)machine->devices.count << 32);
     return mix64(hash ^ machine->boot_partition_count);
 }
 
@@ -210,11 +211,25 @@ static int save_memory(struct machine *machine, struct machine_snapshot *snapsho
     return NATIVE_OK;
 }
 
+static int save_devices(const struct machine *machine, struct machine_snapshot *snapshot)
+{
+    snapshot->devices_size_bytes = devices_save(machine, NULL, 0);
+    snapshot->devices = malloc(snapshot->devices_size_bytes);
+    if (snapshot->devices == NULL) {
+        return NATIVE_NO_MEMORY;
+    }
+    (void)devices_save(machine, snapshot->devices, snapshot->devices_size_bytes);
+    return NATIVE_OK;
+}
+
 int snapshot_fill(struct machine *machine, struct machine_snapshot *snapshot)
 {
     save_state(machine, &snapshot->state);
     cycle_state_save(machine, snapshot->cycle_state);
-    int result = save_memory(machine, snapshot);
+    int result = save_devices(machine, snapshot);
+    if (result == NATIVE_OK) {
+        result = save_memory(machine, snapshot);
+    }
     if (result == NATIVE_OK) {
         result = copy_consoles(snapshot->consoles, machine->consoles);
     }
@@ -310,6 +325,11 @@ int machine_snapshot_restore(struct machine *machine, struct machine_snapshot *s
         return result; /* with its sentence */
     }
     cycle_state_load(machine, snapshot->cycle_state);
+    if (!devices_load(machine, snapshot->devices, snapshot->devices_size_bytes)) {
+        machine->failed = true;
+        machine->failure = EXIT_ENGINE_FAILURE;
+        return machine_fail(machine, NATIVE_STATE, "the snapshot is of other devices");
+    }
     machine->failed = false;
     result = copy_consoles(machine->consoles, snapshot->consoles);
     if (result == NATIVE_OK) {
@@ -337,6 +357,7 @@ void machine_snapshot_free(struct machine *machine, struct machine_snapshot *sna
     free_inputs(&snapshot->inputs);
     free(snapshot->offsets);
     free(snapshot->cycle_state);
+    free(snapshot->devices);
     free(snapshot->frames);
     free(snapshot);
 }

@@ -6,7 +6,7 @@
 #include "machine.h"
 
 #define SNAPSHOT_MAGIC 0x3154504e53565500ull
-#define SNAPSHOT_VERSION 6u
+#define SNAPSHOT_VERSION 7u
 
 struct processor_snapshot {
     uint64_t clock, deadline, guest_cycles, machine_cycles, idle_cycles;
@@ -41,6 +41,8 @@ struct machine_snapshot {
     struct input *inputs;
     uint8_t *cycle_state; /* of no bytes when the machine has no cycle-level core */
     uint64_t cycle_state_size_bytes;
+    uint8_t *devices; /* as device_state.c lays them out */
+    uint64_t devices_size_bytes;
 };
 
 /* Of everything that two machines must have in common to read each other's snapshots. */

@@ -79,6 +79,8 @@ static void put_all(struct stream *stream, const struct machine_snapshot *snapsh
     for (const struct input *input = snapshot->inputs; input != NULL; input = input->next) {
         put_input(stream, input->at_cycles, input->partition, input->data, input->size_bytes);
     }
+    put(stream, &snapshot->devices_size_bytes, sizeof snapshot->devices_size_bytes);
+    put(stream, snapshot->devices, snapshot->devices_size_bytes);
     put(stream, &snapshot->saved_count, sizeof snapshot->saved_count);
     for (uint64_t index = 0; index < snapshot->saved_count; index++) {
         put(stream, &snapshot->frames[index], sizeof snapshot->frames[index]);
@@ -160,6 +162,20 @@ static void get_inputs(struct stream *stream, struct machine_snapshot *snapshot)
     }
 }
 
+static void get_devices(struct stream *stream, struct machine_snapshot *snapshot)
+{
+    uint64_t size_bytes = 0;
+    if (!get(stream, &size_bytes, sizeof size_bytes)) {
+        return;
+    }
+    snapshot->devices = size_bytes < SIZE_MAX / 2 ? malloc(size_bytes + 1) : NULL;
+    if (snapshot->devices == NULL || !get(stream, snapshot->devices, size_bytes)) {
+        stream->failed = true;
+        return;
+    }
+    snapshot->devices_size_bytes = size_bytes;
+}
+
 static void get_frames(struct stream *stream, struct machine_snapshot *snapshot)
 {
     uint64_t count = 0;
@@ -186,6 +202,7 @@ static int get_all(struct machine *machine, const char *path, struct stream *str
     (void)get(stream, snapshot->cycle_state, snapshot->cycle_state_size_bytes);
     get_consoles(stream, snapshot);
     get_inputs(stream, snapshot);
+    get_devices(stream, snapshot);
     get_frames(stream, snapshot);
     uint64_t expected = stream->checksum;
     uint64_t checksum = 0;

@@ -45,11 +45,12 @@ static int check_counts(struct machine *machine, const struct view_body *body)
     }
     if (body->virtual_processor_count > VIRTUAL_PROCESSOR_LIMIT ||
         body->extent_count > EXTENT_LIMIT || body->link_count > EVENT_LINK_LIMIT ||
-        body->channel_count > CHANNEL_LIMIT) {
+        body->channel_count > CHANNEL_LIMIT || body->device_count > DEVICE_LIMIT) {
         return machine_fail(machine, NATIVE_LIMIT,
-                            "a view has at most %d virtual processors, %d extents, %d links and "
-                            "%d channels",
-                            VIRTUAL_PROCESSOR_LIMIT, EXTENT_LIMIT, EVENT_LINK_LIMIT, CHANNEL_LIMIT);
+                            "a view has at most %d virtual processors, %d extents, %d links, "
+                            "%d channels and %d devices",
+                            VIRTUAL_PROCESSOR_LIMIT, EXTENT_LIMIT, EVENT_LINK_LIMIT, CHANNEL_LIMIT,
+                            DEVICE_LIMIT);
     }
     return NATIVE_OK;
 }
@@ -83,7 +84,7 @@ static int check_map(struct machine *machine, const struct view_body *body, uint
 static int check_channel(struct machine *machine, const struct view_body *body, uint32_t row)
 {
     const struct view_channel *channel = &body->channels[row];
-    uint64_t frame_count = machine->memory.size_bytes / PAGE_SIZE_BYTES;
+    uint64_t frame_count = machine->device_first_frame;
     uint32_t first = channel->ends[0].partition;
     uint32_t second = channel->ends[1].partition;
     if (channel->state == VIEW_CHANNEL_unused) {
@@ -104,6 +105,44 @@ static int check_channel(struct machine *machine, const struct view_body *body, 
     return NATIVE_OK;
 }
 
+static bool device_is_named_before(const struct view_body *body, uint32_t row)
+{
+    for (uint32_t earlier = 0; earlier < row; earlier++) {
+        if (body->devices[earlier].id == body->devices[row].id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int check_device(struct machine *machine, const struct view_body *body, uint32_t row)
+{
+    const struct view_device *device = &body->devices[row];
+    if (device->id == 0) {
+        return NATIVE_OK;
+    }
+    if (device->id > machine->devices.count || device_is_named_before(body, row)) {
+        return machine_fail(machine, NATIVE_INVALID,
+                            "device in row %u: the machine has no device %u, or another row has it",
+                            row, device->id);
+    }
+    if (device->frame_count != 1 ||
+        device->machine_frame != machine->device_first_frame + device->id - 1) {
+        return machine_fail(machine, NATIVE_INVALID,
+                            "device in row %u: the registers of device %u are the frame %#llx", row,
+                            device->id,
+                            (unsigned long long)(machine->device_first_frame + device->id - 1));
+    }
+    if (device->partition >= PARTITION_LIMIT || device->port >= EVENT_PORT_LIMIT ||
+        (device->port != 0 && device->port < PORT_LINK_FIRST) ||
+        (device->flags & ~(uint32_t)VIEW_DEVICE_ACTIVE) != 0) {
+        return machine_fail(machine, NATIVE_INVALID,
+                            "device in row %u: partition %u, port %u and flags %#x cannot be", row,
+                            device->partition, device->port, device->flags);
+    }
+    return NATIVE_OK;
+}
+
 static int check_candidate(struct machine *machine, const struct view_body *body)
 {
     int result = check_counts(machine, body);
@@ -112,6 +151,9 @@ static int check_candidate(struct machine *machine, const struct view_body *body
     }
     for (uint32_t row = 0; result == NATIVE_OK && row < body->channel_count; row++) {
         result = check_channel(machine, body, row);
+    }
+    for (uint32_t row = 0; result == NATIVE_OK && row < body->device_count; row++) {
+        result = check_device(machine, body, row);
     }
     return result;
 }
@@ -144,6 +186,7 @@ int machine_view_publish(struct machine *machine, uint64_t *generation)
     machine->view_generation = region->generation;
     machine->view_written = true;
     count_partitions(machine);
+    devices_follow(machine);
     for (uint32_t id = 0; id < machine->options.processor_count; id++) {
         host_kick(machine, id);
     }

@@ -186,6 +186,7 @@ void firmware_prepare(struct machine *machine)
 {
     uint64_t next_table = MONITOR_TABLES_ADDRESS + PAGE_SIZE_BYTES;
     machine->monitor->frame_count = machine->memory.size_bytes / PAGE_SIZE_BYTES;
+    machine->monitor->device_first_frame = machine->device_first_frame;
     machine->monitor->processor_count = machine->options.processor_count;
     machine->monitor->monitor_entries[0] =
         MONITOR_TABLES_ADDRESS | ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_ACCESSED;

@@ -23,7 +23,8 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
     "native/timing": ("native/timing", "native/native.h", "native/native_timing.h"),
     # Models of devices: they reach the machine through an environment that it hands them.
     "native/devices": ("native/devices", "monitor/abi"),
-    "native/native.h": ("native/native_timing.h",),
+    "native/native.h": ("native/native_devices.h", "native/native_timing.h"),
+    "native/native_devices.h": (),
     "native/native_timing.h": (),
     # The doorbell is the device through which a simulated monitor reaches its host; by its area
     # a processor is known whose floating-point state it holds.

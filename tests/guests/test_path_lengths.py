@@ -57,9 +57,9 @@ PATHS = (
     Path("version", (32,), 184),
     Path("page_fault", (64,), 1280),
     Path("page_fault", (32,), 1265),
-    Path("yield", (64, 64), 1162),
-    Path("yield", (32, 32), 1462),
-    Path("yield", (64, 32), 1401),
+    Path("yield", (64, 64), 1177),
+    Path("yield", (32, 32), 1477),
+    Path("yield", (64, 32), 1416),
 )
 
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "channel_frames.h"
+#include "device_frames.h"
 #include "fake.h"
 
 /* What the tables, the roots and the monitor's own pages need of each frame. */
@@ -46,6 +47,8 @@ static void books_add_entry(uint32_t partition, uint32_t level, uint64_t value)
         books.second_counts[(value & ENTRY_FRAME_MASK) >> PAGE_SHIFT] +=
             channel_of(frame)->partitions[1] == partition;
         books.conflicts += executable || level != 1;
+    } else if (frame_is_devices(frame)) {
+        books.conflicts += device_of(frame)->partition != partition || executable || level != 1;
     } else {
         books.conflicts += frame->owner != partition;
     }

@@ -213,6 +213,7 @@ void fake_reset(uint32_t processor_count)
     fake_view()->processor_count = processor_count;
     fake_view()->clock_frequency_hz = 1000000000;
     monitor_state()->frame_count = FAKE_FRAME_COUNT;
+    monitor_state()->device_first_frame = FAKE_FRAME_COUNT - FAKE_DEVICE_FRAME_COUNT;
     for (uint32_t slot = 0; slot < MONITOR_SLOT_COUNT; slot++) {
         monitor_state()->monitor_entries[slot] = ENTRY_OF(0x600 + slot, ENTRY_PRESENT);
     }

@@ -18,6 +18,8 @@
 /* Every partition has so many frames, the first one behind the monitor's. */
 #define PARTITION_FRAME_COUNT 256u
 #define MONITOR_END_FRAME 2064u
+/* The last frames of the machine are registers. */
+#define FAKE_DEVICE_FRAME_COUNT 68u
 
 /* Offsets of frames within a partition, and what its initial tables do with them. */
 enum {

@@ -12,13 +12,15 @@
 extern const struct suite suite_start, suite_memory, suite_tables, suite_frames, suite_traps,
     suite_returns, suite_events, suite_schedule, suite_processors, suite_calls, suite_width_32,
     suite_traps_32, suite_tables_32, suite_descriptors, suite_contexts_32, suite_views,
-    suite_view_rows, suite_view_channels, suite_properties;
+    suite_view_rows, suite_view_channels, suite_view_devices, suite_watchdogs, suite_properties;
 
 static const struct suite *const suites[] = {
-    &suite_start,    &suite_memory,    &suite_tables,        &suite_frames,      &suite_traps,
-    &suite_returns,  &suite_events,    &suite_schedule,      &suite_processors,  &suite_calls,
-    &suite_width_32, &suite_traps_32,  &suite_tables_32,     &suite_descriptors, &suite_contexts_32,
-    &suite_views,    &suite_view_rows, &suite_view_channels, &suite_properties,
+    &suite_start,      &suite_memory,        &suite_tables,       &suite_frames,
+    &suite_traps,      &suite_returns,       &suite_events,       &suite_schedule,
+    &suite_processors, &suite_calls,         &suite_width_32,     &suite_traps_32,
+    &suite_tables_32,  &suite_descriptors,   &suite_contexts_32,  &suite_views,
+    &suite_view_rows,  &suite_view_channels, &suite_view_devices, &suite_watchdogs,
+    &suite_properties,
 };
 #define SUITE_COUNT (sizeof(suites) / sizeof(suites[0]))
 

@@ -41,6 +41,8 @@ SUITES = [
     "views",
     "view_rows",
     "view_channels",
+    "view_devices",
+    "watchdogs",
     "properties",
 ]
 WARNINGS = "-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wcast-qual -Werror"

@@ -64,7 +64,7 @@ def test_a_sentence_has_a_limit(tmp_path: Path) -> None:
             "the scenario is made for contract version 9; this is version 1",
         ),
         (images.scenario_note(stop=1), "no stop that can be expected has the number 1"),
-        (images.scenario_note(stop=9), "no stop that can be expected has the number 9"),
+        (images.scenario_note(stop=10), "no stop that can be expected has the number 10"),
         (images.scenario_note(vector=32), "no trap has the vector 32"),
         (images.scenario_note(b"x" * 132), "the scenario's note has 148 bytes, not 144"),
     ],

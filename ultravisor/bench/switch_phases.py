@@ -59,7 +59,7 @@ _BODY = """
     hc_table_pin hc_table_unpin hc_table_update hc_mapping_update hc_roots_set
     hc_translation_flush hc_frames_release hc_event_send hc_event_send_processor hc_event_poll
     hc_timer_set hc_time_get hc_processor_start hc_processor_stop hc_view_get hc_mark hc_trace_set
-    hc_descriptor_set
+    hc_descriptor_set hc_watchdog_set
     descriptor_of descriptor_selector_is_fresh
     event_send event_wake event_raise event_deliver
     frames_monitor_end frame_take frame_drop frame_settle
@@ -71,7 +71,7 @@ _BODY = """
     entry_take entry_drop entry_settle table_pin
     trap_mode_set trap_deliver trap_raise trap_exception trap_system_call
     trap_frame_write trap_frame_read
-    view_event_target channel_entry_take channel_entry_drop
+    view_event_target channel_entry_take channel_entry_drop device_entry_take
     platform_kick platform_code_changed platform_context_reset platform_console_write
     platform_console_read platform_mark platform_panic
 """
@@ -79,6 +79,7 @@ _SCHEDULE = """
     monitor_leave processor_depart
     schedule_candidate schedule_deadline schedule_deadline_update schedule_map_check schedule_run
     schedule_woken slots_forgive_yields slots_advance slots_next_use timers_expire
+    watchdogs_expire
     schedule_map_follow slots_forget_yields processor_follow
     platform_deadline_set platform_clock_rebate idle_loop
 """
@@ -95,6 +96,7 @@ _START = """
     start_host start_page_take start_refuse start_partition_records start_partition
     start_is_as_before records_are_good range_add generation_step generation_start generation_begin
     generation_wants generation_notice progress_step monitor_handle_changed grant_channels
+    grant_devices device_is_lawful device_is_in_view
     grant_extents grant_pass grant_run revocation_sever revocation_release frame_free
     frame_is_revoked partition_sever partition_leave processor_pause processor_resume
     channel_side_count channel_is_lawful channel_is_in_view

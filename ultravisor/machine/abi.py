@@ -78,6 +78,7 @@ VIEW_BODY_COUNT: Final = 2
 SLOT_DONATES: Final = 0x1
 CHANNEL_END_WRITABLE: Final = 0x1
 VIEW_CHANNEL_END_COUNT: Final = 2
+VIEW_DEVICE_ACTIVE: Final = 0x1
 PAGE_MAGIC_HOSTED: Final = 0x4F485655
 """'UVHO'."""
 HOSTED_PORT: Final = 0xE5
@@ -148,6 +149,8 @@ EVENT_LINK_LIMIT: Final = 1024
 """Directed event links in a view."""
 CHANNEL_LIMIT: Final = 1024
 """Channels in a view."""
+DEVICE_LIMIT: Final = 64
+"""Devices in a view."""
 PARTITION_PROCESSOR_LIMIT: Final = 8
 """Virtual processors of one partition."""
 PARTITION_EXTENT_LIMIT: Final = 16
@@ -316,6 +319,9 @@ class Hypercall(IntEnum):
     DESCRIPTOR_SET = 29
     """Sets a data segment of the caller's own, or removes it with 0; segment registers that hold
     it follow; 32-bit guests only."""
+    WATCHDOG_SET = 30
+    """Has the whole partition stopped when the deadline passes before it is set again; 0 disarms
+    it."""
 
 
 class Error(IntEnum):
@@ -367,6 +373,7 @@ class ViewRecord(IntEnum):
     EXTENT = 1
     LINK = 2
     CHANNEL = 3
+    DEVICE = 4
 
 
 class StopReason(IntEnum):
@@ -389,6 +396,8 @@ class StopReason(IntEnum):
     """Stopped from outside, or by its view."""
     REVOKED = 8
     """Its view took away what it still used."""
+    WATCHDOG = 9
+    """It let the deadline of its own watchdog pass."""
 
 
 class Verdict(IntEnum):
@@ -896,6 +905,12 @@ CALLS: Final[dict[Hypercall, Call]] = {
         "Sets a data segment of the caller's own, or removes it with 0; segment registers that "
         "hold it follow; 32-bit guests only.",
     ),
+    Hypercall.WATCHDOG_SET: Call(
+        Right.NONE,
+        (Argument("time", "deadline_cycles"),),
+        "Has the whole partition stopped when the deadline passes before it is set again; 0 "
+        "disarms it.",
+    ),
 }
 """Every call of the contract."""
 
@@ -1133,6 +1148,18 @@ STRUCTURES: Final[dict[str, Structure]] = {
             Field("ends", "struct view_channel_end[2]", 24, 48),
         ),
     ),
+    "view_device": Structure(
+        40,
+        (
+            Field("id", "uint32_t", 0, 4),
+            Field("partition", "uint32_t", 4, 4),
+            Field("port", "uint32_t", 8, 4),
+            Field("flags", "uint32_t", 12, 4),
+            Field("machine_frame", "uint64_t", 16, 8),
+            Field("frame_count", "uint64_t", 24, 8),
+            Field("guest_frame", "uint64_t", 32, 8),
+        ),
+    ),
     "view_link": Structure(
         24,
         (
@@ -1163,7 +1190,7 @@ STRUCTURES: Final[dict[str, Structure]] = {
         ),
     ),
     "view_body": Structure(
-        180384,
+        182944,
         (
             Field("processor_count", "uint32_t", 0, 4),
             Field("virtual_processor_count", "uint32_t", 4, 4),
@@ -1171,22 +1198,23 @@ STRUCTURES: Final[dict[str, Structure]] = {
             Field("link_count", "uint32_t", 12, 4),
             Field("clock_frequency_hz", "uint64_t", 16, 8),
             Field("channel_count", "uint32_t", 24, 4),
-            Field("reserved0", "uint32_t", 28, 4),
+            Field("device_count", "uint32_t", 28, 4),
             Field("partitions", "struct view_partition[128]", 32, 20480),
             Field("virtual_processors", "struct view_virtual_processor[256]", 20512, 4096),
             Field("extents", "struct view_extent[1024]", 24608, 32768),
             Field("links", "struct view_link[1024]", 57376, 24576),
             Field("processors", "struct view_processor[8]", 81952, 24704),
             Field("channels", "struct view_channel[1024]", 106656, 73728),
+            Field("devices", "struct view_device[64]", 180384, 2560),
         ),
     ),
     "view_region": Structure(
-        360800,
+        365920,
         (
             Field("header", "struct page_header", 0, 16),
             Field("generation", "uint64_t", 16, 8),
             Field("reserved0", "uint64_t", 24, 8),
-            Field("bodies", "struct view_body[2]", 32, 360768),
+            Field("bodies", "struct view_body[2]", 32, 365888),
         ),
     ),
     "hosted_call": Structure(

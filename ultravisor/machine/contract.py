@@ -42,7 +42,7 @@ ENUM_MEMBER_HEXADECIMAL = re.compile(r"^\s+(\w+) = (0x[0-9a-f]+)", re.MULTILINE)
 COUNTED_TYPES = {"in_bytes", "out_bytes", "in_array"}
 ARGUMENT_LIMIT = 5
 # Those that say more than limits, in the order of the generated files.
-NATIVE_HEADERS = ("native.h", "native_timing.h")
+NATIVE_HEADERS = ("native.h", "native_devices.h", "native_timing.h")
 HEADERS = ("abi.h", "view.h", "hosted.h", "io.h")
 
 

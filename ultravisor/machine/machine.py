@@ -102,6 +102,7 @@ class Machine:
         record.clock = options.clock
         record.model = options.model
         record.check_refusals = options.check_refusals
+        record.device_frame_count = options.device_frame_count
         place = ffi.new("struct machine **")
         check(lib.machine_create(record, place))
         self._handle: CData | None = ffi.gc(place[0], lib.machine_destroy)

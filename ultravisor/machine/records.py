@@ -39,6 +39,8 @@ class MachineOptions:
     """Bits of MachineModel; not 0 only with a cycle-level core."""
     check_refusals: bool = False
     """A refused call that changes anything is a panic; native build only."""
+    device_frame_count: int = 0
+    """The machine's last frames are registers of so many devices, at most DEVICE_LIMIT."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,6 +117,19 @@ class ChannelRow:
     ends: tuple[ChannelEndRow, ChannelEndRow] = (ChannelEndRow(), ChannelEndRow())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRow:
+    """struct view_device: whose a device is, where its registers are, whether it may act."""
+
+    id: int = 0
+    partition: int = 0
+    port: int = 0
+    flags: int = 0
+    machine_frame: int = 0
+    frame_count: int = 0
+    guest_frame: int = 0
+
+
 NESTED: dict[str, type[Any]] = {"struct view_channel_end": ChannelEndRow}
 
 
@@ -208,3 +221,4 @@ EXTENT = Codec("view_extent", ExtentRow)
 LINK = Codec("view_link", LinkRow)
 SLOT = Codec("view_slot", SlotRow)
 CHANNEL = Codec("view_channel", ChannelRow)
+DEVICE = Codec("view_device", DeviceRow)

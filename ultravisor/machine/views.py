@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ultravisor.errors import ConfigurationError, MachineError
 from ultravisor.machine.abi import (
     CHANNEL_LIMIT,
+    DEVICE_LIMIT,
     EVENT_LINK_LIMIT,
     EXTENT_LIMIT,
     PARTITION_LIMIT,
@@ -25,6 +26,7 @@ from ultravisor.machine.interface import FrameUse
 from ultravisor.machine.native import check, ffi, lib
 from ultravisor.machine.view_rows import (
     CHANNEL,
+    DEVICE,
     EXTENT,
     LINK,
     PARTITION,
@@ -32,6 +34,7 @@ from ultravisor.machine.view_rows import (
     VIRTUAL_PROCESSOR,
     ChannelRow,
     Codec,
+    DeviceRow,
     ExtentRow,
     LinkRow,
     PartitionRow,
@@ -97,6 +100,15 @@ class ViewBody:
     def channel_count(self, count: int) -> None:
         self._set_number("channel_count", count)
 
+    @property
+    def device_count(self) -> int:
+        """Return how many rows of devices count."""
+        return self._number("device_count")
+
+    @device_count.setter
+    def device_count(self, count: int) -> None:
+        self._set_number("device_count", count)
+
     def partition(self, index: int) -> PartitionRow:
         """Return the row of a partition."""
         return self._row(PARTITION, "partitions", index, PARTITION_LIMIT)
@@ -128,6 +140,14 @@ class ViewBody:
     def set_channel(self, index: int, row: ChannelRow) -> None:
         """Set the row of a channel."""
         self._set_row(CHANNEL, "channels", index, CHANNEL_LIMIT, row)
+
+    def device(self, index: int) -> DeviceRow:
+        """Return the row of a device."""
+        return self._row(DEVICE, "devices", index, DEVICE_LIMIT)
+
+    def set_device(self, index: int, row: DeviceRow) -> None:
+        """Set the row of a device: its registers are those that the machine gave its id."""
+        self._set_row(DEVICE, "devices", index, DEVICE_LIMIT, row)
 
     def link(self, index: int) -> LinkRow:
         """Return the row of a link."""
