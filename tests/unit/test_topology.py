@@ -107,7 +107,9 @@ def test_command_draws_now_and_the_past(journal: str, capsys: pytest.CaptureFixt
     states = []
     for more in ([], ["--at", "1"]):
         assert run([*words, *more]) == 0
-        states.append(json.loads(capsys.readouterr().out)["partitions"][0]["state"])
+        host = json.loads(capsys.readouterr().out)
+        assert host["schema"] == "ultravisor.topology/1"
+        states.append(host["partitions"][0]["state"])
     assert states == ["running", "ready"]
 
 

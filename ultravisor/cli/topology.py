@@ -51,7 +51,7 @@ def command(journal: Path, at: int | None, html: bool, as_json: bool, output: Pa
         raise UsageError("give either --html or --json")
     host = gather(open_state(journal, at), journal.stem)
     if as_json:
-        text = json.dumps(host) + "\n"
+        text = json.dumps({"schema": "ultravisor.topology/1", **host}) + "\n"
     elif html:
         head = f'<meta charset="utf-8"><title>{clean(host["host"])}</title>'
         page = f'<html lang="en"><head>{head}</head><body>{draw(host)}</body></html>'
