@@ -404,10 +404,16 @@ def test_what_a_null_selector_is_behind_a_call(
 @both_timings
 def test_a_guest_s_direction_flag_is_its_own(timing: TimingModel) -> None:
     """No gate clears it: a monitor that copied backwards would write over itself."""
-    last = (Hypercall.PARTITION_EXIT, Hypercall.BLOCK, Hypercall.IRET, Hypercall.PROCESSOR_STOP)
+    ending = {
+        Hypercall.PARTITION_EXIT,
+        Hypercall.BLOCK,
+        Hypercall.IRET,
+        Hypercall.PROCESSOR_STOP,
+        Hypercall.WATCHDOG_SET,
+    }
     code = b"\xfd"  # std
     for number in Hypercall:
-        if number not in last:
+        if number not in ending:
             code += call(number, 1, DATA, 8)
     text = page({TEXT: jump(TEXT, TESTED), TESTED: code + leave(42)})
     made = Guest(text=text, processors=(0, 0))
