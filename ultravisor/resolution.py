@@ -2,7 +2,8 @@
 """From what a person names to a configuration.
 
 Owns the rules by which a name is found: an existing file, else a bundled configuration
-of that name, else a bundled image. Called by the command; it must not run anything.
+of that name, else a bundled image; policies likewise. Called by the command; it must not run
+anything.
 """
 
 from __future__ import annotations
@@ -37,13 +38,14 @@ BUNDLED = Path(__file__).resolve().parent / "images"
 # FPU and SSE, and the kernels of `compute` for an emulator that has no monitor.
 MONITOR_NAMES: dict[FpuName, str] = {"eager": "monitor", "lazy": "monitor_lazy"}
 BARE_NAME = "compute_bare"
+POLICY_SUFFIX = ".policy.toml"
 NOT_GUESTS = frozenset({*MONITOR_NAMES.values(), BARE_NAME})
 
 
 def bundled_names(suffix: str) -> list[str]:
     """Return the names of bundled files with a suffix, sorted."""
-    names = sorted(path.stem for path in BUNDLED.glob(f"*{suffix}"))
-    return [name for name in names if name not in NOT_GUESTS]
+    names = sorted(path.name.removesuffix(suffix) for path in BUNDLED.glob(f"*{suffix}"))
+    return [name for name in names if name not in NOT_GUESTS and "." not in name]
 
 
 def find_image(name: str) -> Path:
@@ -86,6 +88,17 @@ def configuration_path(argument: str) -> Path | None:
         return path if path.suffix == ".toml" else None
     bundled = BUNDLED / f"{argument}.toml"
     return bundled if _is_bare(argument) and bundled.is_file() else None
+
+
+def policy_paths(arguments: Sequence[str | Path]) -> list[Path]:
+    """Return the files of a policy: each a file that is named, else a bundled policy."""
+    return [_policy_path(str(argument)) for argument in arguments]
+
+
+def _policy_path(argument: str) -> Path:
+    path = Path(argument)
+    bundled = BUNDLED / f"{argument}{POLICY_SUFFIX}"
+    return bundled if not path.exists() and _is_bare(argument) and bundled.is_file() else path
 
 
 def override(configuration: Configuration, **settings: object) -> Configuration:

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from ultravisor import resolution
 from ultravisor.errors import ConfigurationError, NotFoundError, UsageError
-from ultravisor.resolution import bundled_names, find_image, monitor_image, resolve
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from ultravisor.resolution import (
+    bundled_names,
+    find_image,
+    monitor_image,
+    policy_paths,
+    resolve,
+)
 
 PAIR = """
 [[partition]]
@@ -176,3 +179,14 @@ def test_every_bundled_configuration_resolves() -> None:
     for name in names:
         for partition in resolve([name]).partition:
             assert find_image(partition.image).is_file()
+
+
+def test_a_policy_is_a_file_or_else_a_bundled_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolution, "BUNDLED", tmp_path)
+    bundled = tmp_path / "system.policy.toml"
+    bundled.write_text("", encoding="utf-8")
+    other = tmp_path / "other.toml"
+    assert policy_paths(["system", other, "absent"]) == [bundled, other, Path("absent")]
+    assert bundled_names(".toml") == []

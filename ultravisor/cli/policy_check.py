@@ -8,7 +8,6 @@ what is wrong.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
@@ -34,8 +33,9 @@ def command(files: tuple[str, ...], as_json: bool) -> int:
     """Read and check, and count what was read."""
     from ultravisor.partitions.policy import Policy
     from ultravisor.partitions.policy_reader import load_policy
+    from ultravisor.resolution import policy_paths
 
-    policy = load_policy([Path(name) for name in files]).policy
+    policy = load_policy(policy_paths(files)).policy
     counts = {table: len(getattr(policy, table)) for table in Policy.__struct_encode_fields__}
     if as_json:
         print(json.dumps({"schema": "ultravisor.policy-check/1", "records": counts}))

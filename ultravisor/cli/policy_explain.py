@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,6 +53,7 @@ def command(
     """Explain, and return 1 when anything is refused."""
     from ultravisor.partitions.explanation import empty_host, explain
     from ultravisor.partitions.policy_reader import load_policy
+    from ultravisor.resolution import policy_paths
 
     if (processors is None) != (memory_mib is None):
         raise UsageError("--processors and --memory go together", "give both, or none")
@@ -62,7 +62,7 @@ def command(
         host = empty_host(processors, memory_mib, devices)
     elif devices:
         raise UsageError("--device needs a host", "give --processors and --memory too")
-    found = explain(load_policy([Path(name) for name in files]), domains, host)
+    found = explain(load_policy(policy_paths(files)), domains, host)
     if as_json:
         print(json.dumps(_object(found), ensure_ascii=False))
     else:

@@ -21,7 +21,14 @@ from ultravisor.partitions.definitions import Domain
 from ultravisor.partitions.policy import PlacedPolicy
 from ultravisor.partitions.policy_reader import load_policy
 from ultravisor.plan import MIB, HostPlan, make_plan
-from ultravisor.resolution import BUNDLED, find_image, monitor_image, override, resolve
+from ultravisor.resolution import (
+    BUNDLED,
+    find_image,
+    monitor_image,
+    override,
+    policy_paths,
+    resolve,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +71,7 @@ def plan_life(
         make_plan(configuration)
     else:
         configuration = override(configuration, **settings)
-    placed = load_policy(policies) if policies else PlacedPolicy()
+    placed = load_policy(policy_paths(policies)) if policies else PlacedPolicy()
     domains = tuple(_domain(row) for row in configuration.partition)
     names = {row.name for row in placed.policy.domain}
     for domain in domains:
