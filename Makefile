@@ -48,7 +48,7 @@ format: $(READY) ## Bring C and Python into the project's form.
 
 docs: build ## Write what is derived: docs/hypercalls.md, abi.py, pictures, tables, diagrams, costs.
 	$(RUN) -m ultravisor.machine.generate_abi && $(RUN) -m ultravisor.bench.native_costs \
-		$(foreach page,picture hostile_table resource_diagrams,&& $(RUN) docs/$(page).py)
+		$(foreach page,picture topology_example hostile_table resource_diagrams,&& $(RUN) docs/$(page).py)
 
 build: $(EXTENSION) ## Set up the environment, the extension and the images, and nothing else.
 	@$(MAKE) -s -C guest_kernels OUTPUT=$(IMAGES) BUILD=$(CURDIR)/build/guest_kernels

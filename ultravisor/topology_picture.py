@@ -3,16 +3,19 @@
 
 Owns the layout. Every partition is a row and every channel a column of its own to the right of
 the rows, with a dot at each end: so no line crosses text however many there are. What has
-no place in a cell is cut; the whole name is in the cell's tooltip.
+no place in a cell is written smaller; what is still too long is cut, and whole in the tooltip.
 """
 
 from __future__ import annotations
 
 from html import escape
+from textwrap import wrap
 from typing import Any
 
 ROW, LEFT, ROWS_WIDTH, COLUMN, LEAST_WIDTH = 28, 32, 720, 26, 1120
 CELLS = (0, 34, 236, 326, 396, 452, 540)
+# Text of 13 pixels takes 8 a character at the most, as a rule; below 9 pixels nobody reads it.
+FONT, FONT_LEAST, ADVANCE = 13, 9, 8
 GOOD, WAITING, ENDED, BAD = "#1a7f4b", "#9a6700", "#57606a", "#cf222e"
 COLOURS = {
     **dict.fromkeys(("running", "attached", "operating", "alive", "ready"), GOOD),
@@ -49,11 +52,16 @@ class Picture:
         self.shapes: list[str] = []
 
     def text(self, x: float, y: float, text: object, style: str = "", room: int = 0) -> None:
-        """Write text; with a room in pixels it is cut to it."""
-        whole, limit = str(text), room // 8
-        shown = whole if not room or len(whole) <= limit else whole[: limit - 1] + "…"
-        title = f"<title>{clean(whole)}</title>" if shown != whole else ""
-        self.shapes.append(f'<text x="{x:g}" y="{y:g}" {style}>{title}{clean(shown)}</text>')
+        """Write text; with a room in pixels it is made smaller to fit it, and then cut."""
+        whole = str(text)
+        shown, title = clean(whole), ""
+        if room and len(whole) * ADVANCE > room:
+            font = max(FONT_LEAST, FONT * room / (len(whole) * ADVANCE))
+            limit = round(room * FONT / (font * ADVANCE))
+            if len(whole) > limit:
+                shown, title = clean(whole[: limit - 1] + "…"), f"<title>{shown}</title>"
+            shown = f'<tspan style="font-size:{font:.1f}px">{shown}</tspan>'
+        self.shapes.append(f'<text x="{x:g}" y="{y:g}" {style}>{title}{shown}</text>')
 
     def box(self, x: float, y: float, width: float, height: float, fill: str, tip: str) -> None:
         """Draw a filled box that says on a tooltip what it is."""
@@ -188,7 +196,7 @@ def _tables(picture: Picture, host: dict[str, Any], names: dict[int, str]) -> No
         y = picture.y
         ends = [names.get(channel[side], "nobody") for side in ("client", "server")]
         picture.text(LEFT, y, channel["id"])
-        picture.text(LEFT + 40, y, " → ".join(ends), "", 260)
+        picture.text(LEFT + 40, y, " → ".join(ends), "", 262)
         picture.state(LEFT + 310, y, channel["state"])
         picture.text(LEFT + 410, y, size(channel["size_kib"]))
         picture.text(LEFT + 490, y, channel["policy"] or "within its zone", "", 260)
@@ -200,7 +208,16 @@ def _tables(picture: Picture, host: dict[str, Any], names: dict[int, str]) -> No
         picture.text(LEFT + 100, picture.y, device["name"], "", 200)
         picture.state(LEFT + 310, picture.y, device["state"])
         picture.text(LEFT + 490, picture.y, names.get(device["owner"], "nobody"), "", 260)
-    picture.heading(f"zones: {', '.join(host['zones']) or 'none'}"[: picture.width // 9])
+    _zones(picture, host["zones"])
+
+
+def _zones(picture: Picture, zones: list[str]) -> None:
+    """Write all names, in as many lines as they take."""
+    picture.heading("zones" if zones else "zones: none")
+    room = (picture.width - 2 * LEFT) // ADVANCE
+    for line in wrap(", ".join(zones), room, break_on_hyphens=False):
+        picture.y += ROW - 6
+        picture.text(LEFT, picture.y, line)
 
 
 def _legend(picture: Picture) -> None:

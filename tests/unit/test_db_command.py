@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.unit.resource_examples import add_partition, make_database, set_state
 from ultravisor.cli import run
+from ultravisor.resources.database import ResourceDatabase
 from ultravisor.resources.file_journal import FileJournal
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -171,3 +170,34 @@ def test_the_benchmark_has_every_figure(capsys: pytest.CaptureFixture[str]) -> N
     text = capsys.readouterr().out
     assert "bare update of SQLite" in text
     assert "channel, no database" in text
+
+
+def test_log_says_what_was_compacted(journal: str, capsys: pytest.CaptureFixture[str]) -> None:
+    file = FileJournal.open(Path(journal))
+    database = ResourceDatabase.open(file)
+    database.compact(keep=1)
+    database.close()
+    assert run(["db", "log", "--journal", journal, "--json"]) == 0
+    shown = capsys.readouterr()
+    assert [json.loads(line)["generation"] for line in shown.out.splitlines()] == [2]
+    assert shown.err == (
+        "generations up to 1 were compacted; a host that is brought up with --journal FILE "
+        "keeps all\n"
+    )
+    assert run(["db", "log", "--after", "1", "--journal", journal]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "words", [["ls", "partition", "--at", "0"], ["diff", "0", "2"], ["watch", "--after", "0"]]
+)
+def test_what_was_compacted_is_refused(
+    journal: str, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    database = ResourceDatabase.open(FileJournal.open(Path(journal)))
+    database.compact()
+    database.close()
+    assert run(["db", *words, "--journal", journal]) == 6
+    error = capsys.readouterr().err
+    assert "generation 0: the journal was compacted and begins at 2" in error
+    assert "--journal FILE keeps all its generations" in error

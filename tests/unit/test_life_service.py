@@ -13,10 +13,11 @@ from ultravisor.channels.command_protocol import RefusalKind
 from ultravisor.errors import MachineError
 from ultravisor.life import service as service_module
 from ultravisor.life.places import place_named
-from ultravisor.life.protocol import Events, Order
+from ultravisor.life.protocol import Events, Logs, Order
 from ultravisor.life.server import FOLLOW, Client
 from ultravisor.life.service import EventLog, Service
 from ultravisor.partitions.messages import Done, Rejected, encode
+from ultravisor.results import ConsoleOutput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,10 @@ class FakeHost:
         self.generation = 7
         self.position_cycles = 0
         self.orders: list[bytes] = []
+        self.written = b""
+
+    def console(self, _name: str) -> bytes:
+        return self.written
 
     def order(self, message: bytes) -> int:
         self.orders.append(message)
@@ -143,3 +148,33 @@ def test_old_events_are_forgotten_and_numbers_go_on(monkeypatch: pytest.MonkeyPa
         assert log.add(0, "partition", "a", "").number == number
     assert [row.number for row in log.since(0)] == [2, 3, 4, 5]
     assert [row.number for row in log.since(5)] == [5]
+
+
+def test_a_character_that_is_written_in_two_pieces_is_one(
+    host: FakeHost, service: Service, client: Client
+) -> None:
+    host.written = b"a" + "ü".encode()[:1]
+    assert service.handle(Logs(id=1, partition="a", follow=True), client) is FOLLOW
+    service.console(ConsoleOutput("a", "ü".encode()[1:] + b"b\xff", 5))
+    service.console(ConsoleOutput("b", b"not this", 6))
+    events = [line["event"] for line in lines(client)]
+    assert [row["text"] for row in events] == ["a", "üb\ufffd"]
+
+
+def test_each_follower_has_the_pieces_of_its_own_console(
+    host: FakeHost, service: Service, client: Client
+) -> None:
+    for identifier, partition in enumerate(("a", "b")):
+        service.handle(Logs(id=identifier, partition=partition, follow=True), client)
+    lines(client)
+    euro = "€".encode()
+    for name, data in (("a", euro[:1]), ("b", euro[:2]), ("a", euro[1:]), ("b", euro[2:])):
+        service.console(ConsoleOutput(name, data, 5))
+    assert [(row["id"], row["event"]["text"]) for row in lines(client)] == [(0, "€"), (1, "€")]
+
+
+def test_who_has_all_logs_at_once_has_no_half_characters(
+    host: FakeHost, service: Service, client: Client
+) -> None:
+    host.written = b"a\xc3"
+    assert service.handle(Logs(partition="a"), client) == {"text": "a\ufffd"}

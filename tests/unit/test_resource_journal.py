@@ -3,22 +3,24 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pytest
 
 from tests.unit.resource_examples import MACHINE, add_partition, make_database, set_state
+from ultravisor.resources import storage
 from ultravisor.resources.database import ResourceDatabase
 from ultravisor.resources.errors import JournalError
 from ultravisor.resources.file_journal import FileJournal
 from ultravisor.resources.journal_records import read_contents
 from ultravisor.resources.records import FrameRange
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -180,3 +182,45 @@ def test_group_commit_is_durable_after_its_sync(path: Path) -> None:
     transaction.commit(sync=False)
     assert (database.generation, database.durable_generation) == (4, 3)
     assert database.sync() == 4
+
+
+@pytest.mark.parametrize("call", ["open", "flock", "pwrite", "fsync", "replace", "sync the folder"])
+def test_a_compaction_that_fails_at_a_step_leaves_a_whole_journal(
+    path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    database = opened(path)
+    before = database.state_hash()
+
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        if call == "flock":
+            patched.setattr(fcntl, "flock", fail)
+        elif call == "replace":
+            patched.setattr(Path, "replace", fail)
+        elif call == "sync the folder":
+            patched.setattr(storage, "_sync_folder", fail)
+        else:
+            patched.setattr(os, call, fail)
+        with pytest.raises(JournalError, match="cannot replace: Input/output error"):
+            database.compact(keep=1)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    database._journal.close()
+    again = opened(path)
+    # The old file, or behind the last step the new one: never a mixture.
+    assert again.first_generation == (2 if call == "sync the folder" else 0)
+    assert (again.generation, again.state_hash()) == (3, before)
+    set_state(again, 1, "running")
+    again.close()
+
+
+def test_what_a_killed_compaction_has_left_is_replaced_by_the_next(path: Path) -> None:
+    path.with_name(path.name + ".new").write_bytes(b"half of a jour")
+    database = opened(path)
+    before = database.state_hash()
+    database.compact()
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    database.close()
+    again = opened(path)
+    assert (again.first_generation, again.state_hash()) == (3, before)

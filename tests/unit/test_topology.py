@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import pytest
@@ -100,6 +100,46 @@ def test_a_hundred_partitions_each_have_a_row() -> None:
     root = ElementTree.fromstring(draw(host))
     rows = [e.get("y") for e in root.findall(".//{*}text") if (e.text or "").endswith(" bit")]
     assert len(set(rows)) == 100
+
+
+def texts(host: dict[str, Any]) -> list[str]:
+    """Return what a picture says, without tooltips."""
+    root = ElementTree.fromstring(draw(host))
+    titles = root.findall(".//{*}text/{*}title")
+    hidden = {id(title) for title in titles}
+    return [
+        "".join((part.text or "") for part in found.iter() if id(part) not in hidden)
+        for found in root.findall(".//{*}text")
+    ]
+
+
+def test_all_zones_are_named_however_many() -> None:
+    host = gather(make_database(), "large")
+    host["zones"] = [f"zone-with-a-long-name-{number:02}" for number in range(40)]
+    lines = [line for line in texts(host) if line.startswith("zone-with-a-long-name")]
+    assert ", ".join(line.removesuffix(",") for line in lines) == ", ".join(host["zones"])
+    assert len(lines) > 1
+
+
+def test_the_longest_names_are_written_whole() -> None:
+    database = make_database()
+    names = ["a" * 31, "b" * 31]
+    for name in names:
+        add_partition(database, name)
+    shown = texts(gather(database, "large"))
+    assert {f"{number} {name}" for number, name in enumerate(names, 1)} <= set(shown)
+
+
+def test_what_fits_nowhere_is_cut_and_whole_in_its_tooltip() -> None:
+    database = make_database()
+    first, second = add_partition(database, "a" * 31), add_partition(database, "b" * 31)
+    add_channel(database, first, second)
+    host = gather(database, "large")
+    root = ElementTree.fromstring(draw(host))
+    whole = f"{'a' * 31} → {'b' * 31}"
+    assert whole in [title.text for title in root.findall(".//{*}text/{*}title")]
+    (cut,) = [text for text in texts(host) if text.startswith("aaa") and "→" in text]
+    assert cut.endswith("bb…")
 
 
 def test_command_draws_now_and_the_past(journal: str, capsys: pytest.CaptureFixture[str]) -> None:

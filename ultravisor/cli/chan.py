@@ -115,7 +115,8 @@ Examples:
   ultravisor chan tap 4 --follow --json
 
 \b
-Exit codes: 0 shown, 2 several hosts live, 6 no such host or channel, 130 Ctrl-C.
+Exit codes: 0 shown, 2 several hosts live, 6 no such host or channel, or it is no more,
+70 the host has ended meanwhile, 130 Ctrl-C.
 """,
 )
 @click.argument("channel", type=click.IntRange(0))

@@ -6,6 +6,7 @@ Owns the verb's options only.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -39,5 +40,12 @@ def command(after: int, last: int | None, journal: Path, as_json: bool) -> int:
     """Show them."""
     from ultravisor.cli.db_journal import open_database, print_commits
 
-    print_commits(open_database(journal).log(after, last), as_json=as_json)
+    database = open_database(journal)
+    if after < database.first_generation:
+        print(
+            f"generations up to {database.first_generation} were compacted; a host that is "
+            "brought up with --journal FILE keeps all",
+            file=sys.stderr,
+        )
+    print_commits(database.log(after, last), as_json=as_json)
     return 0

@@ -23,7 +23,8 @@ Examples:
   ultravisor events --follow --json
 
 \b
-Exit codes: 0 printed, 2 several hosts live, 6 none does, 130 Ctrl-C.
+Exit codes: 0 printed, 2 several hosts live, 6 none does, 70 the host has ended meanwhile,
+130 Ctrl-C.
 """,
 )
 @click.option(

@@ -21,7 +21,8 @@ Examples:
   ultravisor logs hello --tail 10 --follow
 
 \b
-Exit codes: 0 printed, 2 several hosts live, 6 no such host or partition, 130 Ctrl-C.
+Exit codes: 0 printed, 2 several hosts live, 6 no such host or partition, 70 the host has
+ended meanwhile, 130 Ctrl-C.
 """,
 )
 @click.argument("partition")
@@ -30,24 +31,21 @@ Exit codes: 0 printed, 2 several hosts live, 6 no such host or partition, 130 Ct
 @living_options
 def command(partition: str, tail: int | None, follow: bool, host: str | None, as_json: bool) -> int:
     """Ask, and print what comes."""
+    from ultravisor.cli.console_text import ConsoleText
     from ultravisor.life.client import connect
     from ultravisor.life.protocol import Logs
 
-    def show(row: dict[str, Any]) -> None:
+    console = ConsoleText()
+
+    def show(row: dict[str, Any], *, final: bool = False) -> None:
         if as_json:
             print_json({"partition": partition, **row})
         else:
-            _write(row["text"])
+            sys.stdout.write(console.take(row["text"], final=final))
+            sys.stdout.flush()
 
     with connect(host) as client:
         request = Logs(partition=partition, tail=tail, follow=follow)
         result: dict[str, Any] = client.ask(request, on_event=show)
-    show(result)
+    show(result, final=True)
     return 0
-
-
-def _write(text: str) -> None:
-    from ultravisor.cli.terminal import printable
-
-    sys.stdout.write(printable(text.replace("\r\n", "\n")))
-    sys.stdout.flush()

@@ -24,9 +24,12 @@ Examples:
   ultravisor txn examples/quanta.json --dry-run
   ultravisor txn - < examples/quanta.json
 
-FILE holds a JSON array of operations, each an array: its name in the command protocol,
-then its fields in their order; docs/living-hosts.md lists them. --dry-run checks it against
-all rules and changes nothing.
+FILE is JSON and nothing else: an array of operations, each an array of its name and its
+fields in their order; docs/living-hosts.md lists them. --dry-run checks it against all rules
+and changes nothing. One operation that stops partition 6:
+
+\b
+  [["SetPartitionState", 6, "stopped", "no longer needed"]]
 
 \b
 Exit codes: 0 committed, or could be; 2 not possible now, 3 not an array of operations,

@@ -88,11 +88,16 @@ def channel_tap(database: ResourceDatabase, machine: Machine, number: int) -> Ch
     return ChannelTap(memory, memory.size_bytes, behind=True)
 
 
-def _memory(database: ResourceDatabase, machine: Machine, number: int) -> ChannelMemory:
+def require_channel(database: ResourceDatabase, number: int) -> Channel:
+    """Return a channel whose frames are its own; raise NotFoundError."""
     channel = database.find(Channel, number)
     if channel is None or channel.state not in REACHABLE:
         raise NotFoundError(f"there is no channel {number}", "`ultravisor chan ls` lists them")
-    return ChannelMemory(machine, channel)
+    return channel
+
+
+def _memory(database: ResourceDatabase, machine: Machine, number: int) -> ChannelMemory:
+    return ChannelMemory(machine, require_channel(database, number))
 
 
 def _row(database: ResourceDatabase, names: dict[int, str], channel: Channel) -> ChannelRow:

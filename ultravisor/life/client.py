@@ -131,9 +131,10 @@ class LivingHostClient:
         self._received += data
 
     def _gone(self) -> SupervisedFailure:
-        return SupervisedFailure(
-            f"the host `{self.place.name}` has ended", f"its last words are in {self.place.log}"
-        )
+        # One in the foreground has said them to whoever had brought it up.
+        log = self.place.log
+        hint = f"its last words are in {log}" if log.exists() else ""
+        return SupervisedFailure(f"the host `{self.place.name}` has ended", hint)
 
 
 def connect(name: str | None = None) -> LivingHostClient:

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from ultravisor.resources.journal import Journal
 
 ULTRAVISOR = "ultravisor"
+# A journal in memory is cut back to so many commits when it has twice as many. Measured with 64
+# partitions: the ultravisor begins anew from 8192 commits in 0.6 s, from 4096 in 0.3 s; cutting
+# takes 0.26 s, once in 4096 commits.
+KEPT_COMMITS = 4096
 
 
 class Infrastructure:
@@ -99,6 +103,17 @@ class Infrastructure:
             if failure:
                 return f"{name}: {failure}"
         return ""
+
+    def shorten_journal(self) -> None:
+        """Forget the oldest commits where the journal has grown long; between two runs only.
+
+        A journal in memory alone: what an operator keeps in a file is all kept.
+        """
+        if self._path is not None or self.failure_of(ULTRAVISOR) or not self._ultravisor.has_begun:
+            return
+        database = self._ultravisor.database
+        if database.generation - database.first_generation >= 2 * KEPT_COMMITS:
+            database.compact(KEPT_COMMITS)
 
     def copy_journal(self, path: Path) -> int:
         """Write what is durable of the journal to a new file; return its last generation."""

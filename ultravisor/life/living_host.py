@@ -217,6 +217,7 @@ class LivingHost:
                 raise MachineError(f"{what}: {self.machine.error()}")
             self._take_consoles(on_console)
         self._look(end.clock_cycles, on_console, on_event)
+        self.infrastructure.shorten_journal()
         database = self.infrastructure.database
         if database is not None and self._watched:
             for report in self._watch.ended(database):

@@ -8,6 +8,7 @@ not know sockets or processes.
 
 from __future__ import annotations
 
+import codecs
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from ultravisor.channels.tap import TapGap
-from ultravisor.errors import MachineError, UsageError
+from ultravisor.errors import MachineError, NotFoundError, UsageError
 from ultravisor.life import protocol
+from ultravisor.life.channel_views import require_channel
 from ultravisor.life.infrastructure import ULTRAVISOR
 from ultravisor.life.life_state import save_life
 from ultravisor.life.orders import Orders, message_of
@@ -87,11 +89,12 @@ class Service:
         self._host = host
         self._name = place.name
         self._socket = str(place.socket)
-        self._consoles: list[tuple[Client, int, str]] = []
+        # A character may be written in two pieces: each follower has a decoder that remembers.
+        self._consoles: list[tuple[Client, int, str, codecs.IncrementalDecoder]] = []
         self._events: list[tuple[Client, int]] = []
         self._orders = Orders()
         self._restarts: list[tuple[Client, int]] = []
-        self._taps: list[tuple[Client, int, ChannelTap]] = []
+        self._taps: list[tuple[Client, int, int, ChannelTap]] = []
         self.events = EventLog()
         self.ended = False
         self.interrupted = False
@@ -131,9 +134,8 @@ class Service:
 
     def console(self, output: ConsoleOutput) -> None:
         """Hand on what a partition wrote."""
-        text = output.data.decode("utf-8", "replace")
-        for client, identifier, partition in self._consoles:
-            if partition == output.partition:
+        for client, identifier, partition, decoder in self._consoles:
+            if partition == output.partition and (text := decoder.decode(output.data)):
                 client.event(identifier, {"text": text, "clock_cycles": output.clock_cycles})
 
     def happened(self, clock_cycles: int, kind: str, subject: str, text: str) -> None:
@@ -162,14 +164,16 @@ class Service:
         self._host.input(request.partition, request.text.encode())
 
     def _logs(self, request: protocol.Logs, client: Client) -> object:
-        text = self._host.console(request.partition).decode("utf-8", "replace")
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        data = self._host.console(request.partition)
+        text = decoder.decode(data, final=not request.follow)
         if request.tail is not None:
             lines = text.splitlines(keepends=True)
             text = "".join(lines[len(lines) - request.tail :]) if request.tail else ""
         if not request.follow:
             return {"text": text}
         client.event(request.id, {"text": text, "clock_cycles": self._host.position_cycles})
-        self._consoles.append((client, request.id, request.partition))
+        self._consoles.append((client, request.id, request.partition, decoder))
         return FOLLOW
 
     def _follow_events(self, request: protocol.Events, client: Client) -> object:
@@ -235,7 +239,7 @@ class Service:
         self._show_tapped(client, request.id, tap)
         if not request.follow:
             return None
-        self._taps.append((client, request.id, tap))
+        self._taps.append((client, request.id, request.channel, tap))
         return FOLLOW
 
     def look(self) -> None:
@@ -247,8 +251,17 @@ class Service:
             for client, identifier in self._restarts:
                 client.refuse(identifier, failure)
             self._restarts.clear()
-        for client, identifier, tap in self._taps:
-            self._show_tapped(client, identifier, tap)
+        self._taps = [row for row in self._taps if self._tapped(*row)]
+
+    def _tapped(self, client: Client, identifier: int, channel: int, tap: ChannelTap) -> bool:
+        """Show what was sent; False where the channel is no more: its frames are another's."""
+        try:
+            require_channel(self._host.database, channel)
+        except NotFoundError as failure:
+            client.refuse(identifier, failure)
+            return False
+        self._show_tapped(client, identifier, tap)
+        return True
 
     def _show_tapped(self, client: Client, identifier: int, tap: ChannelTap) -> None:
         for row in tap.poll():

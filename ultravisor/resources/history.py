@@ -39,7 +39,12 @@ class History:
         return base.generation if base is not None else 0
 
     def _require(self, generation: int) -> None:
-        if not self.first <= generation <= self._journal.last:
+        if 0 <= generation < self.first:
+            raise HistoryError(
+                f"generation {generation}: the journal was compacted and begins at {self.first}",
+                "a host that is brought up with --journal FILE keeps all its generations",
+            )
+        if not 0 <= generation <= self._journal.last:
             raise HistoryError(
                 f"generation {generation}: the journal knows {self.first} to {self._journal.last}"
             )
