@@ -11,6 +11,8 @@
 #include "start.h"
 #include "tables.h"
 
+#define DATA_FLAGS (ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_KERNEL | ENTRY_NO_EXECUTE)
+
 /* mov $N, %eax; ret */
 #define CODE_SIZE_BYTES 6u
 #define CODE_NUMBER_OFFSET 1u
@@ -62,12 +64,16 @@ static void code_make(uint8_t *code, uint8_t number)
     code[CODE_NUMBER_OFFSET] = number;
 }
 
+/* Of types that exclude each other the one goes before the other comes. */
 static void map(uint64_t frame, uint64_t flags)
 {
     uint64_t root = frame_from_machine(start_page->kernel_root_frame);
-    uint64_t entry = frame_to_machine(frame) << PAGE_SHIFT | flags;
+    uintptr_t page = (uintptr_t)frame_pointer(frame);
 
-    space_entry_set(root, (uintptr_t)frame_pointer(frame), flags == 0 ? 0 : entry);
+    space_entry_set(root, page, 0);
+    if (flags != 0) {
+        space_entry_set(root, page, frame_to_machine(frame) << PAGE_SHIFT | flags);
+    }
 }
 
 static uint32_t execute(uint64_t frame)
@@ -96,10 +102,10 @@ void code_test(void)
     map(code, 0);
     CHECK(read_frame(code, 2) == BLOCK_END_ok);
     CHECK(execute(code) == 2);
-    map(code, ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_KERNEL | ENTRY_NO_EXECUTE);
+    map(code, DATA_FLAGS);
     CHECK(read_frame(code, 3) == BLOCK_END_ok);
     CHECK(execute(code) == 3);
-    map(code, ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_KERNEL | ENTRY_NO_EXECUTE);
+    map(code, DATA_FLAGS);
     frame_free(code);
     frame_free(data);
     print("disk: code replaced by DMA\n");
