@@ -97,7 +97,7 @@ class DeviceHost:
         host.attach(*(host.row(number, number) for number in numbers))
         return host
 
-    def add_disk(self, path: Path | None = None) -> int:
+    def add_disk(self, path: Path | str | None = None) -> int:
         """Make a disk and plug a block device into it; return the device's id."""
         disk = self.devices.open_disk(path, size_bytes=0 if path else DISK_SIZE_BYTES)
         return self.devices.add_block(disk, name=f"disk{disk}", latency_cycles=LATENCY_CYCLES)
