@@ -7,6 +7,7 @@
 #include "start.h"
 #include "virtio.h"
 
+#define FEATURE_FLUSH 0x200u /* a write may wait for the next flush */
 #define STATUS_NONE 0xeeu
 
 struct request_frame {
@@ -24,7 +25,7 @@ void block_start(void)
     if (request_frame_number == 0) {
         request_frame_number = frame_allocate();
     }
-    virtio_negotiate(VIRTIO_KIND_block);
+    virtio_negotiate(VIRTIO_KIND_block, FEATURE_FLUSH);
     virtio_ring_start(&ring, 0);
     virtio_run();
 }

@@ -19,6 +19,8 @@ void network_test(const char *command_line);
  * flushed; fails: an error is expected of each write.
  */
 void disk_test(const char *command_line);
+/* stream=M: M MiB are written and read in order, in requests of kib=64: for who measures. */
+void stream_test(uint64_t size_mib, uint64_t request_kib);
 /* hostile: what a device and its registers must not be used for; foreign=F: others' registers. */
 void hostile_test(const char *command_line, const struct view_device *device);
 /* channel=F: DMA to and from the channel at a guest frame; writes only if its end may. */

@@ -50,6 +50,24 @@ static void read_sectors(uint64_t frame, uint64_t sectors)
     }
 }
 
+void stream_test(uint64_t size_mib, uint64_t request_kib)
+{
+    uint64_t request_bytes = request_kib * 1024;
+    uint64_t count = size_mib * 1024 / request_kib;
+    uint64_t frame = frames_allocate((request_bytes + PAGE_SIZE_BYTES - 1) / PAGE_SIZE_BYTES);
+
+    for (uint64_t pass = 0; pass < 2; pass++) {
+        enum block_request request = pass == 0 ? BLOCK_REQUEST_write : BLOCK_REQUEST_read;
+
+        for (uint64_t index = 0; index < count; index++) {
+            CHECK(block_transfer(request, index * request_bytes / SECTOR_SIZE_BYTES,
+                                 frame << PAGE_SHIFT, (uint32_t)request_bytes) == BLOCK_END_ok);
+        }
+    }
+    print("disk: %u requests of %u KiB in %u events\n", (unsigned)(2 * count),
+          (unsigned)request_kib, (unsigned)virtio_event_count());
+}
+
 void disk_test(const char *command_line)
 {
     uint64_t sectors = option_number(command_line, "sectors", SECTORS_DEFAULT);

@@ -11,13 +11,20 @@
 #include "start.h"
 #include "virtio.h"
 
+#define STREAM_KIB_DEFAULT 64
+
 IMAGE(2 * 1024 * 1024);
 
 static void drive_disk(const char *command_line, const struct view_device *device)
 {
     uint64_t channel = option_number(command_line, "channel", 0);
+    uint64_t stream_mib = option_number(command_line, "stream", 0);
 
     block_start();
+    if (stream_mib != 0) {
+        stream_test(stream_mib, option_number(command_line, "kib", STREAM_KIB_DEFAULT));
+        return;
+    }
     if (option_present(command_line, "hostile")) {
         hostile_test(command_line, device);
     }

@@ -29,7 +29,7 @@ static void buffer_offer(uint16_t index)
 void network_start(void)
 {
     buffers_frame = frames_allocate(RING_SIZE + 1);
-    virtio_negotiate(VIRTIO_KIND_network);
+    virtio_negotiate(VIRTIO_KIND_network, 0);
     virtio_ring_start(&receive_ring, 0);
     virtio_ring_start(&transmit_ring, 1);
     virtio_run();

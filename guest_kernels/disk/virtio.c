@@ -64,7 +64,7 @@ void virtio_find(struct view_device *device)
     event_function_set(device->port, device_calls);
 }
 
-void virtio_negotiate(enum virtio_kind kind)
+void virtio_negotiate(enum virtio_kind kind, uint32_t features)
 {
     CHECK(virtio_load(REGISTER_magic) == VIRTIO_MAGIC);
     CHECK(virtio_load(REGISTER_version) == 2);
@@ -74,7 +74,7 @@ void virtio_negotiate(enum virtio_kind kind)
     virtio_store(REGISTER_status, 0x1);
     virtio_store(REGISTER_status, 0x3);
     virtio_store(REGISTER_features_select, 0);
-    virtio_store(REGISTER_features, 0);
+    virtio_store(REGISTER_features, features);
     virtio_store(REGISTER_features_select, 1);
     virtio_store(REGISTER_features, FEATURES_HIGH);
     virtio_store(REGISTER_status, STATUS_NEGOTIATED);

@@ -71,8 +71,8 @@ uint32_t virtio_load(uint32_t offset);
 void virtio_store(uint32_t offset, uint32_t value);
 enum virtio_kind virtio_kind(void);
 
-/* From reset to FEATURES_OK; then rings; then it runs. */
-void virtio_negotiate(enum virtio_kind kind);
+/* From reset to FEATURES_OK with these of the kind's own features; then rings; then it runs. */
+void virtio_negotiate(enum virtio_kind kind, uint32_t features);
 void virtio_ring_start(struct virtio_ring *ring, uint32_t queue);
 void virtio_run(void);
 /* It wants a reset. */
