@@ -32,8 +32,8 @@ void block_start(void)
 
 uint64_t block_sector_count(void)
 {
-    return virtio_load(REGISTER_configuration) |
-           (uint64_t)virtio_load(REGISTER_configuration + 4) << 32;
+    return virtio_load(REGISTER_configuration) | (uint64_t)virtio_load(REGISTER_configuration + 4)
+                                                     << 32;
 }
 
 static struct request_frame *request_make(enum block_request request, uint64_t sector)

@@ -35,8 +35,8 @@ static void write_sectors(uint64_t frame, uint64_t sectors, enum block_end expec
 {
     for (uint64_t sector = 0; sector < sectors; sector++) {
         fill(frame_pointer(frame), sector);
-        CHECK(block_transfer(BLOCK_REQUEST_write, sector, frame << PAGE_SHIFT,
-                             SECTOR_SIZE_BYTES) == expected);
+        CHECK(block_transfer(BLOCK_REQUEST_write, sector, frame << PAGE_SHIFT, SECTOR_SIZE_BYTES) ==
+              expected);
     }
 }
 

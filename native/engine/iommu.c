@@ -33,9 +33,8 @@ static uint64_t channel_frame(const struct machine *machine, uint32_t partition,
         return 0;
     }
     const struct channel_record *record = &machine->monitor->channels[found.row];
-    bool given =
-        frame_at(machine, found.machine_frame)->owner == FRAME_OWNER_CHANNEL + found.row &&
-        record->state == CHANNEL_MAPPED && record->partitions[found.side] == partition;
+    bool given = frame_at(machine, found.machine_frame)->owner == FRAME_OWNER_CHANNEL + found.row &&
+                 record->state == CHANNEL_MAPPED && record->partitions[found.side] == partition;
     bool allowed = !write || (record->flags[found.side] & CHANNEL_END_WRITABLE) != 0;
     return given && allowed ? found.machine_frame : 0;
 }

@@ -8,6 +8,7 @@ the test from the outside of the switch, is the other end. Captures are checked 
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -112,15 +113,13 @@ def test_two_guests_talk_through_a_switch_alike_in_both_builds(
 def test_a_capture_has_every_frame_and_when_it_was_sent(tmp_path: Path) -> None:
     host = talk(MonitorBuild.NATIVE, tmp_path / "capture", timing=TimingModel.UNIT)
     found = list(records((tmp_path / "capture").read_bytes()))
-    assert [data for _, data in found] == conversation(
-        address(TALKER_PORT), address(ANSWERER_PORT)
-    )
+    assert [data for _, data in found] == conversation(address(TALKER_PORT), address(ANSWERER_PORT))
     times = [nanoseconds for nanoseconds, _ in found]
     assert times == sorted(times)
     frequency_hz = host.machine.options.clock_frequency_hz
-    # From one frame to the next: the receiver's latency, and the sender's.
-    gaps = [(later - sooner) * frequency_hz / 1e9 for sooner, later in zip(times, times[1:])]
-    assert min(gaps) >= 2 * LATENCY_CYCLES - frequency_hz / 1e9
+    # From one frame to the next: the receiver's latency and the sender's, but for rounding.
+    gap_cycles = [(later - sooner + 1) * frequency_hz // 10**9 for sooner, later in pairwise(times)]
+    assert min(gap_cycles) >= 2 * LATENCY_CYCLES
 
 
 def outside_host(build: MonitorBuild, width: int = 64, frames: int = FRAMES) -> DeviceHost:

@@ -100,7 +100,7 @@ def test_names_that_the_host_would_misread_are_refused(name: str) -> None:
 
 
 def test_a_host_without_the_driver_is_told_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(UltravisorError, match="TAP interface tap0: .*No such file") as raised:
+    with pytest.raises(UltravisorError, match="No such file") as raised:
         Tap.open("tap0", str(tmp_path / "tun"))
     assert raised.value.hint == "the host has no TUN/TAP driver: modprobe tun"
 
