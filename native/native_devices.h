@@ -45,6 +45,23 @@ int machine_device_output(struct machine *machine, uint32_t id, const uint8_t **
 /* Networks: whether the cable is plugged. */
 int machine_device_link(struct machine *machine, uint32_t id, uint32_t up);
 
+/*
+ * A port of a switch with the host behind it, at most one a switch. A frame that comes in is seen
+ * once processor 0's clock has reached `at_cycles`, as input is; of those that leave, the oldest
+ * that has not been taken: 1, or 0 when there is none. It is valid until the machine runs.
+ */
+struct outside_frame {
+    uint64_t sent_cycles;
+    uint64_t dropped_count; /* so far, because nobody took them */
+    const uint8_t *data;
+    uint32_t size_bytes;
+    uint32_t reserved0;
+};
+int machine_outside_add(struct machine *machine, uint32_t medium, uint32_t port);
+int machine_frame_input(struct machine *machine, uint32_t medium, uint64_t at_cycles,
+                        const uint8_t *data, uint32_t size_bytes);
+int machine_frame_output(struct machine *machine, uint32_t medium, struct outside_frame *frame);
+
 struct device_statistics {
     uint32_t kind;   /* as virtio numbers it: 1 network, 2 block, 3 console */
     uint32_t status; /* its Status register; bit 6: it needs a reset */

@@ -112,6 +112,7 @@ void devices_close(struct machine *machine)
     }
     for (uint32_t index = 0; index < devices->switch_count; index++) {
         switch_free(devices->switches[index]);
+        queue_free(&devices->outsides[index].frames);
     }
 }
 

@@ -13,8 +13,10 @@
 #include "devices/device.h"
 #include "devices/disk.h"
 #include "devices/switch.h"
+#include "queue.h"
 
 struct engine;
+struct input;
 struct machine;
 
 struct device_slot {
@@ -26,11 +28,19 @@ struct device_slot {
     uint64_t dropped_bytes;
 };
 
+/* outside.c: a port of a switch with the host behind it; without a medium there is none. */
+struct outside {
+    struct network_switch *medium;
+    uint32_t port;
+    struct queue frames; /* that left, and that nobody has taken */
+};
+
 struct device_table {
     struct device_environment environment;
     struct device_slot slots[DEVICE_LIMIT]; /* by id - 1 */
     struct disk *disks[DEVICE_LIMIT];
     struct network_switch *switches[DEVICE_LIMIT];
+    struct outside outsides[DEVICE_LIMIT]; /* by switch */
     uint32_t count, disk_count, switch_count;
     uint64_t due_cycles; /* of the first that has something to do; DEVICE_NEVER */
 };
@@ -46,6 +56,9 @@ uint32_t device_owner(const struct machine *machine, uint32_t id);
 /* What is due at the round's beginning; and that something may be due at another time now. */
 void devices_act(struct machine *machine);
 void devices_look(struct machine *machine);
+
+/* outside.c: a frame that has come from there. */
+void outside_deliver(struct machine *machine, const struct input *input);
 
 /* device_access.c: an engine's window of registers. */
 bool devices_map(struct engine *engine);

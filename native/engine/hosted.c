@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "machine.h"
+#include "view_lookup.h"
 
 static const uint8_t doorbell_bytes[HOSTED_DOORBELL_SIZE_BYTES] = {0xe6, HOSTED_PORT};
 
@@ -96,40 +97,27 @@ struct place {
 static struct place channel_place(const struct machine *machine, uint32_t partition,
                                   uint64_t guest_frame)
 {
-    for (uint32_t row = 0; row < machine->view->channel_count; row++) {
-        const struct view_channel *channel = &machine->view->channels[row];
-        for (uint32_t side = 0; side < VIEW_CHANNEL_END_COUNT; side++) {
-            const struct view_channel_end *end = &channel->ends[side];
-            uint64_t offset = guest_frame - end->guest_frame;
-            if (channel->state != VIEW_CHANNEL_mapped || end->partition != partition ||
-                offset >= channel->frame_count) {
-                continue;
-            }
-            uint64_t frame = channel->machine_frame + offset;
-            uint16_t owner = frame_at(machine, frame)->owner;
-            if (owner == FRAME_OWNER_FREE || owner == FRAME_OWNER_CHANNEL + row) {
-                return (struct place){frame, (end->flags & CHANNEL_END_WRITABLE) != 0};
-            }
-        }
+    struct channel_frame found;
+    if (!view_channel_frame(machine, partition, guest_frame, &found)) {
+        return (struct place){0, false};
     }
-    return (struct place){0, false};
+    const struct view_channel_end *end = &machine->view->channels[found.row].ends[found.side];
+    uint16_t owner = frame_at(machine, found.machine_frame)->owner;
+    bool given = owner == FRAME_OWNER_FREE || owner == FRAME_OWNER_CHANNEL + found.row;
+    return (struct place){given ? found.machine_frame : 0,
+                          (end->flags & CHANNEL_END_WRITABLE) != 0};
 }
 
 /* Memory of its own that it has not given up, or a channel's. */
 static struct place place_of(const struct machine *machine, uint32_t partition,
                              uint64_t guest_frame)
 {
-    const struct view_partition *view = view_of(machine, partition);
-    for (uint32_t i = 0; i < view->extent_count; i++) {
-        const struct view_extent *extent = &machine->view->extents[view->first_extent + i];
-        if (guest_frame - extent->guest_frame < extent->frame_count) {
-            uint64_t frame = extent->machine_frame + (guest_frame - extent->guest_frame);
-            const struct frame *record = frame_at(machine, frame);
-            return (struct place){record->owner == partition ? frame : 0,
-                                  record->type == FRAME_WRITABLE};
-        }
+    uint64_t frame = view_extent_frame(machine, partition, guest_frame);
+    if (frame == 0) {
+        return channel_place(machine, partition, guest_frame);
     }
-    return channel_place(machine, partition, guest_frame);
+    const struct frame *record = frame_at(machine, frame);
+    return (struct place){record->owner == partition ? frame : 0, record->type == FRAME_WRITABLE};
 }
 
 /* All of it, before any of it is copied. */

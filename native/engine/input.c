@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What comes from outside while a machine runs: console input, stamped with the clock at
- * which guests may see it, so that a replay feeds the same bytes at the same cycle.
+ * What comes from outside while a machine runs: console input and frames, stamped with the clock
+ * at which guests may see them, so that a replay feeds the same bytes at the same cycle.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +11,27 @@
 
 #define PENDING_INPUT_LIMIT_BYTES (1u << 20)
 
+int input_add(struct machine *machine, const struct input *template, const uint8_t *data)
+{
+    struct input *input = malloc(sizeof *input);
+    uint8_t *copy = malloc(template->size_bytes + 1u);
+    if (input == NULL || copy == NULL) {
+        free(input);
+        free(copy);
+        return machine_fail(machine, NATIVE_NO_MEMORY, "no host memory for input");
+    }
+    memcpy(copy, data, template->size_bytes);
+    *input = *template;
+    input->data = copy;
+    struct input **place = &machine->inputs;
+    while (*place != NULL && (*place)->at_cycles <= input->at_cycles) {
+        place = &(*place)->next;
+    }
+    input->next = *place;
+    *place = input;
+    return NATIVE_OK;
+}
+
 int machine_input(struct machine *machine, uint32_t partition, uint64_t at_cycles,
                   const uint8_t *data, uint32_t size_bytes)
 {
@@ -19,25 +40,12 @@ int machine_input(struct machine *machine, uint32_t partition, uint64_t at_cycle
         return machine_fail(machine, NATIVE_INVALID,
                             "no such partition, or too much input at once");
     }
-    struct input *input = calloc(1, sizeof *input);
-    uint8_t *copy = malloc(size_bytes == 0 ? 1 : size_bytes);
-    if (input == NULL || copy == NULL) {
-        free(input);
-        free(copy);
-        return machine_fail(machine, NATIVE_NO_MEMORY, "no host memory for console input");
-    }
-    memcpy(copy, data, size_bytes);
-    input->at_cycles = at_cycles;
-    input->partition = partition;
-    input->data = copy;
-    input->size_bytes = size_bytes;
-    struct input **place = &machine->inputs;
-    while (*place != NULL && (*place)->at_cycles <= at_cycles) {
-        place = &(*place)->next;
-    }
-    input->next = *place;
-    *place = input;
-    return NATIVE_OK;
+    const struct input typed = {
+        .at_cycles = at_cycles,
+        .partition = partition,
+        .size_bytes = size_bytes,
+    };
+    return input_add(machine, &typed, data);
 }
 
 struct console *console_of(struct machine *machine, uint32_t partition)
@@ -85,8 +93,12 @@ void input_deliver(struct machine *machine, uint64_t clock_cycles)
 {
     while (machine->inputs != NULL && machine->inputs->at_cycles <= clock_cycles) {
         struct input *input = machine->inputs;
-        append(console_of(machine, input->partition), input);
-        raise_event(machine, input->partition);
+        if (input->medium != 0) {
+            outside_deliver(machine, input);
+        } else {
+            append(console_of(machine, input->partition), input);
+            raise_event(machine, input->partition);
+        }
         machine->inputs = input->next;
         free(input->data);
         free(input);

@@ -9,6 +9,7 @@
 
 #include "devices.h"
 #include "machine.h"
+#include "view_lookup.h"
 
 static struct frame *frame_at(const struct machine *machine, uint64_t number)
 {
@@ -19,46 +20,23 @@ static struct frame *frame_at(const struct machine *machine, uint64_t number)
 static uint64_t extent_frame(const struct machine *machine, uint32_t partition,
                              uint64_t guest_frame)
 {
-    const struct view_partition *view = &machine->view->partitions[partition];
-    for (uint32_t index = 0; index < view->extent_count && index < PARTITION_EXTENT_LIMIT &&
-                             view->first_extent < EXTENT_LIMIT - index;
-         index++) {
-        const struct view_extent *extent = &machine->view->extents[view->first_extent + index];
-        uint64_t offset = guest_frame - extent->guest_frame;
-        if (extent->partition != partition || offset >= extent->frame_count) {
-            continue;
-        }
-        uint64_t number = extent->machine_frame + offset;
-        bool owned =
-            number < machine->device_first_frame && frame_at(machine, number)->owner == partition;
-        return owned ? number : 0;
-    }
-    return 0;
+    uint64_t number = view_extent_frame(machine, partition, guest_frame);
+    return number != 0 && frame_at(machine, number)->owner == partition ? number : 0;
 }
 
 /* The same of a channel, once the monitor has given the frame to it. */
 static uint64_t channel_frame(const struct machine *machine, uint32_t partition,
                               uint64_t guest_frame, bool write)
 {
-    for (uint32_t row = 0; row < machine->view->channel_count; row++) {
-        const struct view_channel *channel = &machine->view->channels[row];
-        for (uint32_t side = 0; side < VIEW_CHANNEL_END_COUNT; side++) {
-            const struct view_channel_end *end = &channel->ends[side];
-            uint64_t offset = guest_frame - end->guest_frame;
-            if (channel->state != VIEW_CHANNEL_mapped || end->partition != partition ||
-                offset >= channel->frame_count) {
-                continue;
-            }
-            uint64_t number = channel->machine_frame + offset;
-            const struct channel_record *record = &machine->monitor->channels[row];
-            bool given = number < machine->device_first_frame &&
-                         frame_at(machine, number)->owner == FRAME_OWNER_CHANNEL + row &&
-                         record->state == CHANNEL_MAPPED && record->partitions[side] == partition;
-            return given && (!write || (record->flags[side] & CHANNEL_END_WRITABLE) != 0) ? number
-                                                                                          : 0;
-        }
+    struct channel_frame found;
+    if (!view_channel_frame(machine, partition, guest_frame, &found)) {
+        return 0;
     }
-    return 0;
+    const struct channel_record *record = &machine->monitor->channels[found.row];
+    bool given = frame_at(machine, found.machine_frame)->owner == FRAME_OWNER_CHANNEL + found.row &&
+                 record->state == CHANNEL_MAPPED && record->partitions[found.side] == partition;
+    bool allowed = !write || (record->flags[found.side] & CHANNEL_END_WRITABLE) != 0;
+    return given && allowed ? found.machine_frame : 0;
 }
 
 static uint64_t resolve(const struct machine *machine, uint32_t partition, uint64_t guest_frame,

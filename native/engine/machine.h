@@ -103,9 +103,11 @@ struct physical_processor {
     uint64_t root; /* native, with a core: what a real processor would have in CR3 */
 };
 
+/* Typed into a partition's console, or a frame from the outside of a switch. */
 struct input {
     uint64_t at_cycles;
     uint32_t partition;
+    uint32_t medium; /* of a frame: the switch's number + 1; 0: it was typed */
     uint32_t size_bytes;
     uint8_t *data;
     struct input *next;
@@ -418,7 +420,8 @@ void model_load_root(struct physical_processor *processor, const struct virtual_
 void model_begin_monitor(struct engine *engine);
 void model_complete_block(struct engine *engine, uint64_t next_address);
 
-/* input.c */
+/* input.c: copies the data; and what is to be seen by now. */
+int input_add(struct machine *machine, const struct input *template, const uint8_t *data);
 void input_deliver(struct machine *machine, uint64_t clock_cycles);
 
 /* When something comes from outside next, typed or of a device; TIME_NEVER: nothing. */

@@ -6,7 +6,7 @@
 #include "machine.h"
 
 #define SNAPSHOT_MAGIC 0x3154504e53565500ull
-#define SNAPSHOT_VERSION 7u
+#define SNAPSHOT_VERSION 8u
 
 struct processor_snapshot {
     uint64_t clock, deadline, guest_cycles, machine_cycles, idle_cycles;

@@ -24,7 +24,9 @@ struct stream {
 struct input_header {
     uint64_t at_cycles;
     uint32_t partition;
+    uint32_t medium;
     uint32_t size_bytes;
+    uint32_t reserved0;
 };
 
 static void fold(struct stream *stream, const void *data, uint64_t size_bytes)
@@ -55,12 +57,24 @@ static bool get(struct stream *stream, void *data, uint64_t size_bytes)
     return !stream->failed;
 }
 
-static void put_input(struct stream *stream, uint64_t at_cycles, uint32_t partition,
-                      const uint8_t *data, uint32_t size_bytes)
+static void put_input(struct stream *stream, const struct input *input)
 {
-    struct input_header header = {at_cycles, partition, size_bytes};
+    struct input_header header = {input->at_cycles, input->partition, input->medium,
+                                  input->size_bytes, 0};
     put(stream, &header, sizeof header);
-    put(stream, data, size_bytes);
+    put(stream, input->data, input->size_bytes);
+}
+
+/* What a partition has not read, in the form of input. */
+static void put_console(struct stream *stream, const struct console *console, uint32_t partition)
+{
+    const struct input unread = {
+        .at_cycles = console->incarnation,
+        .partition = partition,
+        .size_bytes = console->input_size_bytes,
+        .data = console->input,
+    };
+    put_input(stream, &unread);
 }
 
 static void put_all(struct stream *stream, const struct machine_snapshot *snapshot)
@@ -72,12 +86,11 @@ static void put_all(struct stream *stream, const struct machine_snapshot *snapsh
     put(stream, &snapshot->state, sizeof snapshot->state);
     put(stream, snapshot->cycle_state, snapshot->cycle_state_size_bytes);
     for (uint32_t id = 0; id < PARTITION_LIMIT; id++) {
-        const struct console *console = &snapshot->consoles[id];
-        put_input(stream, console->incarnation, id, console->input, console->input_size_bytes);
+        put_console(stream, &snapshot->consoles[id], id);
     }
     put(stream, &input_count, sizeof input_count);
     for (const struct input *input = snapshot->inputs; input != NULL; input = input->next) {
-        put_input(stream, input->at_cycles, input->partition, input->data, input->size_bytes);
+        put_input(stream, input);
     }
     put(stream, &snapshot->devices_size_bytes, sizeof snapshot->devices_size_bytes);
     put(stream, snapshot->devices, snapshot->devices_size_bytes);
@@ -117,7 +130,7 @@ static struct input *get_input(struct stream *stream)
 {
     struct input_header header;
     if (!get(stream, &header, sizeof header) || header.partition >= PARTITION_LIMIT ||
-        header.size_bytes > INPUT_LIMIT_BYTES) {
+        header.medium > DEVICE_LIMIT || header.size_bytes > INPUT_LIMIT_BYTES) {
         stream->failed = true;
         return NULL;
     }
@@ -131,6 +144,7 @@ static struct input *get_input(struct stream *stream)
     }
     input->at_cycles = header.at_cycles;
     input->partition = header.partition;
+    input->medium = header.medium;
     input->size_bytes = header.size_bytes;
     input->data = data;
     return input;

@@ -21,6 +21,8 @@ from ultravisor.machine.views import Views
 from ultravisor.resolution import find_image
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ultravisor.machine.interface import ExitReason, MonitorBuild
     from ultravisor.machine.machine import Machine
 
@@ -29,6 +31,7 @@ GUEST_FRAME = 4096
 LATENCY_CYCLES = 5_000
 DISK_SIZE_BYTES = 64 * 1024
 QUANTUM_CYCLES = 20_000
+ADDRESS_PREFIX = b"\x02\0\0\0\0"
 MIB = 1 << 20
 
 
@@ -50,7 +53,7 @@ def disk_guest(
 
 @dataclass(slots=True)
 class DeviceHost:
-    """A booted machine in which partition N has block device N, on a disk of its own in memory."""
+    """A booted machine and its devices; by `boot`, partition N has block device N."""
 
     machine: Machine
     devices: Devices
@@ -58,16 +61,15 @@ class DeviceHost:
     console: bytearray = field(default_factory=bytearray)
 
     @classmethod
-    def boot(
+    def start(
         cls,
         build: MonitorBuild,
         *guests: PartitionOptions,
         timing: TimingModel = TimingModel.OFF,
         **changes: int,
     ) -> Self:
-        """Make the machine and give each guest its device."""
+        """Make and boot the machine, without any device."""
         machine = make_machine(build, timing, **({"device_frame_count": 8} | changes))
-        host = cls(machine, Devices(machine), Views(machine))
         for guest in guests:
             number = machine.partition_add(guest)
             machine.slot_add(
@@ -77,12 +79,35 @@ class DeviceHost:
                 quantum_cycles=QUANTUM_CYCLES,
             )
         machine.boot()
-        for number in range(1, len(guests) + 1):
-            disk = host.devices.open_disk(size_bytes=DISK_SIZE_BYTES)
-            device = host.devices.add_block(disk, name=f"disk{disk}", latency_cycles=LATENCY_CYCLES)
-            assert device == number
-        host.attach(*(host.row(number, number) for number in range(1, len(guests) + 1)))
+        return cls(machine, Devices(machine), Views(machine))
+
+    @classmethod
+    def boot(
+        cls,
+        build: MonitorBuild,
+        *guests: PartitionOptions,
+        timing: TimingModel = TimingModel.OFF,
+        **changes: int,
+    ) -> Self:
+        """Make the machine and give each guest its device, a disk in memory."""
+        host = cls.start(build, *guests, timing=timing, **changes)
+        numbers = range(1, len(guests) + 1)
+        for number in numbers:
+            assert host.add_disk() == number
+        host.attach(*(host.row(number, number) for number in numbers))
         return host
+
+    def add_disk(self, path: Path | str | None = None) -> int:
+        """Make a disk and plug a block device into it; return the device's id."""
+        disk = self.devices.open_disk(path, size_bytes=0 if path else DISK_SIZE_BYTES)
+        return self.devices.add_block(disk, name=f"disk{disk}", latency_cycles=LATENCY_CYCLES)
+
+    def add_network(self, switch: int, port: int) -> int:
+        """Plug a network device into a port of a switch; return its id. Its address ends in it."""
+        address = bytes([*ADDRESS_PREFIX, port])
+        return self.devices.add_network(
+            switch, port, address=address, latency_cycles=LATENCY_CYCLES
+        )
 
     def row(self, device: int, partition: int, flags: int = VIEW_DEVICE_ACTIVE) -> DeviceRow:
         """Return the row by which a partition has a device."""

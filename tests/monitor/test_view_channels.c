@@ -331,6 +331,31 @@ static void unlawful_channels_are_not_there(void)
     }
 }
 
+static void ports_publish(uint32_t first, uint32_t second)
+{
+    struct view_channel *channel = &fake_view_begin()->channels[0];
+
+    channel->ends[0].port = first;
+    channel->ends[1].port = second;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+}
+
+/* Events go from port to port; an end without one polls, and is neither sent to nor sends. */
+static void events_need_a_port_at_both_ends(void)
+{
+    struct virtual_processor *record = host_make(0);
+
+    CHECK(fake_refused(record, ERROR_not_found, HC_event_send, 0, 0, 0, 0));
+    ports_publish(12, 0);
+    CHECK(fake_refused(record, ERROR_not_found, HC_event_send, 12, 0, 0, 0));
+    CHECK(fake_refused(record_get(1), ERROR_not_found, HC_event_send, 0, 0, 0, 0));
+    ports_publish(12, 13);
+    CHECK_EQUAL(fake_call(record, HC_event_send, 12, 0, 0, 0), 0);
+    CHECK_EQUAL(shared_page_of(record_get(1))->events_pending, 1ull << 13);
+    CHECK(fake_refused(record, ERROR_not_found, HC_event_send, 13, 0, 0, 0));
+}
+
 static const struct test tests[] = {
     {"both_ends_may_map_and_nobody_else", both_ends_may_map_and_nobody_else},
     {"a_channel_is_never_executable_nor_a_table", a_channel_is_never_executable_nor_a_table},
@@ -347,6 +372,7 @@ static const struct test tests[] = {
      an_end_that_is_destroyed_leaves_the_channel_to_the_other},
     {"other_ends_make_another_channel", other_ends_make_another_channel},
     {"unlawful_channels_are_not_there", unlawful_channels_are_not_there},
+    {"events_need_a_port_at_both_ends", events_need_a_port_at_both_ends},
     {0},
 };
 

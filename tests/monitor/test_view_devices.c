@@ -313,6 +313,76 @@ static void registers_are_not_given_as_memory(void)
     CHECK_EQUAL(monitor_state()->running_partitions, 2);
 }
 
+/* Other frames make another device: who maps the old one is severed, whichever frames it maps. */
+static void registers_that_grow_are_taken_away_and_given_again(void)
+{
+    (void)host_make();
+    fake_view_begin()->devices[0].frame_count = 2;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    CHECK_EQUAL(map(0, ENTRY_DATA), 0);
+    CHECK_EQUAL(fake_call(record_get(0), HC_mapping_update, DEVICE_PAGE + PAGE_SIZE_BYTES,
+                          ENTRY_OF(DEVICE_FRAME + 1, ENTRY_DATA), 0, 0),
+                0);
+    CHECK_EQUAL(books_differences(), 0);
+    owner_publish(2);
+    CHECK_EQUAL(fake_partition(1)->stop.reason, STOP_revoked);
+    CHECK_EQUAL(frame_get(DEVICE_FRAME)->owner, FRAME_OWNER_DEVICE);
+    CHECK_EQUAL(frame_get(DEVICE_FRAME + 1)->reference_count, 0);
+    CHECK_EQUAL(map(1, ENTRY_DATA), 0);
+    CHECK_EQUAL(books_differences(), 0);
+}
+
+static void fewer_rows_take_the_other_devices_away(void)
+{
+    (void)host_make();
+    fake_view_begin()->device_count = 0;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    CHECK_EQUAL(frame_get(DEVICE_FRAME)->owner, FRAME_OWNER_FREE);
+    CHECK_EQUAL(monitor_state()->devices[0].state, CHANNEL_ABSENT);
+}
+
+static void rows_without_a_device_are_passed_over(void)
+{
+    struct virtual_processor *record = host_make();
+    const struct view_device *device = fake_guest(1, GUEST_DATA);
+    struct view_body *body = fake_view_begin();
+
+    body->device_count = 2;
+    body->devices[1] = device_row(1, DEVICE_FRAME + 1);
+    body->devices[0].id = 0;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    CHECK_EQUAL(fake_call(record, HC_view_get, VIEW_RECORD_device, 0, GUEST_DATA, sizeof(*device)),
+                sizeof(*device));
+    CHECK_EQUAL(device->machine_frame, DEVICE_FRAME + 1);
+    CHECK_EQUAL(map(0, ENTRY_READ), -ERROR_not_owner);
+}
+
+/* Each looks at all frames before the one that it cannot have: more than one step has room for. */
+static void rows_that_are_refused_take_their_time(void)
+{
+    struct view_body *body;
+
+    (void)host_make();
+    body = fake_view_begin();
+    body->device_count = DEVICE_LIMIT;
+    body->devices[0] = device_row(1, FAKE_FRAME_COUNT - 1);
+    for (uint32_t row = 1; row < DEVICE_LIMIT; row++) {
+        body->devices[row] = device_row(2, DEVICE_FRAME);
+        body->devices[row].frame_count = FAKE_DEVICE_FRAME_COUNT;
+    }
+    fake_view_publish();
+    CHECK(fake_view_settle() > VIEW_STEP_SCAN_LIMIT / FAKE_DEVICE_FRAME_COUNT / 8);
+    CHECK_EQUAL(map_frame(0, FAKE_FRAME_COUNT - 1, ENTRY_DATA), 0);
+    for (uint32_t row = 1; row < DEVICE_LIMIT; row++) {
+        CHECK_EQUAL(monitor_state()->devices[row].state, CHANNEL_ABSENT);
+    }
+    CHECK_EQUAL(frame_get(DEVICE_FRAME)->owner, FRAME_OWNER_FREE);
+    CHECK_EQUAL(monitor_state()->running_partitions, 3);
+}
+
 static const struct test tests[] = {
     {"the_owner_may_map_registers_and_nobody_else", the_owner_may_map_registers_and_nobody_else},
     {"registers_are_never_executable_nor_a_table", registers_are_never_executable_nor_a_table},
@@ -331,6 +401,11 @@ static const struct test tests[] = {
     {"registers_of_another_row_are_not_given", registers_of_another_row_are_not_given},
     {"unlawful_rows_are_no_device", unlawful_rows_are_no_device},
     {"registers_are_not_given_as_memory", registers_are_not_given_as_memory},
+    {"registers_that_grow_are_taken_away_and_given_again",
+     registers_that_grow_are_taken_away_and_given_again},
+    {"fewer_rows_take_the_other_devices_away", fewer_rows_take_the_other_devices_away},
+    {"rows_without_a_device_are_passed_over", rows_without_a_device_are_passed_over},
+    {"rows_that_are_refused_take_their_time", rows_that_are_refused_take_their_time},
     {0},
 };
 

@@ -52,6 +52,14 @@ class DeviceStatistics:
     """The first thing that was refused since its last reset; empty without one."""
 
 
+@dataclass(frozen=True, slots=True)
+class OutsideFrame:
+    """A frame that left a switch for the outside."""
+
+    sent_cycles: int
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskFailure:
     """What goes wrong with a disk: matching accesses pass `skip_count` times, then fail."""
@@ -128,6 +136,29 @@ class Devices:
         """Add a console; return its id."""
         settings = _settings(latency_cycles)
         return self._check(lib.machine_console_device_add(self._machine.handle, settings))
+
+    def add_outside(self, switch: int, port: int) -> None:
+        """Put the host behind a port of a switch: at most one a switch, for as long as it is."""
+        self._check(lib.machine_outside_add(self._machine.handle, switch, port))
+
+    def frame_in(self, switch: int, data: bytes, at_cycles: int) -> None:
+        """Send a frame from the outside, once processor 0's clock is at `at_cycles`.
+
+        It is input like what is typed: a replay sends the same bytes at the same time. MachineError
+        when the switch has no outside, or the frame is not of 14 to 1514 bytes.
+        """
+        self._check(
+            lib.machine_frame_input(self._machine.handle, switch, at_cycles, data, len(data))
+        )
+
+    def take_frames(self, switch: int) -> list[OutsideFrame]:
+        """Take what left for the outside since the last time, oldest first."""
+        frames = []
+        record = ffi.new("struct outside_frame *")
+        while self._check(lib.machine_frame_output(self._machine.handle, switch, record)):
+            data = bytes(ffi.buffer(record.data, record.size_bytes))
+            frames.append(OutsideFrame(record.sent_cycles, data))
+        return frames
 
     def type(self, console: int, data: bytes) -> int:
         """Type into a console; return how many bytes there was room for."""
