@@ -185,7 +185,7 @@ static uint32_t request_check(const struct network_server *server,
         return NETWORK_STATUS_ok;
     case NETWORK_OPERATION_send:
         if (!buffer_is_right(server, signal, NETWORK_FRAME_MINIMUM_BYTES,
-                             NETWORK_FRAME_LIMIT_BYTES)) {
+                             server->backend->frame_limit_bytes)) {
             return NETWORK_STATUS_invalid;
         }
         return server->operating ? NETWORK_STATUS_ok : NETWORK_STATUS_dropped;
@@ -236,7 +236,7 @@ static void requests_start(struct network_server *server)
 
 static void description_write(const struct network_server *server, struct network_signal *signal)
 {
-    signal->size_bytes = NETWORK_FRAME_LIMIT_BYTES;
+    signal->size_bytes = server->backend->frame_limit_bytes;
     signal->flags = server->link_up ? NETWORK_FLAG_LINK_UP : 0;
     memcpy(signal->address, server->backend->address, sizeof(signal->address));
 }

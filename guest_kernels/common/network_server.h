@@ -9,11 +9,11 @@
 #define NETWORK_SERVER_H
 
 #include "io.h"
+#include "network_frame.h"
 #include "signal_queue.h"
 
 /* Buffers that a client has posted at the same time; a further one is answered as dropped. */
 #define NETWORK_POST_LIMIT 64u
-#define NETWORK_FRAME_MINIMUM_BYTES 14u /* two addresses and a type: no frame is shorter */
 
 /* What a back end is asked to do, checked: the buffer lies where it may. */
 struct network_transfer {
@@ -37,6 +37,7 @@ struct network_backend {
     /* The client may be waiting: send it the event. */
     void (*notify)(void *context);
     uint8_t address[NETWORK_ADDRESS_SIZE_BYTES]; /* the client's own */
+    uint32_t frame_limit_bytes; /* of a frame to send; at most NETWORK_FRAME_LIMIT_BYTES */
 };
 
 struct network_server_request {
@@ -81,7 +82,8 @@ int network_server_start(struct network_server *server, volatile void *memory, u
 
 /*
  * The device's port is this partition's, or no longer. What was asked before, under way or not,
- * is given up: frames are answered as dropped, whether they went out or not, and buffers as cancelled.
+ * is given up: frames are answered as dropped, whether they went out or not, and buffers as
+ * cancelled.
  */
 void network_server_operate(struct network_server *server, int operating);
 
