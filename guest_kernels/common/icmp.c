@@ -135,9 +135,7 @@ int internet_ask_echo(struct internet *internet, struct internet_echo *echo)
 /* Those that end may ask again, and do so at the end of the list: it is gone through once. */
 void icmp_tick(struct internet *internet)
 {
-    struct internet_echo *passed = internet->echoes;
-
-    for (struct internet_echo *echo = passed; echo != 0; echo = echo->next) {
+    for (struct internet_echo *echo = internet->echoes; echo != 0; echo = echo->next) {
         echo->ticks++;
     }
     for (;;) {
