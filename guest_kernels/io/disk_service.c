@@ -14,6 +14,16 @@ static struct medium *medium_of(void *context)
     return context;
 }
 
+/* A request of nothing, by which a device gives up. */
+static void device_break(struct block_device *device)
+{
+    static const struct virtio_piece nothing;
+
+    if (device->free_count > 0) {
+        virtio_queue_put(&device->queue, device->free_rows[0], &nothing, 1);
+    }
+}
+
 static int transfer_start(void *context, uint32_t tag, const struct disk_transfer *transfer)
 {
     struct medium *medium = medium_of(context);
@@ -24,7 +34,9 @@ static int transfer_start(void *context, uint32_t tag, const struct disk_transfe
         .address = medium->place.address + transfer->payload_offset,
     };
 
-    fault_request();
+    if (fault_request()) {
+        device_break(&medium->own.disk.device);
+    }
     return block_begin(&medium->own.disk.device, tag, &block);
 }
 

@@ -8,15 +8,17 @@
 
 static uint64_t crash_requests;
 static uint64_t hang_requests;
+static uint64_t break_requests;
 static uint64_t request_count;
 
-void fault_plan(uint64_t crash_after, uint64_t hang_after)
+void fault_plan(uint64_t crash_after, uint64_t hang_after, uint64_t break_after)
 {
     crash_requests = crash_after;
     hang_requests = hang_after;
+    break_requests = break_after;
 }
 
-void fault_request(void)
+int fault_request(void)
 {
     request_count++;
     if (crash_requests != 0 && request_count > crash_requests) {
@@ -29,4 +31,5 @@ void fault_request(void)
             __asm__ volatile("pause");
         }
     }
+    return break_requests != 0 && request_count == break_requests + 1;
 }

@@ -3,7 +3,8 @@
  * The kernel of an I/O partition: it is told over its control channel which ports of media it has
  * and which channels lead to their clients, serves each medium while it is told to, and renews its
  * watchdog for as long as its main loop goes round. Options: watchdog_cycles=N, 0: none. For
- * tests and demonstrations of failover only: crash_after=N and hang_after=N requests.
+ * tests and demonstrations of failover only: crash_after=N, hang_after=N and break_after=N
+ * requests, the last of which breaks the device.
  */
 #include "check.h"
 #include "console.h"
@@ -137,7 +138,8 @@ int guest_main(const struct start_page *start)
     const char *line = start->command_line;
 
     watchdog_cycles = option_number(line, "watchdog_cycles", WATCHDOG_DEFAULT_CYCLES);
-    fault_plan(option_number(line, "crash_after", 0), option_number(line, "hang_after", 0));
+    fault_plan(option_number(line, "crash_after", 0), option_number(line, "hang_after", 0),
+               option_number(line, "break_after", 0));
     if (!channel_find_control(&control_place)) {
         print("io: this partition has no control channel: it wants a living host\n");
         return 1;

@@ -4,7 +4,7 @@
  * and then it reads back what it wrote. Options: requests=N, depth=N under way, sectors=N of one,
  * span=N sectors of the disk, seed=N, `records` for marks of what it asks. With `sequence` it
  * writes and then reads that many equal requests in order, which is what is measured. For tests of
- * servers: `hostile` breaks its queue when so many requests have ended.
+ * servers: `zeroes` discards all of the disk and writes zeroes to it, `hostile` breaks its queue.
  */
 #include "check.h"
 #include "console.h"
@@ -85,6 +85,17 @@ static int requests(struct disk *disk)
     return result.wrong != 0;
 }
 
+/* In one request each, however long it is. */
+static int zeroes(struct disk *disk)
+{
+    uint32_t count = (uint32_t)disk->capacity_sectors;
+
+    CHECK(disk_transfer(disk, DISK_OPERATION_discard, 0, count, 0) == DISK_STATUS_ok);
+    CHECK(disk_transfer(disk, DISK_OPERATION_write_zeroes, 0, count, 0) == DISK_STATUS_ok);
+    print("reads_writes: %u sectors discarded and zeroed\n", (unsigned)count);
+    return 0;
+}
+
 /* An index that is no slot, and garbage behind it. */
 _Noreturn static void break_queue(struct disk *disk)
 {
@@ -110,6 +121,9 @@ int guest_main(const struct start_page *start)
     disk = disk_await();
     if (option_present(start->command_line, "sequence")) {
         return sequence(disk);
+    }
+    if (option_present(start->command_line, "zeroes")) {
+        return zeroes(disk);
     }
     if (option_present(start->command_line, "hostile")) {
         break_queue(disk);

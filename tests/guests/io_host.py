@@ -553,6 +553,10 @@ class IoHost:
         )
         status = self.ask(path.server, ControlMessageId.DEVICE_CREATE, packet)
         assert status == CompletionStatus.SUCCESS, status
+        self._introduce_served_path(medium, index)
+
+    def _introduce_served_path(self, medium: Medium, index: int) -> None:
+        path = medium.paths[index]
         self._introduce_path(medium, index, path.server, server=True)
         self.ask_state(path.server, BUS, path.row, operates=True)
 
@@ -639,6 +643,38 @@ class IoHost:
         self.start(number, command_line)
         for medium, index in mine:
             self.introduce_server(medium, index)
+            self.introduce_client(medium, index)
+
+    def restart_client(self, number: int, command_line: str) -> None:
+        """Give a client another life; all its servers let go of its channels before."""
+        mine = [
+            (medium, index)
+            for medium in self.media
+            for index, path in enumerate(medium.paths)
+            if path.client == number
+        ]
+        for medium, index in mine:
+            if medium.operating == index:
+                self.fence(medium, index)
+                medium.operating = None
+            path, device = medium.paths[index], medium.devices[index]
+            self.ask_state(path.server, PHYSICAL_BUS, device, operates=False)
+            self.ask(path.server, ControlMessageId.DEVICE_DESTROY, Device(BUS, path.row))
+        body = self.views.begin()
+        body.set_partition(number, replace(body.partition(number), state=ViewState.STOPPED))
+        self.acknowledge(self.views.publish())
+        body = self.views.begin()
+        for medium, index in mine:
+            body.set_channel(medium.paths[index].row, ChannelRow())
+        self.acknowledge(self.views.publish())
+        self.destroy(number)
+        body = self.views.begin()
+        for medium, index in mine:
+            self._set_path(body, medium, index)
+        self.acknowledge(self.views.publish())
+        self.start(number, command_line)
+        for medium, index in mine:
+            self._introduce_served_path(medium, index)
             self.introduce_client(medium, index)
 
     # -- going back
