@@ -153,8 +153,7 @@ static void piece_send(struct block_device *device, uint32_t row)
             (struct virtio_piece){rest->address, own->sent_sectors * SECTOR_SIZE_BYTES,
                                   rest->operation == DISK_OPERATION_read};
     }
-    pieces[count++] =
-        (struct virtio_piece){address + HEADER_SIZE_BYTES + RANGE_SIZE_BYTES, 1, 1};
+    pieces[count++] = (struct virtio_piece){address + HEADER_SIZE_BYTES + RANGE_SIZE_BYTES, 1, 1};
     virtio_queue_put(&device->queue, row, pieces, count);
 }
 

@@ -94,8 +94,8 @@ static struct media_disk *disk_of(const struct guid *instance)
 }
 
 /* The path that a device is, with its disk and number; 0: it is none. */
-static struct media_path *path_of(const struct control_bus_device *device,
-                                  struct media_disk **disk, uint32_t *number)
+static struct media_path *path_of(const struct control_bus_device *device, struct media_disk **disk,
+                                  uint32_t *number)
 {
     for (*disk = disks; *disk < disks + MEDIA_DISK_LIMIT; (*disk)++) {
         for (*number = 0; *number < DISK_PATH_COUNT; (*number)++) {

@@ -85,9 +85,9 @@ int virtio_queue_start(struct virtio_queue *queue, const struct virtio_device *d
     queue->unnotified = 0;
     memset(queue->put, 0, sizeof(queue->put));
     memset(frame_pointer(queue->first_frame), 0, 2 * PAGE_SIZE_BYTES);
-    return virtio_queue_set(device, index, VIRTIO_QUEUE_SIZE,
-                            (const uint64_t[]){address, address + AVAILABLE_OFFSET,
-                                               address + PAGE_SIZE_BYTES});
+    return virtio_queue_set(
+        device, index, VIRTIO_QUEUE_SIZE,
+        (const uint64_t[]){address, address + AVAILABLE_OFFSET, address + PAGE_SIZE_BYTES});
 }
 
 void virtio_queue_stop(struct virtio_queue *queue)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest with a disk of its own: it finds the device in its view, maps its registers, starts it,
- * writes sectors, reads them back and compares, one request at a time. Options: sectors=N; hostile: first it tries what a
- * device and its registers must not be used for; foreign=F: F is the frame of somebody else's
- * registers.
+ * writes sectors, reads them back and compares, one request at a time. Options: sectors=N; hostile:
+ * first it tries what a device and its registers must not be used for; foreign=F: F is the frame of
+ * somebody else's registers.
  */
 #include "block_device.h"
 #include "bytes.h"

@@ -254,8 +254,7 @@ static uint32_t medium_step(struct medium *medium)
     if (done >= 0) {
         return (uint32_t)done;
     }
-    print("io: channel %u: its client does not keep the rules\n",
-          (unsigned)medium->channel_number);
+    print("io: channel %u: its client does not keep the rules\n", (unsigned)medium->channel_number);
     medium->served = 0; /* until there is another channel */
     if (medium->operates) {
         medium->service->device_stop(medium);
@@ -283,9 +282,9 @@ void media_failures_tell(struct control_client *control)
     for (uint32_t i = 0; i < MEDIUM_LIMIT; i++) {
         struct medium *medium = &media[i];
 
-        if (medium->untold && control_tell_device_state(control, CONTROL_BUS_PHYSICAL,
-                                                        medium->device_number,
-                                                        SEGMENT_STATE_PAUSED)) {
+        if (medium->untold &&
+            control_tell_device_state(control, CONTROL_BUS_PHYSICAL, medium->device_number,
+                                      SEGMENT_STATE_PAUSED)) {
             medium->untold = 0;
         }
     }

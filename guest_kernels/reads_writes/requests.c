@@ -125,7 +125,7 @@ static uint32_t operation_choose(const struct disk *disk)
     if (draw < 9 || ((disk->flags & DISK_FLAG_DISCARD) == 0 && draw >= 18)) {
         return DISK_OPERATION_write;
     }
-    return draw < 16 ? DISK_OPERATION_read
+    return draw < 16   ? DISK_OPERATION_read
            : draw < 18 ? DISK_OPERATION_flush
            : draw < 19 ? DISK_OPERATION_discard
                        : DISK_OPERATION_write_zeroes;

@@ -61,8 +61,8 @@ class Desk:
                 status = CompletionStatus(report.answer.completion_status)
                 self.answers[self.waiting.pop(report.handle)] = status
             elif isinstance(report, Told) and isinstance(report.message.packet, DeviceState):
-                packet = report.message.packet
-                self.told.append((packet.bus, packet.device, packet.state))
+                told = report.message.packet
+                self.told.append((told.bus, told.device, told.state))
         notify = False
         while self.outgoing:
             ticket, number, packet, is_server = self.outgoing[0]

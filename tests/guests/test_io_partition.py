@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.guests.io_host import BUS, PHYSICAL_BUS, IoHost
+from tests.guests.io_host import PHYSICAL_BUS, IoHost
+from tests.guests.io_machine import BUS
 from ultravisor.channels.control_messages import CreateDevice, Device, DeviceState, Interrupt
 from ultravisor.machine.abi import (
     GUID_DISK,
