@@ -13,13 +13,9 @@
 #define FEATURE_FLUSH (1ull << 9)
 #define FEATURE_DISCARD (1ull << 13)
 #define FEATURE_WRITE_ZEROES (1ull << 14)
-#define FEATURE_INDIRECT (1ull << 28)
-#define FEATURE_VERSION_1 (1ull << 32)
-#define FEATURE_ACCESS_PLATFORM (1ull << 33)
-#define FEATURES_NEEDED (FEATURE_INDIRECT | FEATURE_VERSION_1 | FEATURE_ACCESS_PLATFORM)
 #define FEATURES_KNOWN                                                                             \
-    (FEATURES_NEEDED | FEATURE_SIZE_MAX | FEATURE_SEG_MAX | FEATURE_READ_ONLY |                    \
-     FEATURE_BLOCK_SIZE | FEATURE_FLUSH | FEATURE_DISCARD | FEATURE_WRITE_ZEROES)
+    (FEATURE_SIZE_MAX | FEATURE_SEG_MAX | FEATURE_READ_ONLY | FEATURE_BLOCK_SIZE | FEATURE_FLUSH | \
+     FEATURE_DISCARD | FEATURE_WRITE_ZEROES)
 
 #define CONFIGURATION_CAPACITY 0u
 #define CONFIGURATION_SIZE_MAX 8u
@@ -97,7 +93,6 @@ int block_start(struct block_device *device)
     }
     device->free_count = 0;
     if (!virtio_begin(&device->registers, VIRTIO_KIND_block, FEATURES_KNOWN, &features) ||
-        (features & FEATURES_NEEDED) != FEATURES_NEEDED ||
         !virtio_queue_start(&device->queue, &device->registers, 0)) {
         return 0;
     }

@@ -98,14 +98,16 @@ int virtio_begin(const struct virtio_device *device, enum virtio_kind kind, uint
         uint32_t chosen;
 
         store(device, REGISTER_offered_select, half);
-        chosen = load(device, REGISTER_offered) & (uint32_t)(wanted >> (32 * half));
+        chosen = load(device, REGISTER_offered) &
+                 (uint32_t)((wanted | VIRTIO_FEATURES_NEEDED) >> (32 * half));
         store(device, REGISTER_features_select, half);
         store(device, REGISTER_features, chosen);
         *features |= (uint64_t)chosen << (32 * half);
     }
     status |= STATUS_FEATURES_OK;
     store(device, REGISTER_status, status);
-    return load(device, REGISTER_status) == status;
+    return (*features & VIRTIO_FEATURES_NEEDED) == VIRTIO_FEATURES_NEEDED &&
+           load(device, REGISTER_status) == status;
 }
 
 int virtio_run(const struct virtio_device *device)

@@ -11,6 +11,9 @@
 
 enum virtio_kind { VIRTIO_KIND_network = 1, VIRTIO_KIND_block = 2, VIRTIO_KIND_console = 3 };
 
+/* Without these, nothing here works: indirect tables, version 1, memory through an IOMMU. */
+#define VIRTIO_FEATURES_NEEDED (1ull << 28 | 1ull << 32 | 1ull << 33)
+
 /* Bits of what virtio_interrupt_take returns. */
 #define VIRTIO_INTERRUPT_USED 0x1u
 #define VIRTIO_INTERRUPT_CONFIGURATION 0x2u
@@ -28,8 +31,8 @@ int64_t virtio_map(const struct virtio_device *device);
 void virtio_unmap(const struct virtio_device *device);
 
 /*
- * From reset to the point where queues are set up, with those of the wanted features that are
- * offered; 0: it is no such device, or refuses.
+ * From reset to the point where queues are set up, with the needed features and those of the wanted
+ * ones that are offered; 0: it is no such device, or refuses.
  */
 int virtio_begin(const struct virtio_device *device, enum virtio_kind kind, uint64_t wanted,
                  uint64_t *features);

@@ -132,7 +132,6 @@ static int interrupt(struct medium *medium)
 }
 
 const struct service disk_service = {
-    .name = "disk",
     .device_type = &guid_virtio_block,
     .channel_type = &guid_disk,
     .device_take = device_take,

@@ -11,6 +11,7 @@
 #include "channel_map.h"
 #include "control.h"
 #include "disk_service.h"
+#include "network_service.h"
 
 #define MEDIUM_LIMIT 8u
 
@@ -34,6 +35,7 @@ struct medium {
     struct channel_place place;
     struct {
         struct disk_service disk;
+        struct network_service network;
     } own; /* the service's; memory that a row's device was given once, it keeps */
 };
 

@@ -6,7 +6,7 @@
 
 #include "guid.h"
 
-static const struct service *const services[] = {&disk_service};
+static const struct service *const services[] = {&disk_service, &network_service};
 
 #define SERVICE_COUNT (sizeof(services) / sizeof(services[0]))
 

@@ -9,7 +9,6 @@
 #include "medium.h"
 
 struct service {
-    const char *name;
     const struct guid *device_type;
     const struct guid *channel_type;
     /*
