@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.unit.resource_examples import (
@@ -37,6 +39,9 @@ from ultravisor.resources.records import (
     Zone,
 )
 from ultravisor.resources.reservations import AGED_AFTER
+
+if TYPE_CHECKING:
+    from ultravisor.resources.database import ResourceDatabase
 
 
 def test_a_commit_is_the_next_generation() -> None:
