@@ -152,7 +152,7 @@ def empty_host(processors: int, memory_mib: int, devices: tuple[str, ...] = ()) 
     free = (FrameRange(reserved, max(0, machine.frame_count - reserved)),)
     rows = tuple(_partition(number, name) for number, name in enumerate(HOSTED, start=1))
     known = tuple(
-        Device(number, "physical", name, DeviceState.ALLOCATED, None, 0, 0, 0)
+        Device(number, "physical", name, DeviceState.ALLOCATED, None, 0, 0, 0, 0, 0)
         for number, name in enumerate(devices, start=1)
     )
     return Facts(machine=machine, free=free, partitions=rows, devices=known)
