@@ -52,7 +52,6 @@ from ultravisor.machine.abi import (
     ControlMessageId,
     SegmentState,
 )
-
 from ultravisor.partitions.media import PHYSICAL_BUS
 
 if TYPE_CHECKING:
