@@ -194,7 +194,7 @@ def _with_domain(facts: Facts, plan: DomainPlan) -> Facts:
                 choice.processor, position, number, index, choice.quantum_cycles, choice.donates, 0
             )
         )
-    owned = {device.id for device in plan.devices.devices}
+    seats = {seat.device.id: seat for seat in plan.devices.seats}
     after = replace(
         facts,
         free=without(facts.free, plan.memory.ranges),
@@ -202,7 +202,9 @@ def _with_domain(facts: Facts, plan: DomainPlan) -> Facts:
         extents=(*facts.extents, *extents),
         slots=(*facts.slots, *slots),
         devices=tuple(
-            replace(device, owner=number) if device.id in owned else device
+            replace(device, owner=number, guest_frame=seat.guest_frame, port=seat.port)
+            if (seat := seats.get(device.id)) is not None
+            else device
             for device in facts.devices
         ),
     )
