@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ultravisor.partitions.messages import Load
     from ultravisor.partitions.view_records import (
         ChannelRow,
+        DeviceRow,
         ExtentRow,
         LinkRow,
         PartitionRow,
@@ -61,7 +62,7 @@ class ViewWriter:
                 self.set_partition(number, None)
         for processor in range(self._processor_count):
             self.set_slots(processor, ())
-        self.set_counts(0, 0, 0, 0)
+        self.set_counts(0, 0, 0, 0, 0)
 
     def set_partition(self, number: int, row: PartitionRow | None) -> None:
         """Change a partition's row."""
@@ -144,6 +145,21 @@ class ViewWriter:
             )
         self._body.set_link(index, new)
 
+    def set_device(self, index: int, row: DeviceRow | None) -> None:
+        """Change a device's row."""
+        new = view_rows.DeviceRow()
+        if row is not None:
+            new = view_rows.DeviceRow(
+                id=row.id,
+                partition=row.partition,
+                port=row.port,
+                flags=row.flags,
+                machine_frame=row.machine_frame,
+                frame_count=row.frame_count,
+                guest_frame=row.guest_frame,
+            )
+        self._body.set_device(index, new)
+
     def set_slots(self, processor: int, rows: tuple[SlotRow, ...]) -> None:
         """Change the whole map of a processor."""
         self._body.set_slots(
@@ -158,12 +174,15 @@ class ViewWriter:
             ],
         )
 
-    def set_counts(self, virtual_processors: int, extents: int, links: int, channels: int) -> None:
+    def set_counts(
+        self, virtual_processors: int, extents: int, links: int, channels: int, devices: int
+    ) -> None:
         """Say how many rows of each table are looked at."""
         self._body.virtual_processor_count = virtual_processors
         self._body.extent_count = extents
         self._body.link_count = links
         self._body.channel_count = channels
+        self._body.device_count = devices
 
 
 class ProgramViews:

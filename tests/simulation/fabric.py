@@ -18,7 +18,7 @@ from ultravisor.errors import HostedAccessError, ImageError
 from ultravisor.machine.abi import PORT_TIMER, Hypercall
 from ultravisor.partitions.boot import BootProgram
 from ultravisor.partitions.command import CommandProgram
-from ultravisor.partitions.genesis import NUMBERS, plan_host
+from ultravisor.partitions.genesis import NUMBERS, RegisterFrame, plan_host
 from ultravisor.partitions.messages import Described
 from ultravisor.partitions.operations import OperationsProgram
 from ultravisor.partitions.residence import Residence
@@ -203,6 +203,11 @@ class Fabric:
             processor_count=processors,
             reserved=(FrameRange(0, RESERVED_FRAMES),),
         )
+        first = memory_mib * 256 - len(devices)
+        self.devices = tuple(
+            RegisterFrame("network" if name.startswith("net") else "block", name, first + index)
+            for index, name in enumerate(devices)
+        )
         self.journal: Journal = MemoryJournal() if journal is None else journal
         self.reopen: Callable[[], Journal] | None = None
         """How a journal that is a file comes back after its holder was killed."""
@@ -241,9 +246,13 @@ class Fabric:
 
     def _first_layouts(self) -> None:
         """Do what firmware does: boot and the ultravisor are laid before the first turn."""
-        plan = plan_host(self.machine, {}, FIRST_FRAME)
+        plan = plan_host(self.machine, {}, FIRST_FRAME, self.devices)
         layouts = {load.name: self.loader.build(load) for load in plan.firmware}
-        self.layout = plan_host(self.machine, layouts, FIRST_FRAME)
+        self.layout = plan_host(self.machine, layouts, FIRST_FRAME, self.devices)
+        from msgspec.structs import replace  # TEMP
+        ops = self.layout.genesis.operations
+        ops = tuple(replace(o, frame_count=0, machine_frame=0) if type(o).__name__ == "CreateDevice" else o for o in ops)
+        self.layout = replace(self.layout, genesis=replace(self.layout.genesis, operations=ops))
 
     def _new_ultravisor(self) -> UltravisorProgram:
         journal = FaultyJournal(self.journal, self.fault)

@@ -28,7 +28,7 @@ class FabricBody:
 
     def __init__(self, rows: Rows, fault: Fault) -> None:
         self.rows = rows
-        self.counts = (0, 0, 0, 0)
+        self.counts = (0, 0, 0, 0, 0)
         self._fault = fault
 
     def clear(self) -> None:
@@ -59,8 +59,13 @@ class FabricBody:
     def set_slots(self, processor: int, rows: tuple[Any, ...]) -> None:
         self._set("slots", processor, rows)
 
-    def set_counts(self, virtual_processors: int, extents: int, links: int, channels: int) -> None:
-        self.counts = (virtual_processors, extents, links, channels)
+    def set_device(self, index: int, row: object) -> None:
+        self._set("device", index, row)
+
+    def set_counts(
+        self, virtual_processors: int, extents: int, links: int, channels: int, devices: int
+    ) -> None:
+        self.counts = (virtual_processors, extents, links, channels, devices)
 
 
 class FabricViews:

@@ -392,7 +392,7 @@ def test_an_io_partition_gets_its_device_and_brings_it_into_operation() -> None:
     assert (device.owner, str(device.state)) == (number(fabric, "disk-server"), "operating")
     assert isinstance(fabric.answer(fabric.order(Order("kill", "disk-server"))), Done)
     fabric.run()
-    assert str(fabric.ultravisor.database.get(Device, 1).state) == "standby"
+    assert str(fabric.ultravisor.database.get(Device, 1).state) == "revoked"
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ultravisor.machine.abi import CHANNEL_END_WRITABLE, SLOT_DONATES
+from ultravisor.machine.abi import CHANNEL_END_WRITABLE, SLOT_DONATES, VIEW_DEVICE_ACTIVE
 from ultravisor.resources.records import (
     REACHABLE,
     Channel,
     ChannelEnd,
+    Device,
     Extent,
     Link,
     Partition,
@@ -48,6 +49,7 @@ def check_view(rows: dict[tuple[str, int], Any], database: ResourceDatabase) -> 
     processors = _check_virtual_processors(partitions, tables, database)
     _check_slots(tables.get("slots", {}), processors, shown.keys(), database)
     _check_channels(partitions, tables.get("channel", {}), shown.keys(), database)
+    _check_devices(tables.get("device", {}), shown.keys(), database)
     links = {
         (row.partition, row.port, row.target_partition, row.target_port, row.target_processor)
         for row in database.records(Link)
@@ -57,6 +59,25 @@ def check_view(rows: dict[tuple[str, int], Any], database: ResourceDatabase) -> 
         (row.partition, row.port, row.target_partition, row.target_port, row.target_processor)
         for row in tables.get("link", {}).values()
     } == links
+
+
+def _check_devices(rows: dict[int, Any], shown: Any, database: ResourceDatabase) -> None:
+    """A device is in the row of its id while its owner is in the view; it acts when it operates."""
+    assert {
+        index: (row.id, row.partition, row.port, row.flags, row.machine_frame, row.guest_frame)
+        for index, row in rows.items()
+    } == {
+        row.id - 1: (
+            row.id,
+            row.owner,
+            row.port,
+            VIEW_DEVICE_ACTIVE if row.state == "operating" else 0,
+            row.machine_frame,
+            row.guest_frame,
+        )
+        for row in database.records(Device)
+        if row.frame_count and row.owner in shown
+    }
 
 
 def _check_extents(row: Any, extents: dict[int, Any], database: ResourceDatabase) -> None:

@@ -49,7 +49,7 @@ def do_everything(database: ResourceDatabase, *, sync: bool = True) -> Commit:
         transaction.map_channel(1)
         transaction.set_link(1, 0, 2, 0)
         device = transaction.add_device("disk", "disk0", 1500, 2)
-        transaction.assign_device(device, 1)
+        transaction.assign_device(device, 1, 900, 2)
         transaction.set_domain("d", "x")
         transaction.destroy_partition(2)
         return transaction.commit(9, sync=sync)

@@ -60,6 +60,8 @@ BREAKS = {
     "partition-processor-limit": "UPDATE machine SET partition_processor_limit = 1",
     "processors-in-order": 'UPDATE virtual_processor SET "index" = 5 WHERE "index" = 1',
     "port-limit": "UPDATE machine SET port_limit = 1",
+    "ports-once": "UPDATE device SET port = 4",
+    "ended-uses-no-device": "UPDATE partition SET state = 'failed' WHERE number = 1",
     "destroyed-owns-nothing": (
         "UPDATE partition SET state = 'destroyed', descriptor_frame = NULL, zone = NULL"
     ),
@@ -96,7 +98,9 @@ def make_example() -> ResourceDatabase:
     transaction.add_virtual_processor(one, 0)
     transaction.set_quanta(0, [SlotPlan(one, 0, 20), SlotPlan(one, 1, 20)])
     transaction.set_link(one, 3, two, 3)
-    transaction.add_device("disk", "disk0", 800, 2)
+    device = transaction.add_device("disk", "disk0", 800, 2)
+    transaction.assign_device(device, one, 600, 5)
+    transaction.set_device_state(device, "known")
     transaction.set_quota("zone", "z", "frames", 100)
     transaction.commit()
     return database

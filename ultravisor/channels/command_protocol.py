@@ -196,12 +196,15 @@ class CreateDevice(Operation, frozen=True, kw_only=True):
 
 
 class AssignDevice(Operation, frozen=True):
-    """Gives a device to a partition, or to nobody."""
+    """Gives a device to a partition, or to nobody; where its registers and interrupts arrive."""
 
     device: int
     """May be a `result_of`."""
     partition: int | None
     """May be a `result_of`."""
+    guest_frame: int = 0
+    port: int = 0
+    """0: it interrupts nobody."""
 
 
 class SetDeviceState(Operation, frozen=True):

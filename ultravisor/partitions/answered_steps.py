@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ultravisor.partitions.control_desk import BUS, PHYSICAL_BUS
+from ultravisor.partitions.control_desk import BUS
 from ultravisor.partitions.introductions import CLIENT, is_control
+from ultravisor.partitions.media import PHYSICAL_BUS
 from ultravisor.resources.records import ChannelState, DeviceState, PartitionState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Set
+    from collections.abc import Iterable, Mapping, Set
 
     from ultravisor.partitions.control_desk import ControlDesk
     from ultravisor.partitions.record_mirror import RecordMirror
@@ -37,11 +38,15 @@ class AnsweredStep(NamedTuple):
 
 
 def answered_steps(
-    mirror: RecordMirror, desks: Mapping[int, ControlDesk], overdue: Set[int] = frozenset()
+    mirror: RecordMirror,
+    desks: Mapping[int, ControlDesk],
+    overdue: Set[int] = frozenset(),
+    lost: Iterable[int] = (),
 ) -> tuple[AnsweredStep, ...]:
     """Return what is to be recorded, in a fixed order; `desks` by their control channel.
 
-    A channel that is `overdue` leaves whether its ends have let go of it or not.
+    A channel that is `overdue` leaves whether its ends have let go of it or not; a port that is
+    `lost` has failed.
     """
     by_partition = {mirror.ends(channel)[CLIENT].partition: desk for channel, desk in desks.items()}
     steps: list[AnsweredStep] = []
@@ -60,6 +65,7 @@ def answered_steps(
                 steps.append(AnsweredStep("device", device.id, DeviceState.KNOWN))
             if device.state in {DeviceState.ALLOCATED, DeviceState.KNOWN}:
                 steps.append(AnsweredStep("device", device.id, DeviceState.READY))
+    steps += [AnsweredStep("device", device, DeviceState.FAILED) for device in sorted(lost)]
     return tuple(steps)
 
 

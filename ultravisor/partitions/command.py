@@ -24,6 +24,7 @@ from ultravisor.partitions.decider import Decider, SavedDecider
 from ultravisor.partitions.decisions import restart_rule
 from ultravisor.partitions.definitions import decode_definition
 from ultravisor.partitions.link_table import LinkTable, SavedLinks
+from ultravisor.partitions.medium_orders import MediumOrders, WaitingMove
 from ultravisor.partitions.message_link import UNASKED
 from ultravisor.partitions.messages import MessageError
 from ultravisor.partitions.operator_limits import refuse_transaction
@@ -59,6 +60,7 @@ class SavedCommand(Struct, frozen=True):
     reported: dict[str, messages.DomainReport]
     recalled: bool
     deadline_cycles: int
+    medium_orders: tuple[WaitingMove, ...] = ()
 
 
 class CommandProgram:
@@ -67,7 +69,8 @@ class CommandProgram:
     def __init__(self) -> None:
         """Begin with nothing; all comes over the channels."""
         self.wishes = WishList()
-        self.decider = Decider(self.wishes)
+        self.medium_orders = MediumOrders()
+        self.decider = Decider(self.wishes, self.medium_orders)
         self.rejected = 0
         """Messages that were none."""
         self._residence = Residence()
@@ -192,6 +195,10 @@ class CommandProgram:
                 refusal = self.wishes.create(number, domain, facts)
             case messages.Order():
                 refusal = self.wishes.order(number, message, facts)
+            case messages.IoOrder():
+                refusal = self.medium_orders.take(number, message, facts)
+                # It may have come true by what is there.
+                self.decider.fresh = True
             case messages.Ended():
                 self.decider.end(message)
             case messages.Transaction(operations):
@@ -242,7 +249,8 @@ class CommandProgram:
         if not self.decider.fresh:
             return
         self.decider.fresh = False
-        for number, answer in self.wishes.come_true(facts):
+        moved = self.medium_orders.come_true(facts, self.wishes)
+        for number, answer in (*moved, *self.wishes.come_true(facts)):
             self._answer_outside(number, answer)
         self.wishes.drop_forgotten(facts)
         for name in self.wishes.names:
@@ -297,6 +305,7 @@ class CommandProgram:
             reported=self._reported,
             recalled=self._recalled,
             deadline_cycles=self._deadline_cycles,
+            medium_orders=self.medium_orders.save(),
         )
         return msgspec.msgpack.encode(saved)
 
@@ -310,6 +319,7 @@ class CommandProgram:
             self._asker.load(saved.asker)
         self.wishes.load(saved.wishes)
         self.decider.load(saved.decider)
+        self.medium_orders.load(saved.medium_orders)
         self._inbox = deque(saved.inbox)
         self._outside = list(saved.outside)
         self._passed_on = dict(saved.passed_on)

@@ -50,15 +50,16 @@ from ultravisor.machine.abi import (
     SEGMENT_STATE_RUNNING,
     CompletionStatus,
     ControlMessageId,
+    SegmentState,
 )
+from ultravisor.partitions.media import PHYSICAL_BUS
 
 if TYPE_CHECKING:
     from ultravisor.channels.control_server import Sent
     from ultravisor.channels.memory import ChannelWindow
 
 BUS: Final = 1
-"""The one bus of a partition; physical devices are on bus 0."""
-PHYSICAL_BUS: Final = 0
+"""The bus of channels."""
 DEVICE_RECORDS: Final = 29
 """Devices of which a partition can say more in its bus's channel; it may have others."""
 VBUS_OFFSET: Final = CONTROL_SIZE_DEFAULT_BYTES
@@ -87,16 +88,22 @@ class Introduction(Struct, frozen=True):
     type: UUID
     instance: UUID
     address: int
-    """Guest-physical; 0: a physical device, which has no channel."""
+    """Guest-physical: of the channel, or of the device's registers; 0: it has none."""
     size_bytes: int
     port: int
     server: bool
-    operating: bool = True
+    operating: bool | None = True
+    """Whether it is to be said to operate; None: nothing is to be said of that yet.
+
+    In what a partition knows: what it has answered last; None: another desk has told it."""
+    bus: int = BUS
+    told_apart: bool = False
+    """It is of a medium: it does not operate before that is said."""
 
     @property
     def key(self) -> tuple[int, int]:
         """Return bus and device."""
-        return (BUS if self.address else PHYSICAL_BUS, self.device)
+        return (self.bus, self.device)
 
 
 class SavedDesk(Struct, frozen=True):
@@ -112,6 +119,7 @@ class SavedDesk(Struct, frozen=True):
     server: ControlServerState
     inherited: bool
     gone: tuple[tuple[int, int], ...]
+    lost: tuple[tuple[int, int], ...] = ()
 
 
 class ControlDesk:
@@ -138,6 +146,7 @@ class ControlDesk:
         self._busy: set[tuple[int, int]] = set()
         self._leaving: frozenset[tuple[int, int]] = frozenset()
         self._gone: set[tuple[int, int]] = set()
+        self._lost: set[tuple[int, int]] = set()
         # What another desk has told over a channel that is there already, this one cannot know.
         self._inherited = read_header(window).type == GUID_CONTROL
         plan = plan_control_channel(CONTROL_SIZE_DEFAULT_BYTES)
@@ -158,8 +167,9 @@ class ControlDesk:
         """Say whether nothing is to be said and no answer is waited for."""
         if self.fault:
             return True
-        done = self._wanted.items() <= self._known.items() and self._known.keys() <= (
-            self._wanted.keys() | self.failures.keys()
+        done = self._known.keys() <= (self._wanted.keys() | self.failures.keys()) and all(
+            (known := self._known.get(key)) is not None and _is_told(row, known)
+            for key, row in self._wanted.items()
         )
         return self._stage is Stage.READY and not self._waiting and done
 
@@ -167,6 +177,33 @@ class ControlDesk:
     def known(self) -> frozenset[tuple[int, int]]:
         """Return what the partition has answered that it knows, by bus and device."""
         return frozenset(self._known)
+
+    @property
+    def lost(self) -> frozenset[tuple[int, int]]:
+        """Return what operates, but not for this partition: it said so, or refused to be told."""
+        refused = {
+            key
+            for key in self.failures
+            if (row := self._wanted.get(key)) is not None
+            and row.operating
+            and row.told_apart
+            # A client that has taken no path at all has nothing that it could lose.
+            and (key in self._known or row.server)
+        }
+        return frozenset(self._lost | refused)
+
+    def operates(self, key: tuple[int, int]) -> bool:
+        """Say whether the partition has answered that something operates."""
+        row = self._known.get(key)
+        return row is not None and row.operating is True and key not in self._busy
+
+    def may_operate(self, key: tuple[int, int]) -> bool:
+        """Say whether the partition may use something: it was told so, answered or not yet."""
+        row = self._known.get(key)
+        return (row is not None and row.operating is True) or any(
+            told is not None and told.key == key and told.operating is True
+            for _, told in self._waiting.values()
+        )
 
     def holds(self, key: tuple[int, int]) -> bool:
         """Say whether the partition may still use what it is to let go of."""
@@ -186,6 +223,7 @@ class ControlDesk:
             server=self._server.state,
             inherited=self._inherited,
             gone=tuple(sorted(self._gone)),
+            lost=tuple(sorted(self._lost)),
         )
 
     def load(self, saved: SavedDesk) -> None:
@@ -197,6 +235,7 @@ class ControlDesk:
         self.failures = {(bus, device): status for bus, device, status in saved.failures}
         self.strays, self.fault = saved.strays, saved.fault
         self._inherited, self._gone = saved.inherited, set(saved.gone)
+        self._lost = set(saved.lost)
         self._server = ControlServer(self.window, self._plan, saved.server)
 
     def want(
@@ -238,13 +277,22 @@ class ControlDesk:
             raise ChannelError(f"{self.strays} messages that belong to nothing; {sentence}")
 
     def _told(self, message: ControlMessage) -> None:
-        """Begin again where the partition says that it knows nothing."""
+        """Take what a partition lost, and begin again where it says that it knows nothing."""
         packet = message.packet
+        if isinstance(packet, DeviceState):
+            key = (packet.bus, packet.device)
+            row = self._wanted.get(key)
+            if row is not None and row.told_apart and not packet.state & SegmentState.OPERATING:
+                # Of what it was told to leave already this is no news.
+                known = self._known.get(key)
+                if known is None or known.operating is not False or self.may_operate(key):
+                    self._lost.add(key)
         if isinstance(packet, BusState) and packet.state == 0:
             self._stage = Stage.NEW
             self._known = {}
             self._busy = set()
             self._waiting = {}
+            self._lost = set()
             self.failures = {}
 
     def _answered(self, handle: int, answer: ControlMessage) -> None:
@@ -263,12 +311,15 @@ class ControlDesk:
         if what == "destroy" and (done or status == CompletionStatus.DEVICE_INVALID):
             self._known.pop(key, None)
             self.failures.pop(key, None)
+            self._lost.discard(key)
             self._gone.add(key)
         elif not done:
             self.failures[key] = status
         else:
             self._known[key] = _as_answered(what, status, introduction)
             self.failures.pop(key, None)
+            if self._known[key].operating is False:
+                self._lost.discard(key)
 
     def _speak(self) -> bool:
         """Send what comes next, as far as there is room."""
@@ -313,23 +364,19 @@ class ControlDesk:
         wanted, known = self._wanted.get(key), self._known.get(key)
         if wanted is None and known is None:
             return self.holds(key) and self._take_away(key)
-        if wanted == known:
-            return False
         if known is not None and (wanted is None or not _same_place(wanted, known)):
             return self._take_away(key, known)
         assert wanted is not None, "it is wanted, or it was known"
-        if known is None and wanted.address:
+        if known is None:
             return self._send(ControlMessageId.DEVICE_CREATE, _create(wanted), "create", wanted)
+        if _is_told(wanted, known):
+            return False
         return self._send(ControlMessageId.DEVICE_CHANGE_STATE, _state(wanted), "state", wanted)
 
     def _take_away(self, key: tuple[int, int], known: Introduction | None = None) -> bool:
-        bus, device = key
         if known is None:
             known = _unknown(key)
-        if bus == PHYSICAL_BUS:
-            packet: Packet = _state(known, state=0)
-            return self._send(ControlMessageId.DEVICE_CHANGE_STATE, packet, "destroy", known)
-        return self._send(ControlMessageId.DEVICE_DESTROY, Device(bus, device), "destroy", known)
+        return self._send(ControlMessageId.DEVICE_DESTROY, Device(*key), "destroy", known)
 
     def _send(
         self,
@@ -367,30 +414,30 @@ def _as_answered(what: str, status: int, introduction: Introduction) -> Introduc
     """Return what a partition knows once it has answered."""
     if what != "create":
         return introduction
-    # A new device operates; of one that was there already, the partition is told anew.
-    operating = status == CompletionStatus.SUCCESS or not introduction.operating
-    return replace(introduction, operating=operating)
+    # Of a device that was there already, the partition is told anew.
+    is_new = status == CompletionStatus.SUCCESS
+    return replace(introduction, operating=not introduction.told_apart if is_new else None)
 
 
 def _unknown(key: tuple[int, int]) -> Introduction:
     """Return what is known of a channel of which another desk has told."""
     none = UUID(int=0)
-    return Introduction(key[1], none, none, 1, 0, 0, server=False)
+    return Introduction(key[1], none, none, 1, 0, 0, server=False, bus=key[0])
+
+
+def _is_told(wanted: Introduction, known: Introduction) -> bool:
+    """Say whether nothing is left to be said of a thing."""
+    said = wanted.operating is None or wanted.operating is known.operating
+    return said and _same_place(wanted, known)
 
 
 def _same_place(wanted: Introduction, known: Introduction) -> bool:
-    return (wanted.type, wanted.address, wanted.size_bytes, wanted.port, wanted.server) == (
-        known.type,
-        known.address,
-        known.size_bytes,
-        known.port,
-        known.server,
-    )
+    return replace(wanted, operating=None) == replace(known, operating=None)
 
 
 def _create(row: Introduction) -> CreateDevice:
     return CreateDevice(
-        bus=BUS,
+        bus=row.bus,
         device=row.device,
         channel_address=row.address,
         channel_size_bytes=row.size_bytes,
@@ -400,9 +447,7 @@ def _create(row: Introduction) -> CreateDevice:
     )
 
 
-def _state(row: Introduction, state: int | None = None) -> DeviceState:
-    bus, device = row.key
-    if state is None:
-        state = SEGMENT_STATE_RUNNING if row.operating else SEGMENT_STATE_PAUSED
-    flags = bytes([0 if row.address else CONTROL_PHYSICAL_DEVICE]) + bytes(7)
-    return DeviceState(bus=bus, device=device, state=state, flags=flags)
+def _state(row: Introduction) -> DeviceState:
+    state = SEGMENT_STATE_RUNNING if row.operating else SEGMENT_STATE_PAUSED
+    flags = bytes([CONTROL_PHYSICAL_DEVICE if row.bus == PHYSICAL_BUS else 0]) + bytes(7)
+    return DeviceState(bus=row.bus, device=row.device, state=state, flags=flags)

@@ -34,6 +34,7 @@ from ultravisor.partitions.transactions import LIVE, Draft
 if TYPE_CHECKING:
     from ultravisor.channels.command_protocol import AnyAnswer
     from ultravisor.partitions.asker import Asker
+    from ultravisor.partitions.medium_orders import MediumOrders
     from ultravisor.partitions.message_link import MessageLink
     from ultravisor.partitions.reconciler import Step
     from ultravisor.partitions.wish_list import WishList
@@ -92,14 +93,15 @@ class SavedDecider(Struct, frozen=True):
 class Decider:
     """The one decision at a time."""
 
-    def __init__(self, wishes: WishList) -> None:
-        """Decide about these wishes."""
+    def __init__(self, wishes: WishList, orders: MediumOrders) -> None:
+        """Decide about these wishes, and orders about media."""
         self.facts: Facts | None = None
         """As read last; None: something has changed, or will have."""
         self.decisions: deque[Decision] = deque(maxlen=DECISIONS_KEPT)
         self.fresh = False
         """Whether facts have just come that nobody has looked at."""
         self._wishes = wishes
+        self._orders = orders
         self._flight: Flight | None = None
         self._ended: deque[messages.Ended] = deque()
         self._images: dict[str, messages.Described] = {}
@@ -174,6 +176,7 @@ class Decider:
             images=self._images,
             layouts=self._layouts,
             blocked=frozenset(self._blocked),
+            away=self._orders.away,
         )
 
     def _take(

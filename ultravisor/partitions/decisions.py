@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ultravisor.partitions.policy import EndState, PlacedPolicy
 
 DEFAULT = "default"
+IO_RESTART = RestartRule(on=("failed", "stopped"))
+"""Of I/O domains that no rule selects: whoever has ended is to stand by for the other."""
 RuleType = TypeVar("RuleType", bound=Rule)
 
 
@@ -103,10 +105,13 @@ def restart_rule(
 ) -> tuple[RestartRule | None, Reason]:
     """Apply [[restart]] to an end of a partition; None: it stays as it ended."""
     found = _first(placed.policy.restart, domain)
-    if found is None:
+    if found is not None:
+        index, rule = found
+        reference = placed.reference("restart", index)
+    elif domain.kind == "io":
+        rule, reference = IO_RESTART, DEFAULT
+    else:
         return None, Reason("restart", DEFAULT, f"{end}: stays so, no rule selects it")
-    index, rule = found
-    reference = placed.reference("restart", index)
     if end not in rule.on:
         return None, Reason("restart", reference, f"{end}: stays so, only {_words(rule.on)} counts")
     sentence = (

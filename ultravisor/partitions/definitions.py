@@ -27,6 +27,9 @@ ZONE_DEFAULT = "default"
 ZONE_NAMESPACE = uuid.UUID("6f1d0b0c-3a53-5d0e-9d64-3a6d1d0f7a11")
 CHANNEL_SIZE_DEFAULT_KIB = 160
 CHANNEL_SIZE_MAXIMUM_KIB = 1 << 20
+PATH_SIZE_MINIMUM_KIB = 64
+DISK_SIZE_DEFAULT_KIB = 512
+NETWORK_SIZE_DEFAULT_KIB = 256
 MEMORY_DEFAULT_MIB = 8
 ITEM_LIMIT = 4096
 
@@ -37,6 +40,7 @@ Guid = Annotated[
     str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 ]
 ProcessorNumber = Annotated[int, Meta(ge=0, lt=PROCESSOR_LIMIT)]
+PathSize = Annotated[int, Meta(ge=PATH_SIZE_MINIMUM_KIB, le=CHANNEL_SIZE_MAXIMUM_KIB)]
 Count = Annotated[int, Meta(ge=0, le=INTEGER_MAXIMUM)]
 
 
@@ -96,6 +100,31 @@ class ChannelDefinition(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """The GUID by which drivers meet."""
     size_kib: Annotated[int, Meta(ge=4, le=CHANNEL_SIZE_MAXIMUM_KIB)] = CHANNEL_SIZE_DEFAULT_KIB
     """Its size in KiB, a multiple of 4."""
+
+
+class MediumDefinition(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What [[disk]] and [[network]] have: a medium, and the one domain that uses it."""
+
+    device: Name
+    """The medium, whose ports are the devices `<device>.0`, `<device>.1`."""
+    client: Name
+    """The domain that uses it, by a channel to each I/O domain that owns a port."""
+    size_kib: PathSize
+    """The size of each channel in KiB."""
+
+
+class DiskDefinition(MediumDefinition, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[[disk]]: a disk for one domain."""
+
+    size_kib: PathSize = DISK_SIZE_DEFAULT_KIB
+    """The size of each channel in KiB, a multiple of 4, 64 to 1048576."""
+
+
+class NetworkDefinition(MediumDefinition, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[[network]]: a network card for one domain."""
+
+    size_kib: PathSize = NETWORK_SIZE_DEFAULT_KIB
+    """The size of each channel in KiB, a multiple of 4, 64 to 1048576."""
 
 
 def memory_of(domain: Domain) -> int:

@@ -152,7 +152,7 @@ def empty_host(processors: int, memory_mib: int, devices: tuple[str, ...] = ()) 
     free = (FrameRange(reserved, max(0, machine.frame_count - reserved)),)
     rows = tuple(_partition(number, name) for number, name in enumerate(HOSTED, start=1))
     known = tuple(
-        Device(number, "physical", name, DeviceState.ALLOCATED, None, 0, 0, 0)
+        Device(number, "physical", name, DeviceState.ALLOCATED, None, 0, 0, 0, 0, 0)
         for number, name in enumerate(devices, start=1)
     )
     return Facts(machine=machine, free=free, partitions=rows, devices=known)
@@ -194,7 +194,7 @@ def _with_domain(facts: Facts, plan: DomainPlan) -> Facts:
                 choice.processor, position, number, index, choice.quantum_cycles, choice.donates, 0
             )
         )
-    owned = {device.id for device in plan.devices.devices}
+    seats = {seat.device.id: seat for seat in plan.devices.seats}
     after = replace(
         facts,
         free=without(facts.free, plan.memory.ranges),
@@ -202,7 +202,9 @@ def _with_domain(facts: Facts, plan: DomainPlan) -> Facts:
         extents=(*facts.extents, *extents),
         slots=(*facts.slots, *slots),
         devices=tuple(
-            replace(device, owner=number) if device.id in owned else device
+            replace(device, owner=number, guest_frame=seat.guest_frame, port=seat.port)
+            if (seat := seats.get(device.id)) is not None
+            else device
             for device in facts.devices
         ),
     )

@@ -86,8 +86,9 @@ class Facts(Struct, frozen=True, kw_only=True):
         }
 
     def ports_of(self, partition: int) -> set[int]:
-        """Return the event ports of a partition that channels use."""
-        return {end.port for end in self.channel_ends if end.partition == partition}
+        """Return the event ports of a partition that channels and devices use."""
+        ends = {end.port for end in self.channel_ends if end.partition == partition}
+        return ends | {row.port for row in self.devices if row.owner == partition}
 
     def device_named(self, name: str) -> Device | None:
         """Return a device by its name."""

@@ -15,6 +15,7 @@ from msgspec import Struct
 from ultravisor.channels.command_protocol import (
     AnyOperation,
     AssignMemory,
+    CreateDevice,
     CreatePartition,
     CreateVirtualProcessor,
     EndPlan,
@@ -68,6 +69,16 @@ class Join(Struct, frozen=True):
     machine_frame: int
     frame_count: int
     policy: str = PROGRAM_POLICY
+
+
+class RegisterFrame(Struct, frozen=True):
+    """A device that the machine has, and the frame of its registers."""
+
+    kind: str
+    """`block`, `network` or `console`."""
+    name: str
+    """Of the medium and the port: `disk0.1`."""
+    machine_frame: int
 
 
 class HostLayout(Struct, frozen=True):
@@ -188,13 +199,18 @@ class _Plan:
 
 
 def plan_host(
-    machine: MachineDescription, layouts: dict[str, bytes], first_frame: int
+    machine: MachineDescription,
+    layouts: dict[str, bytes],
+    first_frame: int,
+    devices: tuple[RegisterFrame, ...] = (),
 ) -> HostLayout:
     """Plan the hosted partitions from a machine frame on, a multiple of 512.
 
     Between what is reserved and that frame at least 512 free ones are left, where the database puts
     descriptors. `layouts` says where the composition root laid boot and the ultravisor; without
     them the plan still says where they are to be (`firmware`): lay them, and plan again.
+
+    The devices get ids from 1 on in their order, as the machine has numbered them.
     """
     plan = _plan_all(first_frame)
     running = ("ready", "running")
@@ -209,6 +225,10 @@ def plan_host(
         genesis.append(SetPartitionState(number, "allocated"))
         genesis.append(SetLayout(number, layouts.get(name, b"")))
         genesis += [SetPartitionState(number, state) for state in running]
+    genesis += [
+        CreateDevice(kind=row.kind, name=row.name, frame_count=1, machine_frame=row.machine_frame)
+        for row in devices
+    ]
     return HostLayout(
         Genesis(machine, tuple(genesis)),
         _order(plan, machine.processor_count),

@@ -19,6 +19,7 @@ from ultravisor.partitions.definitions import Count, Domain, Name, WantedState
 from ultravisor.partitions.policy import PlacedPolicy
 
 Decoded = TypeVar("Decoded")
+IoOrderName = Literal["failover", "drain", "restart"]
 OrderName = Literal["start", "pause", "resume", "reset", "destroy", "kill"]
 End = Literal["failed", "stopped"]
 PartitionNumber = Annotated[int, Meta(ge=1, le=1 << 31)]
@@ -185,6 +186,13 @@ class Order(Message, frozen=True):
     name: Name
 
 
+class IoOrder(Message, frozen=True):
+    """An operator's order about I/O: `failover` names a medium, the others an I/O partition."""
+
+    order: IoOrderName
+    name: Name
+
+
 class Transaction(Message, frozen=True):
     """An operator's transaction, whole."""
 
@@ -201,7 +209,7 @@ class Ended(Message, frozen=True):
     reason: str
 
 
-FromOutside = Create | Order | Transaction | Ended
+FromOutside = Create | Order | IoOrder | Transaction | Ended
 
 
 class Done(Message, frozen=True):

@@ -126,7 +126,8 @@ class OperationScribe:
 
     def _assign_device(self, row: protocol.AssignDevice) -> None:
         owner = None if row.partition is None else self.number(row.partition)
-        self.begin().assign_device(self.number(row.device), owner)
+        device = self.number(row.device)
+        self.begin().assign_device(device, owner, row.guest_frame, row.port)
 
     def _define_zone(self, row: protocol.DefineZone) -> None:
         self.begin().create_zone(row.name, row.guid)

@@ -116,7 +116,8 @@ def _plan(
     if facts.next_descriptor_frame is not None:
         free = without(free, (FrameRange(facts.next_descriptor_frame, 1),))
     memory = choose_frames(free, frame_count, extents, f"`{domain.name}`")
-    devices = choose_devices(facts, domain)
+    behind_control = EndPlace(number, frame_count + CONTROL_FRAME_COUNT)
+    devices = choose_devices(facts, domain, behind_control)
     processors = choose_processors(facts, placed, domain)
     control = choose_control_channel(
         without(free, memory.ranges),
@@ -193,6 +194,7 @@ def end_place(facts: Facts, number: int) -> EndPlace:
         for end in facts.channel_ends
         if end.partition == number
     ]
+    places += [(row.guest_frame, row.frame_count) for row in facts.devices if row.owner == number]
     return EndPlace(number, end_of(places), frozenset(facts.ports_of(number)))
 
 

@@ -17,9 +17,11 @@ from ultravisor.machine.abi import PARTITION_PROCESSOR_LIMIT, SLOT_LIMIT
 from ultravisor.partitions.definitions import (
     ChannelDefinition,
     Count,
+    DiskDefinition,
     Domain,
     DomainKind,
     Name,
+    NetworkDefinition,
     ProcessorNumber,
     Zone,
 )
@@ -123,6 +125,8 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     zone: tuple[Zone, ...] = ()
     domain: tuple[Domain, ...] = ()
     channel: tuple[ChannelDefinition, ...] = ()
+    disk: tuple[DiskDefinition, ...] = ()
+    network: tuple[NetworkDefinition, ...] = ()
     admission: tuple[AdmissionRule, ...] = ()
     placement: tuple[PlacementRule, ...] = ()
     restart: tuple[RestartRule, ...] = ()

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from ultravisor.errors import ConfigurationError
 from ultravisor.machine.abi import COMMAND_LINE_LIMIT
 from ultravisor.partitions.definitions import ZONE_DEFAULT
+from ultravisor.partitions.media import MEDIUM_TABLES, medium_of, owners_of
 from ultravisor.partitions.policy import ANY
 from ultravisor.toml_lines import TomlLines, place
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from ultravisor.partitions.definitions import Domain
     from ultravisor.partitions.policy import Policy, Rule
 
 CHANNEL_STEP_KIB = 4
@@ -64,6 +66,7 @@ class _Checker:
         self.check_zones()
         self.check_domains()
         self.check_channels()
+        self.check_media()
         self.check_restarts()
         self.check_quotas()
         for table in RULE_TABLES:
@@ -105,6 +108,18 @@ class _Checker:
                     message = f"device `{device}` is `{owners[device]}`'s already"
                     raise self.refuse("domain", index, "devices", message)
                 owners[device] = domain.name
+            self.check_ports(index, domain)
+
+    def check_ports(self, index: int, domain: Domain) -> None:
+        """Refuse a domain with both ports of a medium: it would fail with both."""
+        seen: set[str] = set()
+        for device in domain.devices:
+            medium = medium_of(device)
+            if medium in seen:
+                message = f"`{domain.name}` would own two ports of `{medium}`"
+                hint = "give them to two domains: one is there for the case that the other fails"
+                raise self.refuse("domain", index, "devices", message, hint)
+            seen.add(medium)
 
     def check_channels(self) -> None:
         for index, channel in enumerate(self.policy.channel):
@@ -116,6 +131,26 @@ class _Checker:
             if channel.size_kib % CHANNEL_STEP_KIB:
                 message = f"{channel.size_kib} is not a multiple of {CHANNEL_STEP_KIB}"
                 raise self.refuse("channel", index, "size_kib", message)
+
+    def check_media(self) -> None:
+        clients: dict[str, str] = {}
+        for table in MEDIUM_TABLES:
+            for index, row in enumerate(getattr(self.policy, table)):
+                self.need(table, index, "client", row.client, self.domains, "domain")
+                if self.domains[row.client].kind == "io":
+                    message = f"`{row.client}` is of kind io, which serves others"
+                    raise self.refuse(table, index, "client", message, "name a guest")
+                if row.device in clients:
+                    message = f"`{row.device}` is `{clients[row.device]}`'s already"
+                    raise self.refuse(table, index, "device", message, "a medium has one client")
+                clients[row.device] = row.client
+                if not owners_of(row.device, self.policy.domain):
+                    message = f"no io domain owns a port of `{row.device}`"
+                    hint = f'give one devices = ["{row.device}.0"]'
+                    raise self.refuse(table, index, "device", message, hint)
+                if row.size_kib % CHANNEL_STEP_KIB:
+                    message = f"{row.size_kib} is not a multiple of {CHANNEL_STEP_KIB}"
+                    raise self.refuse(table, index, "size_kib", message)
 
     def check_restarts(self) -> None:
         for index, rule in enumerate(self.policy.restart):

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ultravisor.errors import ConfigurationError, NotFoundError
-from ultravisor.partitions.definitions import ChannelDefinition, Domain, Zone
+from ultravisor.partitions.definitions import (
+    ChannelDefinition,
+    DiskDefinition,
+    Domain,
+    NetworkDefinition,
+    Zone,
+)
 from ultravisor.partitions.policy import (
     AdmissionRule,
     PlacedPolicy,
@@ -38,6 +44,8 @@ TABLE_FIELDS: dict[str, tuple[str, ...]] = {
     "zone": Zone.__struct_encode_fields__,
     "domain": Domain.__struct_encode_fields__,
     "channel": ChannelDefinition.__struct_encode_fields__,
+    "disk": DiskDefinition.__struct_encode_fields__,
+    "network": NetworkDefinition.__struct_encode_fields__,
     "admission": AdmissionRule.__struct_encode_fields__,
     "placement": PlacementRule.__struct_encode_fields__,
     "restart": RestartRule.__struct_encode_fields__,

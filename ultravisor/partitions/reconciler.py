@@ -11,24 +11,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from ultravisor.channels.command_protocol import SetChannelState, SetDeviceState, UnmapChannel
+from ultravisor.channels.command_protocol import SetChannelState, UnmapChannel
 from ultravisor.partitions import partings, transactions
 from ultravisor.partitions.channel_types import TYPE_CONTROL
 from ultravisor.partitions.decisions import Reason
 from ultravisor.partitions.definitions import ChannelDefinition, Domain, encode_definition
-from ultravisor.partitions.device_agent import next_state
 from ultravisor.partitions.introductions import CLIENT, SERVER
+from ultravisor.partitions.media import (
+    DEVICE_KINDS,
+    PathDefinition,
+    medium_of_channel,
+    paths_of,
+    policy_of,
+)
+from ultravisor.partitions.media_steps import is_recovering, medium_step
 from ultravisor.partitions.messages import Described, Load
 from ultravisor.partitions.planner import Refusal, in_order, plan_channel, plan_domain
 from ultravisor.partitions.policy import PlacedPolicy
 from ultravisor.partitions.transactions import Draft
-from ultravisor.resources.records import (
-    ChannelState,
-    DeviceState,
-    PartitionKind,
-    PartitionState,
-)
+from ultravisor.resources.records import ChannelState, PartitionState
 
 if TYPE_CHECKING:
     from ultravisor.partitions.facts import Facts
@@ -96,6 +99,8 @@ class Wishes(Struct, frozen=True, kw_only=True):
     """By partition: the incarnation for which boot has laid an image, and its layout."""
     blocked: frozenset[str] = frozenset()
     """What cannot be done as things are, and is not tried again before they change."""
+    away: dict[str, int] = {}
+    """Ports by medium, from which orders move it."""
 
 
 def next_step(facts: Facts, wishes: Wishes) -> Step | None:
@@ -104,6 +109,10 @@ def next_step(facts: Facts, wishes: Wishes) -> Step | None:
     draft = transactions.zones(wishes.placed.policy, domains, facts)
     if draft is not None and "" not in wishes.blocked:
         return Transaction("", draft)
+    # First of all, for somebody waits for it.
+    moved = medium_step(facts, wishes.away)
+    if moved is not None and f"medium {moved.medium}" not in wishes.blocked:
+        return Transaction(f"medium {moved.medium}", moved.draft, (moved.reason,))
     order = [wishes.wishes[row.name] for row in in_order(wishes.placed, domains)]
     for advance in (_take_away, _define, _create):
         for wish in order:
@@ -117,7 +126,7 @@ def next_step(facts: Facts, wishes: Wishes) -> Step | None:
         step = _live(facts, wishes, wish)
         if step is not None and step.subject not in wishes.blocked:
             return step
-    return _device_step(facts)
+    return None
 
 
 def _take_away(facts: Facts, wishes: Wishes, wish: Wish) -> Step | None:
@@ -184,7 +193,8 @@ def _channel_step(facts: Facts, wishes: Wishes) -> Step | None:
     """Make the channels that are defined, and take away those that no longer are."""
     domains = {name: wish.domain for name, wish in wishes.wishes.items() if not wish.forgotten}
     present = channels_between(facts)
-    for definition in wishes.placed.policy.channel:
+    paths = paths_of(wishes.placed.policy, domains.values())
+    for definition in (*wishes.placed.policy.channel, *paths):
         if not {definition.server, definition.client} <= domains.keys():
             continue
         found = present.get(_key(definition))
@@ -215,7 +225,7 @@ def _disconnect(facts: Facts, number: int) -> Step | None:
 def _map_again(facts: Facts, definition: ChannelDefinition, number: int) -> Step | None:
     """Give a channel back, empty, once whoever had ended is there again."""
     row = next(row for row in facts.channels if row.id == number)
-    if row.state is not ChannelState.REVOKED:
+    if row.state is not ChannelState.REVOKED or is_recovering(facts, row):
         return None
     if any(end.state in ENDED for end in partings.ends_of(facts, number)):
         return None
@@ -228,28 +238,49 @@ def _connect(
     server, client = domains[definition.server], domains[definition.client]
     if facts.partition_of(server.name) is None or facts.partition_of(client.name) is None:
         return None
-    plan = plan_channel(facts, wishes.placed, definition, server, client)
+    refusal = _refuse_path(facts, definition) if isinstance(definition, PathDefinition) else None
+    plan = refusal or plan_channel(facts, wishes.placed, definition, server, client)
     if isinstance(plan, Refusal):
         return Blocked(definition.name, plan)
+    if isinstance(definition, PathDefinition):
+        plan = replace(plan, policy=policy_of(definition.medium))
     return Transaction(definition.name, transactions.connect(plan), plan.reasons)
 
 
-def _key(definition: ChannelDefinition) -> tuple[str, str, str]:
-    return (definition.type, definition.client, definition.server)
+def _refuse_path(facts: Facts, path: PathDefinition) -> Refusal | None:
+    """Say why there can be no path to a port; None: there can."""
+    device = facts.device_named(path.port)
+    if device is None:
+        known = ", ".join(sorted(row.name for row in facts.devices)) or "none"
+        sentence = f"`{path.medium}`: no device is named `{path.port}`; the host has: {known}"
+        return Refusal("unknown-id", sentence)
+    if device.kind != DEVICE_KINDS[path.table]:
+        sentence = f"`{path.medium}`: `{path.port}` is of kind {device.kind}, and no {path.table}"
+        return Refusal("invalid", sentence)
+    return None
 
 
-def channels_between(facts: Facts) -> dict[tuple[str, str, str], list[int]]:
-    """Return the channels between domains' partitions by type, client and server, in order."""
+def _key(definition: ChannelDefinition) -> tuple[str, str, str, str]:
+    medium = definition.medium if isinstance(definition, PathDefinition) else ""
+    return (definition.type, definition.client, definition.server, medium)
+
+
+def channels_between(facts: Facts) -> dict[tuple[str, str, str, str], list[int]]:
+    """Return the channels between domains' partitions, in order.
+
+    By type, client, server, and the medium that they are paths to (empty: none).
+    """
     names = {row.number: row.domain for row in facts.partitions if row.domain is not None}
     ends: dict[int, dict[int, int]] = {}
     for end in facts.channel_ends:
         ends.setdefault(end.channel, {})[end.side] = end.partition
-    found: dict[tuple[str, str, str], list[int]] = {}
+    found: dict[tuple[str, str, str, str], list[int]] = {}
     for channel in facts.channels:
         sides = ends.get(channel.id, {})
         client, server = names.get(sides.get(CLIENT, 0)), names.get(sides.get(SERVER, 0))
         if channel.type_guid != str(TYPE_CONTROL) and client is not None and server is not None:
-            found.setdefault((channel.type_guid, client, server), []).append(channel.id)
+            key = (channel.type_guid, client, server, medium_of_channel(channel))
+            found.setdefault(key, []).append(channel.id)
     return found
 
 
@@ -312,22 +343,3 @@ def _lay(facts: Facts, wishes: Wishes, wish: Wish, partition: Partition) -> Step
     states = {"running": ("running",), "paused": ("running", "paused")}.get(wanted, ())
     draft = transactions.make_ready(partition, laid[1], *states)
     return Transaction(name, draft, starts=bool(states))
-
-
-def _device_step(facts: Facts) -> Step | None:
-    """Bring the devices of those that run into operation, and those of others to rest."""
-    running = {
-        row.number
-        for row in facts.partitions
-        if row.state is PartitionState.RUNNING and row.kind is PartitionKind.IO
-    }
-    for device in facts.devices:
-        if device.owner is None:
-            continue
-        state = next_state(device.state, alive=device.owner in running)
-        # That it is known and ready says its owner, and the ultravisor records it.
-        if state is None or state in {DeviceState.KNOWN, DeviceState.READY}:
-            continue
-        draft = Draft((SetDeviceState(device.id, state),))
-        return Transaction(f"device {device.name}", draft)
-    return None

@@ -143,6 +143,11 @@ class RecordMirror:
         """Return a partition's devices by id."""
         return [self._tables["device"][key][key,] for key in sorted(self._devices_of[number])]
 
+    def device(self, device: int) -> Device | None:
+        """Return a device's record."""
+        found: Device | None = self._tables["device"][device].get((device,))
+        return found
+
     def links_of(self, number: int) -> set[tuple[int, int]]:
         """Return the keys of links from or to a partition."""
         return self._links_of[number]

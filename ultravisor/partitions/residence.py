@@ -32,7 +32,6 @@ from ultravisor.channels.memory import ChannelWindow
 from ultravisor.channels.queue import Insertion
 from ultravisor.channels.structures import field_offset
 from ultravisor.machine.abi import (
-    CONTROL_PHYSICAL_DEVICE,
     GUID_CONTROL,
     ChipsetFeature,
     CompletionStatus,
@@ -42,6 +41,7 @@ from ultravisor.machine.abi import (
     SegmentState,
 )
 from ultravisor.partitions.channel_agent import CONTROL_PORT
+from ultravisor.partitions.media import PHYSICAL_BUS
 from ultravisor.partitions.message_link import LOST, ChannelPlace
 
 if TYPE_CHECKING:
@@ -72,7 +72,6 @@ class SavedResidence(Struct, frozen=True):
     initialized: bool
     buses: tuple[int, ...]
     grants: tuple[tuple[int, int, Grant], ...]
-    physical: tuple[int, ...]
     told: int
     fault: str
 
@@ -91,7 +90,6 @@ class Residence:
         self._initialized = False
         self._buses: set[int] = set()
         self._grants: dict[tuple[int, int], Grant] = {}
-        self._physical: set[int] = set()
         self._restored = False
         self._answers: list[tuple[ControlMessage, CompletionStatus, Packet]] = []
 
@@ -188,7 +186,7 @@ class Residence:
         return CompletionStatus.SUCCESS, _NOTHING
 
     def _create(self, message: ControlMessage, packet: CreateDevice) -> CompletionStatus:
-        if packet.bus not in self._buses:
+        if packet.bus not in self._buses and packet.bus != PHYSICAL_BUS:
             return CompletionStatus.BUS_INVALID
         place = ChannelPlace(
             address=packet.channel_address,
@@ -205,11 +203,6 @@ class Residence:
         return CompletionStatus.SUCCESS
 
     def _change(self, packet: DeviceState) -> CompletionStatus:
-        if packet.flags[0] & CONTROL_PHYSICAL_DEVICE:
-            # A device without a channel: it is the partition's as long as it is alive.
-            move = self._physical.add if packet.state else self._physical.discard
-            move(packet.device)
-            return CompletionStatus.SUCCESS
         key = (packet.bus, packet.device)
         grant = self._grants.get(key)
         if grant is None:
@@ -221,17 +214,14 @@ class Residence:
     def save(self) -> SavedResidence:
         """Return what must be known to go on; not during a turn."""
         grants = tuple((*key, self._grants[key]) for key in sorted(self._grants))
-        buses, physical = tuple(sorted(self._buses)), tuple(sorted(self._physical))
+        buses = tuple(sorted(self._buses))
         whole = not self._answers and (self._client is not None or self._restored)
-        return SavedResidence(
-            whole, self._initialized, buses, grants, physical, self.told, self.fault
-        )
+        return SavedResidence(whole, self._initialized, buses, grants, self.told, self.fault)
 
     def load(self, saved: SavedResidence) -> None:
         """Go on from what was saved."""
         self._initialized = saved.initialized
         self._buses = set(saved.buses)
         self._grants = {(bus, device): grant for bus, device, grant in saved.grants}
-        self._physical = set(saved.physical)
         self.told = saved.told
         self._restored, self.fault = saved.whole, saved.fault

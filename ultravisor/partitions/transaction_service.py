@@ -19,10 +19,12 @@ from msgspec import Struct
 from ultravisor.channels.command_protocol import (
     Abort,
     AnyAnswer,
+    AnyOperation,
     AnyRequest,
     Apply,
     Begin,
     CommitTransaction,
+    CreateDevice,
     Done,
     ProtocolError,
     Query,
@@ -177,6 +179,8 @@ class TransactionService:
 
     def _apply(self, asker: str, request_id: int, request: Apply) -> Outcome:
         found = self._found(asker, request.transaction)
+        for operation in request.operations:
+            _require_no_registers(operation)
         known = tuple(found.scribe.write(operation) for operation in request.operations)
         return Outcome(Done(found.transaction.generation, known))
 
@@ -210,6 +214,7 @@ class TransactionService:
             for read in request.reads:
                 self._expect(transaction, read.table, read.key, read.version)
             for operation in request.operations:
+                _require_no_registers(operation)
                 scribe.write(operation)
             scribe.finish()
             commit = transaction.commit(request_id, dry_run=request.dry_run, sync=False)
@@ -243,6 +248,13 @@ class TransactionService:
         if version == 0 and self._database.find(self._database.table(table).record, *key) is None:
             return
         transaction.expect(table, key, version)
+
+
+def _require_no_registers(operation: AnyOperation) -> None:
+    """Refuse a device whose registers were memory: a machine has all that it will ever have."""
+    if isinstance(operation, CreateDevice) and operation.frame_count:
+        sentence = f"device `{operation.name}`: registers come with the machine, not by a request"
+        raise InvalidError(sentence, "registers-of-the-machine")
 
 
 def _done(commit: Commit, scribe: OperationScribe, *, dry_run: bool) -> Outcome:

@@ -24,6 +24,7 @@ from ultravisor.channels.command_protocol import (
     MapChannel,
     ReadVersion,
     RemoveDomain,
+    SetDeviceState,
     SetLayout,
     SetPartitionState,
     SetQuanta,
@@ -43,6 +44,7 @@ from ultravisor.partitions.memory_agent import FRAMES_A_MIB
 from ultravisor.partitions.messages import FrameRun, Load
 from ultravisor.resources.records import (
     FRAME_SIZE_BYTES,
+    DeviceState,
     PartitionKind,
     PartitionState,
     QuotaResource,
@@ -51,6 +53,7 @@ from ultravisor.resources.records import (
 
 if TYPE_CHECKING:
     from ultravisor.partitions.channel_agent import ChannelChoice
+    from ultravisor.partitions.device_agent import DeviceSeat
     from ultravisor.partitions.facts import Facts
     from ultravisor.partitions.planner import ChannelPlan, DomainPlan
     from ultravisor.partitions.policy import Policy
@@ -100,9 +103,20 @@ def create(plan: DomainPlan, facts: Facts, width: int) -> Draft:
     maps, reads = _maps(plan, facts)
     operations += maps
     operations.append(map_channel(plan.control, str(TYPE_CONTROL), CONTROL_POLICY))
-    operations += [AssignDevice(device.id, number) for device in plan.devices.devices]
+    for seat in plan.devices.seats:
+        operations += _seat(seat, number)
     operations.append(SetPartitionState(number, PartitionState.ALLOCATED))
     return Draft(tuple(operations), reads)
+
+
+def _seat(seat: DeviceSeat, number: int) -> list[AnyOperation]:
+    """Return the operations that give a partition a device; an earlier owner left it revoked."""
+    device = seat.device
+    operations: list[AnyOperation] = []
+    if device.state is DeviceState.REVOKED:
+        operations.append(SetDeviceState(device.id, DeviceState.ALLOCATED))
+    operations.append(AssignDevice(device.id, number, seat.guest_frame, seat.port))
+    return operations
 
 
 def _maps(plan: DomainPlan, facts: Facts) -> tuple[list[AnyOperation], tuple[ReadVersion, ...]]:

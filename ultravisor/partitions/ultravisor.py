@@ -37,7 +37,9 @@ from ultravisor.partitions.introductions import (
 )
 from ultravisor.partitions.message_link import UNASKED, ChannelPlace, MessageLink, SavedLink
 from ultravisor.partitions.operation_table import OperationScribe
+from ultravisor.partitions.path_gates import PathGates, SavedGates, ports_lost
 from ultravisor.partitions.publication import Publisher
+from ultravisor.partitions.report_budget import ReportBudget, SavedBudget
 from ultravisor.partitions.transaction_service import SavedService, TransactionService
 from ultravisor.resources.database import ResourceDatabase
 from ultravisor.resources.errors import ResourceError
@@ -49,6 +51,8 @@ from ultravisor.resources.records import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Set
+
     from ultravisor.channels.command_channel import CommandMessage
     from ultravisor.machine.hosted import HostedTurn
     from ultravisor.partitions.view_records import Views
@@ -105,6 +109,8 @@ class SavedUltravisor(Struct, frozen=True):
     stale: bool
     poll_cycles: int
     leaving: dict[int, int]
+    reports: SavedBudget = SavedBudget()
+    gates: SavedGates = SavedGates()
 
 
 class UltravisorProgram:
@@ -166,11 +172,14 @@ class UltravisorProgram:
         saved, self._saved = self._saved, None
         self._publisher.rebuild(database, None if saved is None else saved.views)
         self._mirror = self._publisher.rows.mirror
+        self._gates = PathGates(self._mirror)
+        self._reports = ReportBudget()
         self._since: dict[int, int] = {}
         self._reachable: set[int] = set()
         self._links: dict[int, MessageLink] = {}
         self._greeted: set[int] = set()
         self._desks: dict[int, ControlDesk] = {}
+        self._media: Set[int] = frozenset()
         self._unpublished.clear()
         self._held: list[Held] = []
         self._flying: set[tuple[str, int]] = set()
@@ -197,7 +206,9 @@ class UltravisorProgram:
             self._take_up(channel, turn, saved.links.get(channel))
             if channel in self._desks:
                 self._desks[channel].load(saved.desks[channel])
-        self._want()
+        self._gates.load(saved.gates)
+        self._media = self._want()
+        self._reports.load(saved.reports)
         self._stale = saved.stale
         self._poll_cycles = saved.poll_cycles
         self._leaving = dict(saved.leaving)
@@ -218,6 +229,8 @@ class UltravisorProgram:
             stale=self._stale,
             poll_cycles=self._poll_cycles,
             leaving=self._leaving,
+            reports=self._reports.save(),
+            gates=self._gates.save(),
         )
         return msgspec.msgpack.encode(saved)
 
@@ -251,8 +264,8 @@ class UltravisorProgram:
             self._desks.pop(channel, None)
         for channel in sorted(ready - self._links.keys() - self._desks.keys()):
             self._take_up(channel, turn)
-        self._want()
-        self._stale = self._reachable != shown
+        self._media = self._want()
+        self._stale = self._reachable != shown or not self._gates.is_open
 
     def _take_up(self, channel: int, turn: HostedTurn, saved: SavedLink | None = None) -> None:
         row, ends = self._mirror.channel(channel), self._mirror.ends(channel)
@@ -280,12 +293,22 @@ class UltravisorProgram:
                 self._greeted.add(channel)
                 link.send(UNASKED, encode(Done(self.database.generation)))
 
-    def _want(self) -> None:
-        """Say to each desk what its partition is to know."""
-        for channel, desk in self._desks.items():
-            number = self._mirror.ends(channel)[CLIENT].partition
-            wanted = introductions_of(self._mirror, number, self._reachable.__contains__)
-            desk.want(wanted, leaving_of(self._mirror, number))
+    def _want(self, only: Set[int] | None = None) -> Set[int]:
+        """Say to each desk what its partition is to know; return who has to do with media."""
+        numbers = self._desk_numbers()
+        desks = {number: self._desks[channel] for channel, number in numbers.items()}
+        acknowledged = self._publisher.acknowledged()
+        found = self._gates.update(desks, self._publisher.generation, acknowledged)
+        for number, desk in desks.items():
+            if only is None or number in only:
+                reachable = self._reachable.__contains__
+                wanted = introductions_of(self._mirror, number, reachable, self._gates)
+                desk.want(wanted, leaving_of(self._mirror, number))
+        return found
+
+    def _desk_numbers(self) -> dict[int, int]:
+        """Return the partition of each desk, by its control channel."""
+        return {channel: self._mirror.ends(channel)[CLIENT].partition for channel in self._desks}
 
     # Requests.
 
@@ -371,17 +394,28 @@ class UltravisorProgram:
 
     def _attend_desks(self, turn: HostedTurn) -> bool:
         """Tell partitions what they have, and record what they answered."""
-        polled = False
+        happened = self._attend_each(turn)
+        if happened and (media := self._media):
+            # What one end of a path has answered may open the gate of the other.
+            self._media = self._want(media)
+            self._attend_each(turn)
+        self._record(turn.time_cycles)
+        return any(
+            not self._mirror.ends(channel)[SERVER].port and not desk.is_settled
+            for channel, desk in self._desks.items()
+        )
+
+    def _attend_each(self, turn: HostedTurn) -> bool:
+        happened = False
         for channel, desk in self._desks.items():
             end = self._mirror.ends(channel)[SERVER]
             if desk.attend():
+                happened = True
                 turn.work(MESSAGE_COST_CYCLES)
                 self._poll_cycles = POLL_CYCLES
             if desk.notify and end.port:
                 turn.call(Hypercall.EVENT_SEND, end.port)
-            polled = polled or (not end.port and not desk.is_settled)
-        self._record(turn.time_cycles)
-        return polled
+        return happened
 
     def _overdue(self, now_cycles: int) -> set[int]:
         """Return the channels whose ends have had their time to let go of them."""
@@ -398,7 +432,9 @@ class UltravisorProgram:
 
     def _record(self, now_cycles: int) -> None:
         """Write what partitions have answered into the database, as transactions of our own."""
-        steps = answered_steps(self._mirror, self._desks, self._overdue(now_cycles))
+        desks = [(number, self._desks[row]) for row, number in self._desk_numbers().items()]
+        lost = self._reports.take(ports_lost(self._mirror, desks), now_cycles)
+        steps = answered_steps(self._mirror, self._desks, self._overdue(now_cycles), lost)
         fresh = steps != self._recorded
         self._recorded = steps
         if not steps or not fresh:
@@ -442,6 +478,7 @@ class UltravisorProgram:
             turn.again()
         else:
             due = [since + LEAVE_CYCLES for since in self._leaving.values()]
+            due += self._reports.due_cycles()
             if polled or not all(sent):
                 due.append(turn.time_cycles + self._poll_cycles)
                 self._poll_cycles = min(2 * self._poll_cycles, POLL_MAXIMUM_CYCLES)

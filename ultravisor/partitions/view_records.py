@@ -102,6 +102,18 @@ class LinkRow(Struct, frozen=True):
     target_processor: int
 
 
+class DeviceRow(Struct, frozen=True):
+    """A row of the view's devices; its place is its id, less one."""
+
+    id: int
+    partition: int
+    port: int
+    flags: int
+    machine_frame: int
+    frame_count: int
+    guest_frame: int
+
+
 class SlotRow(Struct, frozen=True):
     """A slot of a processor's map; slots lie back to back."""
 
@@ -128,13 +140,18 @@ class ViewBody(Protocol):
     def set_link(self, index: int, row: LinkRow | None) -> None:
         """Change a link's row."""
 
+    def set_device(self, index: int, row: DeviceRow | None) -> None:
+        """Change a device's row."""
+
     def set_slots(self, processor: int, rows: tuple[SlotRow, ...]) -> None:
         """Change the whole map of a processor."""
 
     def clear(self) -> None:
         """Empty every row: what is in force is to be written anew."""
 
-    def set_counts(self, virtual_processors: int, extents: int, links: int, channels: int) -> None:
+    def set_counts(
+        self, virtual_processors: int, extents: int, links: int, channels: int, devices: int
+    ) -> None:
         """Say how many rows of each table are looked at."""
 
 

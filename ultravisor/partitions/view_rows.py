@@ -6,7 +6,7 @@ they are as long as their partition or channel lives, for a monitor compares row
 ultravisor program for each publication; knows no SQL and no bytes.
 
 A partition is in the view once its image is laid (its layout is known) until that is taken away; a
-channel or link, while both its ends are, and a channel is mapped.
+channel or link, while both its ends are, and a channel is mapped; a device, while its owner is.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ultravisor.machine.abi import (
     EVENT_LINK_LIMIT,
     EXTENT_LIMIT,
     SLOT_DONATES,
+    VIEW_DEVICE_ACTIVE,
     VIRTUAL_PROCESSOR_LIMIT,
     PartitionKind,
     ViewState,
@@ -28,6 +29,7 @@ from ultravisor.partitions.record_mirror import RecordMirror
 from ultravisor.partitions.row_runs import RowRuns
 from ultravisor.partitions.view_records import (
     ChannelRow,
+    DeviceRow,
     EndRow,
     ExtentRow,
     LinkRow,
@@ -37,14 +39,14 @@ from ultravisor.partitions.view_records import (
     decode_layout,
 )
 from ultravisor.resources import records
-from ultravisor.resources.records import REACHABLE, PartitionState, ProcessorState
+from ultravisor.resources.records import REACHABLE, DeviceState, PartitionState, ProcessorState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ultravisor.partitions.view_records import RowPlaces, ViewBody
     from ultravisor.resources.changes import Change
-    from ultravisor.resources.records import Channel, ChannelEnd, Link, Partition
+    from ultravisor.resources.records import Channel, ChannelEnd, Device, Link, Partition
 
 _KINDS: Final = {
     records.PartitionKind.GUEST: PartitionKind.GUEST,
@@ -73,6 +75,7 @@ class ViewRows:
         self._channel_runs: RowRuns[int] = RowRuns(CHANNEL_LIMIT)
         self._link_runs: RowRuns[LinkKey] = RowRuns(EVENT_LINK_LIMIT)
         self._rows: dict[tuple[str, int], object] = {}
+        self._devices: set[int] = set()
         self._counts: tuple[int, ...] = ()
         self.revokes = False
         """Whether the last patch took something out of the view."""
@@ -110,16 +113,20 @@ class ViewRows:
         channels = touched["channel"] | touched["channel_end"]
         links = {cast("LinkKey", key) for key in self._mirror.keys_touched("link")}
         processors = set(touched["slot"])
+        devices = set(touched["device"])
         for number in sorted(partitions):
             if self._write_partition(number, body):
                 channels |= self._mirror.channels_of(number)
                 links |= self._mirror.links_of(number)
                 processors |= self._mirror.processors_of(number)
+                devices |= {row.id for row in self._mirror.devices_of(number)}
         owners: set[int] = set()
         for channel in sorted(channels):
             owners |= self._write_channel(channel, body)
         for key in sorted(links):
             self._write_link(key, body)
+        for device in sorted(devices):
+            self._write_device(device, body)
         for number in sorted(owners):
             self._write_partition(number, body)
         for processor in sorted(processors):
@@ -233,6 +240,19 @@ class ViewRows:
             if self._put("link", index, new):
                 body.set_link(index, new)
 
+    def _write_device(self, device: int, body: ViewBody) -> None:
+        """Write a device; those without registers are nothing to a monitor."""
+        row = self._mirror.device(device)
+        new = None
+        if row is not None and row.owner is not None and row.frame_count:
+            new = _device_row(row) if self._in_view(row.owner) is not None else None
+        if new is None:
+            self._devices.discard(device)
+        else:
+            self._devices.add(device)
+        if self._put("device", device - 1, new):
+            body.set_device(device - 1, new)
+
     def _write_slots(self, processor: int, body: ViewBody) -> None:
         """Write a processor's map: the slots of those that are in the view and online."""
         rows = []
@@ -252,6 +272,7 @@ class ViewRows:
             self._extent_runs.end,
             self._link_runs.end,
             self._channel_runs.end,
+            max(self._devices, default=0),
         )
         if counts != self._counts:
             self._counts = counts
@@ -290,6 +311,20 @@ def _channel_row(row: Channel, ends: list[ChannelEnd]) -> ChannelRow:
     return ChannelRow(row.id, row.machine_frame, row.frame_count, (first, second))
 
 
+def _device_row(row: Device) -> DeviceRow:
+    assert row.owner is not None
+    flags = VIEW_DEVICE_ACTIVE if row.state is DeviceState.OPERATING else 0
+    return DeviceRow(
+        row.id,
+        row.owner,
+        row.port,
+        flags,
+        row.machine_frame,
+        row.frame_count,
+        row.guest_frame,
+    )
+
+
 def _link_row(row: Link) -> LinkRow:
     return LinkRow(
         row.partition, row.port, row.target_partition, row.target_port, row.target_processor
@@ -307,7 +342,9 @@ def _takes_away(old: object, new: object) -> bool:
                 new.machine_frame,
             )
             return not (same and grows)
-        case ((ExtentRow() | ChannelRow() | LinkRow()), _):
+        case DeviceRow(), DeviceRow():
+            return old.partition != new.partition or bool(old.flags & ~new.flags)
+        case ((ExtentRow() | ChannelRow() | LinkRow() | DeviceRow()), _):
             return True
         case PartitionRow(), None:
             return True

@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING
 from ultravisor.resources import tiered_map
 from ultravisor.resources.errors import InvalidError, OwnershipError, StateError
 from ultravisor.resources.lookups import require, require_partition, require_step
-from ultravisor.resources.records import BlockState, Device, DeviceState, FrameRange, Machine
+from ultravisor.resources.records import (
+    DEVICE_AT_REST,
+    BlockState,
+    Device,
+    DeviceState,
+    FrameRange,
+    Machine,
+)
 
 if TYPE_CHECKING:
     from ultravisor.resources.store import Store
-
-_OWNERLESS = (DeviceState.ALLOCATED, DeviceState.REVOKED)
 
 
 def add(
@@ -28,17 +33,21 @@ def add(
     machine = store.get(Machine, 1)
     assert machine is not None
     store.update(machine, next_device=max(machine.next_device, id + 1))
-    store.insert(Device(id, kind, name, DeviceState.ALLOCATED, None, machine_frame, frame_count, 0))
+    state = DeviceState.ALLOCATED
+    store.insert(Device(id, kind, name, state, None, machine_frame, frame_count, 0, 0, 0))
     if frame_count:
         run = FrameRange(machine_frame, frame_count)
         tiered_map.assign(store, run, tiered_map.FREE, (BlockState.DEVICE, id))
     return id
 
 
-def assign(store: Store, id: int, owner: int | None) -> None:
-    """Give a device to a partition, or to none; it must not be in use."""
+def assign(store: Store, id: int, owner: int | None, guest_frame: int = 0, port: int = 0) -> None:
+    """Give a device to a partition, or to none; it must not be in use.
+
+    The owner finds its registers at a guest frame, and its interrupts at an event port (0: none).
+    """
     device = require(store, Device, id)
-    if device.state not in _OWNERLESS:
+    if device.state not in DEVICE_AT_REST:
         raise StateError(
             f"table device, key {id}: {device.state}; it changes its owner only when allocated or "
             "revoked",
@@ -47,14 +56,19 @@ def assign(store: Store, id: int, owner: int | None) -> None:
     for number in {device.owner, owner} - {None}:
         assert number is not None
         store.touch(require_partition(store, number))
-    store.update(device, owner=owner)
+    if owner is None and (guest_frame, port) != (0, 0):
+        raise InvalidError(
+            f"table device, key {id}: guest frame {guest_frame} and port {port} of nobody",
+            "placed-at-its-owner",
+        )
+    store.update(device, owner=owner, guest_frame=guest_frame, port=port)
 
 
 def set_state(store: Store, id: int, state: str) -> None:
     """Move a device on."""
     device = require(store, Device, id)
     require_step(device, state)
-    if device.owner is None and state not in _OWNERLESS:
+    if device.owner is None and state not in DEVICE_AT_REST:
         raise OwnershipError(
             f"table device, key {id}: nobody owns it, so that it cannot be {state}", "owned-in-use"
         )
@@ -64,7 +78,7 @@ def set_state(store: Store, id: int, state: str) -> None:
 def remove(store: Store, id: int) -> None:
     """Let a device go that nobody owns."""
     device = require(store, Device, id)
-    if device.owner is not None or device.state not in _OWNERLESS:
+    if device.owner is not None or device.state not in DEVICE_AT_REST:
         raise StateError(f"table device, key {id}: {device.state}, and owned", "owner-at-rest")
     store.delete(device)
     if device.frame_count:
@@ -72,9 +86,22 @@ def remove(store: Store, id: int) -> None:
         tiered_map.assign(store, run, (BlockState.DEVICE, id), tiered_map.FREE)
 
 
-def revoke_all(store: Store, number: int) -> None:
+def revoke_used(store: Store, number: int) -> None:
+    """Stop the devices of a partition that has ended; they stay its own."""
+    for device in store.select(Device, "owner = ?", number):
+        if device.state not in DEVICE_AT_REST:
+            store.update(device, state=DeviceState.REVOKED)
+
+
+def allocate_again(store: Store, number: int) -> None:
+    """Let the devices of a partition that is reset begin anew."""
+    for device in store.select(Device, "owner = ? AND state = 'revoked'", number):
+        store.update(device, state=DeviceState.ALLOCATED)
+
+
+def take_all(store: Store, number: int) -> None:
     """Take all devices from a partition that is being destroyed."""
     for device in store.select(Device, "owner = ?", number):
         if device.state is not DeviceState.REVOKED:
             device = store.update(device, state=DeviceState.REVOKED)  # noqa: PLW2901
-        store.update(device, owner=None)
+        store.update(device, owner=None, guest_frame=0, port=0)

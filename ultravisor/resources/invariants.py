@@ -109,7 +109,9 @@ INVARIANTS: Final = (
         "ORDER BY u.guest_frame, u.frame_count) AS free_from FROM partition p JOIN ("
         "SELECT partition, guest_frame, frame_count FROM extent UNION ALL "
         "SELECT n.partition, n.guest_frame, c.frame_count FROM channel_end n "
-        "JOIN channel c ON c.id = n.channel) u ON u.partition = p.number WHERE {scope}) "
+        "JOIN channel c ON c.id = n.channel UNION ALL "
+        "SELECT d.owner, d.guest_frame, d.frame_count FROM device d WHERE d.owner IS NOT NULL "
+        "AND d.frame_count > 0) u ON u.partition = p.number WHERE {scope}) "
         "WHERE guest_frame < free_from",
     ),
     Invariant(
@@ -145,8 +147,27 @@ INVARIANTS: Final = (
         "u.port, m.port_limit) FROM partition p, machine m JOIN ("
         "SELECT 'link' AS source, partition, port FROM link UNION ALL "
         "SELECT 'link', target_partition, target_port FROM link UNION ALL "
-        "SELECT 'channel_end', partition, port FROM channel_end) u ON u.partition = p.number "
-        "WHERE {scope} AND u.port >= m.port_limit",
+        "SELECT 'channel_end', partition, port FROM channel_end UNION ALL "
+        "SELECT 'device', owner, port FROM device WHERE owner IS NOT NULL) u "
+        "ON u.partition = p.number WHERE {scope} AND u.port >= m.port_limit",
+    ),
+    Invariant(
+        "ports-once",
+        "ports",
+        InvalidError,
+        "SELECT printf('table device, partition %d: port %d is used twice', p.number, u.port) "
+        "FROM partition p JOIN (SELECT partition, port FROM channel_end UNION ALL "
+        "SELECT owner, port FROM device WHERE owner IS NOT NULL) u ON u.partition = p.number "
+        "WHERE u.port > 0 AND {scope} GROUP BY p.number, u.port HAVING count(*) > 1",
+    ),
+    Invariant(
+        "ended-uses-no-device",
+        "partition",
+        StateError,
+        "SELECT printf('table device, key %d: %s, and its owner is %s', d.id, d.state, p.state) "
+        "FROM partition p JOIN device d ON d.owner = p.number "
+        "WHERE p.state IN ('stopped', 'failed') AND d.state NOT IN ('allocated', 'revoked') "
+        "AND {scope}",
     ),
     Invariant(
         "destroyed-owns-nothing",
@@ -343,7 +364,12 @@ _SCOPE_OF: Final = {
     ),
     "processor": (("processor", "number"),),
     "slot": (("processor", "processor"),),
-    "device": (("device", "id"),),
+    "device": (
+        ("device", "id"),
+        ("partition", "owner"),
+        ("memory", "owner"),
+        ("ports", "owner"),
+    ),
 }
 # Whose rules a block's owner is under.
 _OWNER_SCOPES: Final = {
@@ -388,11 +414,9 @@ def touched_by(store: Store, changes: Iterable[Change]) -> list[tuple[str, tuple
         elif table == "block":
             blocks += [row for row in (before, after) if isinstance(row, Block)]
         for scope, name, looks_at in _scopes_of(table):
-            if before is None or after is None:
-                touched.add((scope, (getattr(before or after, name),)))
-            elif looks_at(before) != looks_at(after):
-                touched.add((scope, (getattr(before, name),)))
-                touched.add((scope, (getattr(after, name),)))
+            if before is None or after is None or looks_at(before) != looks_at(after):
+                keys = {getattr(row, name) for row in (before, after) if row is not None}
+                touched |= {(scope, (key,)) for key in keys - {None}}
     if blocks:
         touched |= {
             (_OWNER_SCOPES[row.state], (row.owner,)) for row in blocks if row.owner is not None

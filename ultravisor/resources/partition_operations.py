@@ -95,7 +95,7 @@ def destroy(store: Store, number: int) -> None:
     require_step(partition, PartitionState.DESTROYED)
     channel_operations.unmap_all(store, number)
     channel_operations.drop_links(store, number)
-    device_operations.revoke_all(store, number)
+    device_operations.take_all(store, number)
     processor_operations.remove_all(store, number)
     memory_operations.release_all(store, number)
     zone_operations.drop_quotas(store, QuotaScope.PARTITION, str(number))
@@ -114,7 +114,11 @@ def destroy(store: Store, number: int) -> None:
 
 
 def set_state(store: Store, number: int, state: str, reason: str = "") -> None:
-    """Move a partition on; back to ready is the next incarnation."""
+    """Move a partition on; back to ready is the next incarnation.
+
+    The devices of one that ends are revoked in the same commit, so that none acts for nobody; a
+    reset has them again.
+    """
     partition = require_partition(store, number)
     if state == PartitionState.DESTROYED:
         raise StateError(f"table partition, key {number}: destroy_partition destroys it")
@@ -123,7 +127,9 @@ def set_state(store: Store, number: int, state: str, reason: str = "") -> None:
     columns: dict[str, object] = {"state": after}
     if after in _ENDED:
         columns["reason"] = reason
+        device_operations.revoke_used(store, number)
     elif partition.state in _ENDED:
+        device_operations.allocate_again(store, number)
         columns |= {"reason": "", "incarnation": partition.incarnation + 1}
     store.update(partition, **columns)
 

@@ -129,7 +129,10 @@ REACHABLE: Final = (ChannelState.MAPPED, ChannelState.ATTACHED, ChannelState.LEA
 
 
 class DeviceState(StrEnum):
-    """Where a device is in its life; `transitions.py` says what may follow."""
+    """Where a device is in its life; `transitions.py` says what may follow.
+
+    Only one that is OPERATING acts: the view fences all others.
+    """
 
     ALLOCATED = "allocated"
     KNOWN = "known"
@@ -137,6 +140,8 @@ class DeviceState(StrEnum):
     ALIVE = "alive"
     OPERATING = "operating"
     STANDBY = "standby"
+    FAILED = "failed"
+    """It erred, or whoever uses it lost its way to it; it operates again after a recovery."""
     REVOKED = "revoked"
 
 
@@ -319,7 +324,15 @@ class Device(Record, frozen=True):
     """The partition that may use it."""
     machine_frame: int
     frame_count: int
+    guest_frame: int
+    """Where its owner finds its registers; 0 while nobody owns it."""
+    port: int
+    """The owner's event port that its interrupts arrive at; 0: none, or nobody owns it."""
     version: int
+
+
+DEVICE_AT_REST: Final = (DeviceState.ALLOCATED, DeviceState.REVOKED)
+"""The states in which a device may be nobody's, and change its owner."""
 
 
 class Zone(Record, frozen=True):

@@ -190,8 +190,11 @@ TABLE_STATEMENTS: Final = (
         owner INTEGER REFERENCES partition (number),
         machine_frame INTEGER NOT NULL CHECK (machine_frame >= 0),
         frame_count INTEGER NOT NULL CHECK (frame_count >= 0),
+        guest_frame INTEGER NOT NULL CHECK (guest_frame >= 0),
+        port INTEGER NOT NULL CHECK (port >= 0),
         version INTEGER NOT NULL,
-        CHECK (owner IS NOT NULL OR state IN ('allocated', 'revoked'))
+        CHECK (owner IS NOT NULL OR state IN {_one_of(records.DEVICE_AT_REST)}),
+        CHECK (owner IS NOT NULL OR (guest_frame = 0 AND port = 0))
     ) STRICT""",
     "CREATE INDEX device_owner ON device (owner) WHERE owner IS NOT NULL",
     """CREATE TABLE request (

@@ -318,9 +318,12 @@ class Transaction:
         self._name("device", number)
         return number
 
-    def assign_device(self, device: int, owner: int | None) -> None:
-        """Give a device to a partition, or to none."""
-        self._add("assign_device", device_operations.assign, device, owner)
+    def assign_device(
+        self, device: int, owner: int | None, guest_frame: int = 0, port: int = 0
+    ) -> None:
+        """Give a device to a partition, at a guest frame and an event port, or to none."""
+        arguments = (device, owner, guest_frame, port)
+        self._add("assign_device", device_operations.assign, *arguments)
         self._name("device", device)
 
     def set_device_state(self, device: int, state: str) -> None:
