@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.guests.living_hosts import Operator
+from tests.guests.living_hosts import SLICE_CYCLES, Operator
+from tests.guests.recorded_lives import unheard
 from ultravisor.errors import ConfigurationError
+from ultravisor.life.life_plan import plan_life
+from ultravisor.life.life_record import LifeLog, differences, read_life_record, write_record
+from ultravisor.life.life_state import load_life, read_life, save_life, saved_life_plan
+from ultravisor.life.living_host import LivingHost
+from ultravisor.life.replay import replay
 from ultravisor.machine.abi import VIEW_DEVICE_ACTIVE
 from ultravisor.machine.devices import Devices
 from ultravisor.machine.view_rows import DeviceRow
@@ -220,6 +227,44 @@ def test_a_file_is_the_disk_and_what_was_written_stays(tmp_path: Path) -> None:
     data = image.read_bytes()
     assert any(data[: 16 * 512])
     assert not any(data[16 * 512 :])
+
+
+def test_a_recorded_life_with_disks_in_memory_is_lived_again(tmp_path: Path) -> None:
+    (tmp_path / "host.toml").write_text(HOST)
+    (tmp_path / "policy.toml").write_text(POLICY)
+    plan = plan_life([str(tmp_path / "host.toml")], [tmp_path / "policy.toml"], {})
+    log = LifeLog(plan)
+    with host_with(tmp_path) as operator:
+        for row in operator.host.images.reads:
+            log.image(row)
+        operator.host.images.on_read = log.image
+        operator.host.on_input = log.inputs.append
+        operator.until_up()
+        move(operator, "disk0.0", *OPERATING)
+        operator.until(lambda: operator.state("io-a") == "stopped")
+        log.position_cycles = operator.host.position_cycles
+        result = operator.host.result()
+    path = tmp_path / "life.json"
+    write_record(path, log.record(result).to_json())
+    again = replay(read_life_record(path), unheard)
+    assert differences(result, again) == []
+
+
+def test_a_life_goes_on_from_a_file_with_its_devices(tmp_path: Path) -> None:
+    path = tmp_path / "life.snap"
+    with host_with(tmp_path) as operator:
+        operator.until_up()
+        move(operator, "disk0.1", *OPERATING)
+        save_life(operator.host, path, "devices")
+        operator.until(lambda: operator.state("io-b") == "stopped")
+        position, result = operator.host.position_cycles, operator.host.result()
+    manifest = read_life(path)
+    with closing(LivingHost(saved_life_plan(path, manifest))) as host:
+        load_life(host, path, manifest)
+        assert [row.name for row in host.database.records(Device)][:2] == ["disk0.0", "disk0.1"]
+        while host.position_cycles < position:
+            host.advance(SLICE_CYCLES, unheard, lambda *_: None, lambda *_: None)
+        assert differences(result, host.result()) == []
 
 
 def test_registers_are_made_by_no_request(tmp_path: Path) -> None:
