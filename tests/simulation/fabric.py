@@ -249,10 +249,6 @@ class Fabric:
         plan = plan_host(self.machine, {}, FIRST_FRAME, self.devices)
         layouts = {load.name: self.loader.build(load) for load in plan.firmware}
         self.layout = plan_host(self.machine, layouts, FIRST_FRAME, self.devices)
-        from msgspec.structs import replace  # TEMP
-        ops = self.layout.genesis.operations
-        ops = tuple(replace(o, frame_count=0, machine_frame=0) if type(o).__name__ == "CreateDevice" else o for o in ops)
-        self.layout = replace(self.layout, genesis=replace(self.layout.genesis, operations=ops))
 
     def _new_ultravisor(self) -> UltravisorProgram:
         journal = FaultyJournal(self.journal, self.fault)
