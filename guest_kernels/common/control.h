@@ -9,6 +9,7 @@
 
 #include "channel_client.h"
 
+#define CONTROL_BUS_PHYSICAL 0 /* of devices whose registers are this partition's */
 #define CONTROL_BUS_LIMIT 16
 #define CONTROL_DEVICE_LIMIT 64 /* of all buses together */
 
@@ -26,7 +27,12 @@ struct control_bus {
     char client_name[NAME_LIMIT];
 };
 
-/* What a device is; its packet in the contract is another structure. */
+/*
+ * What a device is; its packet in the contract is another structure. On the physical bus the
+ * channel's place is that of the registers, and the interrupt's handles are the port. A path to a
+ * disk or network, either end of it, and the registers of a device do not operate when they are
+ * created, but when device_changed says so.
+ */
 struct control_bus_device {
     uint32_t bus;
     uint32_t number;

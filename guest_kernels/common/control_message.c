@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Owns the guest's records of buses and devices, and the rules of what may follow what: nothing
- * before chipset_init, a device needs its bus, a bus outlives its devices.
+ * before chipset_init, a device needs its bus, a bus outlives its devices. Bus 0 is nobody's to
+ * create: on it are the devices whose registers the partition owns.
  */
 #include "control_message.h"
 
 #include "bytes.h"
+#include "guid.h"
 #include "shared_word.h"
 
 #define CALL_OR_SUCCEED(control, operation, ...)                                                   \
@@ -164,14 +166,29 @@ static uint32_t bus_configure(struct control_client *control,
     return CALL_OR_SUCCEED(control, bus_configured, control->context, bus);
 }
 
+/* What has more than one path does not operate before it is said which one does. */
+static uint16_t state_at_first(const struct guid *type)
+{
+    const struct guid *const types[] = {&guid_disk, &guid_network, &guid_virtio_block,
+                                        &guid_virtio_network, &guid_virtio_console};
+
+    for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (guid_equal(type, types[i])) {
+            return SEGMENT_STATE_PAUSED;
+        }
+    }
+    return SEGMENT_STATE_RUNNING;
+}
+
 static uint32_t device_create(struct control_client *control,
                               const struct control_create_device *packet, uint32_t flags)
 {
     struct control_bus_device *device = device_find(control, packet->bus, packet->device);
+    int physical = packet->bus == CONTROL_BUS_PHYSICAL;
     uint32_t status = channel_check(packet->channel_address, packet->channel_size_bytes,
-                                    CHANNEL_HEADER_SIZE_BYTES);
+                                    physical ? PAGE_SIZE_BYTES : CHANNEL_HEADER_SIZE_BYTES);
 
-    if (bus_find(control, packet->bus) == 0) {
+    if (!physical && bus_find(control, packet->bus) == 0) {
         return COMPLETION_bus_invalid;
     }
     if (device != 0) {
@@ -191,7 +208,7 @@ static uint32_t device_create(struct control_client *control,
     device->bus = packet->bus;
     device->number = packet->device;
     device->server = (flags & CONTROL_FLAG_server) != 0;
-    device->state = SEGMENT_STATE_RUNNING;
+    device->state = state_at_first(&packet->type);
     device->channel_address = packet->channel_address;
     device->channel_size_bytes = packet->channel_size_bytes;
     device->type = packet->type;

@@ -67,6 +67,9 @@ static void request_end(struct disk *disk, struct disk_request *request, uint32_
     } else {
         disk->last = request->earlier;
     }
+    if (disk->unsent == request) {
+        disk->unsent = request->later;
+    }
     disk->ended_count++;
     request->status = status;
     if (request->ended != 0) {
@@ -81,6 +84,7 @@ static void path_leave(struct disk *disk)
         disk->repeated_count += request->number != 0;
         request_unsend(disk, request);
     }
+    disk->unsent = disk->first;
     disk_path_close(&disk->path);
     disk->operating = DISK_PATH_COUNT;
 }
@@ -296,7 +300,7 @@ static int request_send(struct disk *disk, struct disk_request *request)
 
 static uint32_t requests_send(struct disk *disk)
 {
-    struct disk_request *request = disk->first;
+    struct disk_request *request = disk->unsent;
     uint32_t sent = 0;
 
     for (uint32_t seen = 0; seen < WINDOW && request != 0; seen++) {
@@ -317,6 +321,9 @@ static uint32_t requests_send(struct disk *disk)
         }
         request = later;
     }
+    while (disk->unsent != 0 && disk->unsent->number != 0) {
+        disk->unsent = disk->unsent->later;
+    }
     return sent;
 }
 
@@ -332,6 +339,9 @@ void disk_submit(struct disk *disk, struct disk_request *request)
         disk->first = request;
     }
     disk->last = request;
+    if (disk->unsent == 0) {
+        disk->unsent = request;
+    }
 }
 
 uint32_t disk_poll(struct disk *disk)

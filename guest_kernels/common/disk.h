@@ -58,6 +58,7 @@ struct disk {
     uint32_t flags; /* DISK_FLAG_... */
     struct disk_request *first; /* of those that have not ended, as they were submitted */
     struct disk_request *last;
+    struct disk_request *unsent; /* the first that may be to be sent; 0: all have been */
     uint64_t number; /* the last that was given; none is given twice */
     uint32_t free_count;
     uint8_t free_rows[DISK_DEPTH];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest with a disk of its own: it finds the device in its view, maps its registers, starts it,
- * writes sectors, reads them back and compares. Options: sectors=N; hostile: first it tries what a
- * device and its registers must not be used for; foreign=F: F is the frame of somebody else's
- * registers.
+ * writes sectors, reads them back and compares, one request at a time. Options: sectors=N; hostile:
+ * first it tries what a device and its registers must not be used for; foreign=F: F is the frame of
+ * somebody else's registers.
  */
 #include "block_device.h"
 #include "bytes.h"
@@ -17,9 +17,50 @@
 #include "start.h"
 
 #define SECTORS_DEFAULT 16
+#define STATUS_BROKEN UINT32_MAX /* beside enum disk_status: the device wants a reset */
 #define OUTSIDE_ADDRESS 0x7ffffff000ull
 
 IMAGE(2 * 1024 * 1024);
+
+static struct block_device disk;
+static volatile uint32_t event_count;
+
+static void device_calls(uint32_t port)
+{
+    (void)port;
+    event_count++;
+    (void)virtio_interrupt_take(&disk.registers);
+}
+
+/* Waits until the view has a device for this partition, and its registers can be mapped. */
+static void disk_find(struct view_device *row)
+{
+    while (hypercall_view_get(VIEW_RECORD_device, 0, row, sizeof(*row)) < 0 ||
+           !virtio_find(row->guest_frame << PAGE_SHIFT, &disk.registers) ||
+           virtio_map(&disk.registers) < 0) {
+        (void)hypercall_yield();
+    }
+    event_function_set(row->port, device_calls);
+}
+
+static uint32_t transfer(uint32_t operation, uint64_t sector, uint64_t address)
+{
+    const struct block_transfer one = {
+        .operation = operation, .sector_count = 1, .sector = sector, .address = address};
+    uint32_t tag;
+    uint32_t status;
+
+    CHECK(block_begin(&disk, 1, &one));
+    block_notify(&disk);
+    while (!block_take(&disk, &tag, &status)) {
+        if (virtio_is_broken(&disk.registers)) {
+            return STATUS_BROKEN;
+        }
+        events_wait();
+    }
+    CHECK(tag == 1);
+    return status;
+}
 
 static uint64_t pattern(uint64_t sector, uint64_t word)
 {
@@ -48,13 +89,11 @@ static void write_and_read(uint64_t sectors)
 
     for (uint64_t sector = 0; sector < sectors; sector++) {
         fill(words, sector);
-        CHECK(block_transfer(BLOCK_REQUEST_write, sector, address, SECTOR_SIZE_BYTES) ==
-              BLOCK_END_ok);
+        CHECK(transfer(DISK_OPERATION_write, sector, address) == DISK_STATUS_ok);
     }
     for (uint64_t sector = 0; sector < sectors; sector++) {
         memset(words, 0, SECTOR_SIZE_BYTES);
-        CHECK(block_transfer(BLOCK_REQUEST_read, sector, address, SECTOR_SIZE_BYTES) ==
-              BLOCK_END_ok);
+        CHECK(transfer(DISK_OPERATION_read, sector, address) == DISK_STATUS_ok);
         check_sector(words, sector);
     }
     frame_free(frame);
@@ -89,9 +128,8 @@ static void try_addresses(const struct view_device *device)
     };
 
     for (uint32_t index = 0; index < sizeof(addresses) / sizeof(addresses[0]); index++) {
-        CHECK(block_transfer(BLOCK_REQUEST_read, 0, addresses[index], SECTOR_SIZE_BYTES) !=
-              BLOCK_END_ok);
-        block_start(device);
+        CHECK(transfer(DISK_OPERATION_read, 0, addresses[index]) != DISK_STATUS_ok);
+        CHECK(block_start(&disk));
     }
 }
 
@@ -101,15 +139,15 @@ int guest_main(const struct start_page *start)
     struct view_device device;
 
     events_start();
-    block_find(&device);
-    block_start(&device);
-    CHECK(block_sector_count() >= sectors);
+    disk_find(&device);
+    CHECK(block_start(&disk));
+    CHECK(disk.capacity_sectors >= sectors);
     if (option_present(start->command_line, "hostile")) {
         try_mappings(&device, option_number(start->command_line, "foreign", 0));
         try_addresses(&device);
     }
     write_and_read(sectors);
-    CHECK(block_event_count() >= 2 * sectors);
+    CHECK(event_count >= 2 * sectors);
     print("disk: %u sectors written and read\n", (unsigned)sectors);
     return 0;
 }

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Faults of this kernel on purpose, for tests of failover and for demonstrations: it crashes,
+ * hangs, or breaks its device by a wrong request, when it has begun so many.
+ */
+#ifndef FAULT_H
+#define FAULT_H
+
+#include <stdint.h>
+
+/* Each 0: never. */
+void fault_plan(uint64_t crash_after, uint64_t hang_after, uint64_t break_after);
+
+/* One more request is about to begin: whether its device is to be broken, once. */
+int fault_request(void);
+
+#endif
