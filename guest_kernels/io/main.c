@@ -145,6 +145,7 @@ int guest_main(const struct start_page *start)
         return 1;
     }
     events_start();
+    fault_listen();
     if (control_place.port != 0) {
         event_function_set(control_place.port, event_came);
     }
