@@ -17,7 +17,9 @@ from ultravisor.channels.control_messages import CreateDevice, Device, Interrupt
 from ultravisor.machine.abi import (
     CHANNEL_END_WRITABLE,
     GUID_DISK,
+    GUID_NETWORK,
     GUID_VIRTIO_BLOCK,
+    GUID_VIRTIO_NETWORK,
     VIEW_DEVICE_ACTIVE,
     CompletionStatus,
     ControlMessageId,
@@ -50,12 +52,27 @@ class ChannelPath:
     """By which both ends signal and are signalled."""
 
 
+@dataclass(frozen=True, slots=True)
+class MediumKind:
+    """The types by which a medium is introduced."""
+
+    name: str
+    device_type: UUID
+    channel_type: UUID
+
+
+DISK = MediumKind("disk", GUID_VIRTIO_BLOCK, GUID_DISK)
+NETWORK = MediumKind("network", GUID_VIRTIO_NETWORK, GUID_NETWORK)
+
+
 @dataclass(slots=True)
 class Medium:
-    """A disk with a port at each of two I/O partitions, and its client."""
+    """A disk or network with a port at each of two I/O partitions, and its client."""
 
     number: int
+    kind: MediumKind
     disk: int
+    """Of a network: its switch."""
     instance: UUID
     devices: tuple[int, ...]
     paths: tuple[ChannelPath, ...]
@@ -88,6 +105,30 @@ class IoHost(IoMachine):
             self.devices.add_block(disk, port, name=f"disk{disk}", latency_cycles=latency_cycles)
             for port in range(len(servers))
         )
+        return self._add(DISK, disk, devices, servers, client, channel_size_bytes)
+
+    def add_network(
+        self, switch: int, first_port: int, servers: tuple[int, ...], client: int
+    ) -> Medium:
+        """Plug a card of two ports into a switch, and introduce ports and channels to all."""
+        address = bytes([2, 0, 0, 0, 0, client])
+        devices = tuple(
+            self.devices.add_network(
+                switch, first_port + port, address=address, latency_cycles=20_000
+            )
+            for port in range(len(servers))
+        )
+        return self._add(NETWORK, switch, devices, servers, client, 256 * 1024)
+
+    def _add(
+        self,
+        kind: MediumKind,
+        disk: int,
+        devices: tuple[int, ...],
+        servers: tuple[int, ...],
+        client: int,
+        channel_size_bytes: int,
+    ) -> Medium:
         number = len(self.media)
         count = channel_size_bytes // FRAME
         paths = tuple(
@@ -100,8 +141,8 @@ class IoHost(IoMachine):
             )
             for index, server in enumerate(servers)
         )
-        instance = uuid5(_NAMESPACE, f"disk{number}")
-        medium = Medium(number, disk, instance, devices, paths, count)
+        instance = uuid5(_NAMESPACE, f"{kind.name}{number}")
+        medium = Medium(number, kind, disk, instance, devices, paths, count)
         self.media.append(medium)
         body = self.views.begin()
         for link in paths:
@@ -154,7 +195,7 @@ class IoHost(IoMachine):
             device,
             (CHANNELS_GUEST_FRAME + 512 + device) * FRAME,
             FRAME,
-            GUID_VIRTIO_BLOCK,
+            medium.kind.device_type,
             medium.instance,
             Interrupt(PORT_DEVICE_FIRST + medium.number, PORT_DEVICE_FIRST + medium.number),
         )
@@ -178,7 +219,7 @@ class IoHost(IoMachine):
             path.row,
             (CHANNELS_GUEST_FRAME + 1024 + path.row * 1024) * FRAME,
             medium.size_frames * FRAME,
-            GUID_DISK,
+            medium.kind.channel_type,
             medium.instance,
             Interrupt(path.port, path.port),
         )

@@ -191,7 +191,7 @@ class IoMachine:
 
     def add_io(self, command_line: str = "", *, processor: int = 0) -> int:
         """Start an I/O partition and introduce its bus."""
-        return self._add("io", command_line, 64, PartitionKind.IO, 2 * MIB, processor)
+        return self._add_partition("io", command_line, 64, PartitionKind.IO, 2 * MIB, processor)
 
     def add_client(
         self,
@@ -204,9 +204,9 @@ class IoMachine:
     ) -> int:
         """Start a client and introduce its bus."""
         kind = PartitionKind.GUEST
-        return self._add(image, command_line, width, kind, memory_size_bytes, processor)
+        return self._add_partition(image, command_line, width, kind, memory_size_bytes, processor)
 
-    def _add(
+    def _add_partition(
         self,
         name: str,
         command_line: str,
