@@ -16,6 +16,8 @@
 #define BOOT_SECTOR_COUNT 19
 #define BOOT_MEDIA 21
 #define BOOT_TABLE_SECTORS 22
+#define BOOT_TRACK_SECTORS 24
+#define BOOT_HEADS 26
 #define BOOT_LARGE_SECTOR_COUNT 32
 #define BOOT_DRIVE 36
 #define BOOT_EXTENDED 38
@@ -198,6 +200,9 @@ static void boot_sector_make(uint8_t *boot, uint32_t sectors, uint32_t cluster_s
     boot[BOOT_MEDIA] = MEDIA_FIXED;
     fat_number_16_set(boot + BOOT_TABLE_SECTORS, table_sectors_of(sectors, cluster_sectors));
     fat_number_32_set(boot + BOOT_LARGE_SECTOR_COUNT, sectors <= UINT16_MAX ? 0 : sectors);
+    /* No disk has them any more, but some tools want to see a number. */
+    fat_number_16_set(boot + BOOT_TRACK_SECTORS, 32);
+    fat_number_16_set(boot + BOOT_HEADS, 64);
     boot[BOOT_DRIVE] = 0x80;
     boot[BOOT_EXTENDED] = EXTENDED_MARK;
     fat_number_32_set(boot + BOOT_SERIAL_NUMBER, serial_number);
