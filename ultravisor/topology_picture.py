@@ -117,6 +117,13 @@ def draw(host: dict[str, Any]) -> str:
     )
 
 
+def page(host: dict[str, Any]) -> str:
+    """Return the picture as a page of its own, which needs nothing else."""
+    head = f'<meta charset="utf-8"><title>{clean(host["host"])}</title>'
+    body = f'<html lang="en"><head>{head}</head><body>{draw(host)}</body></html>'
+    return f"<!DOCTYPE html>\n{body}\n"
+
+
 def _bars(picture: Picture, host: dict[str, Any], names: dict[int, str]) -> None:
     picture.heading(f"memory: {size(host['memory_kib'])}, and who has it")
     parts = []

@@ -39,11 +39,12 @@ def command(host: str | None, as_json: bool) -> int:
     if as_json:
         print_json({"schema": "ultravisor.ps/1", "partitions": rows})
     else:
-        _print(rows)
+        print_partitions(rows)
     return 0
 
 
-def _print(rows: list[dict[str, Any]]) -> None:
+def print_partitions(rows: list[dict[str, Any]]) -> None:
+    """Print the table of partitions."""
     from rich.text import Text
 
     from ultravisor.cli.table_form import make_table, number

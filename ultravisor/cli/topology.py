@@ -45,7 +45,7 @@ def command(journal: Path, at: int | None, html: bool, as_json: bool, output: Pa
     from ultravisor.cli.output_file import OutputFile
     from ultravisor.errors import UsageError
     from ultravisor.topology import gather
-    from ultravisor.topology_picture import clean, draw
+    from ultravisor.topology_picture import draw, page
 
     if html and as_json:
         raise UsageError("give either --html or --json")
@@ -53,9 +53,7 @@ def command(journal: Path, at: int | None, html: bool, as_json: bool, output: Pa
     if as_json:
         text = json.dumps({"schema": "ultravisor.topology/1", **host}) + "\n"
     elif html:
-        head = f'<meta charset="utf-8"><title>{clean(host["host"])}</title>'
-        page = f'<html lang="en"><head>{head}</head><body>{draw(host)}</body></html>'
-        text = f"<!DOCTYPE html>\n{page}\n"
+        text = page(host)
     else:
         text = draw(host)
     if output is None:
