@@ -12,6 +12,8 @@
 typedef uint32_t shared_word_unaligned __attribute__((aligned(1), may_alias));
 /* As much as a processor of this width moves at once. */
 typedef uintptr_t shared_wide_unaligned __attribute__((aligned(1), may_alias));
+/* Copied without a branch: branches are what costs most where an emulator counts blocks. */
+#define SHARED_BLOCK_BYTES 64u
 
 static inline uint32_t shared_read_32(const volatile uint32_t *word)
 {
@@ -35,10 +37,12 @@ static inline void shared_copy_in(void *target, const volatile void *source, siz
     const volatile uint8_t *shared = source;
     size_t i = 0;
 
-#pragma GCC unroll 8
-    for (; i + sizeof(shared_wide_unaligned) <= size_bytes; i += sizeof(shared_wide_unaligned)) {
-        *(shared_wide_unaligned *)(void *)(bytes + i) =
-            *(const volatile shared_wide_unaligned *)(const volatile void *)(shared + i);
+    for (; size_bytes - i >= SHARED_BLOCK_BYTES; i += SHARED_BLOCK_BYTES) {
+#pragma GCC unroll 16
+        for (size_t j = 0; j < SHARED_BLOCK_BYTES; j += sizeof(shared_wide_unaligned)) {
+            *(shared_wide_unaligned *)(void *)(bytes + i + j) =
+                *(const volatile shared_wide_unaligned *)(const volatile void *)(shared + i + j);
+        }
     }
     for (; i + 4 <= size_bytes; i += 4) {
         *(shared_word_unaligned *)(void *)(bytes + i) =
@@ -55,10 +59,12 @@ static inline void shared_copy_out(volatile void *target, const void *source, si
     const uint8_t *bytes = source;
     size_t i = 0;
 
-#pragma GCC unroll 8
-    for (; i + sizeof(shared_wide_unaligned) <= size_bytes; i += sizeof(shared_wide_unaligned)) {
-        *(volatile shared_wide_unaligned *)(volatile void *)(shared + i) =
-            *(const shared_wide_unaligned *)(const void *)(bytes + i);
+    for (; size_bytes - i >= SHARED_BLOCK_BYTES; i += SHARED_BLOCK_BYTES) {
+#pragma GCC unroll 16
+        for (size_t j = 0; j < SHARED_BLOCK_BYTES; j += sizeof(shared_wide_unaligned)) {
+            *(volatile shared_wide_unaligned *)(volatile void *)(shared + i + j) =
+                *(const shared_wide_unaligned *)(const void *)(bytes + i + j);
+        }
     }
     for (; i + 4 <= size_bytes; i += 4) {
         *(volatile shared_word_unaligned *)(volatile void *)(shared + i) =
