@@ -313,7 +313,7 @@ class ResourceModel(RuleBasedStateMachine):
         commit = self.commit(transaction)
         one, two = self.partitions.get(first), self.partitions.get(second)
         used = {(end.partition, end.port) for c in self.channel_records.values() for end in c.ends}
-        used |= {(row.owner, row.port) for row in self.devices.values() if row.port}
+        used |= {(row.owner, row.port) for row in self.devices.values() if row.owner and row.port}
         places = {(row.owner, row.guest_frame) for row in self.devices.values()}
         wanted = {(end.partition, end.guest_frame + part) for end in plan for part in range(2)}
         legal = (
@@ -466,11 +466,47 @@ class ResourceModel(RuleBasedStateMachine):
         assert {c.id for c in self.database.records(Channel)} == set(self.channel_records)
 
 
+class DeviceModel(ResourceModel):
+    """The same with partitions that live, so that devices are given, used and taken away."""
+
+    @initialize()
+    def start(self) -> None:
+        super().start()
+        for number, name in ((1, "a"), (2, "b")):
+            self.create(None, name)
+            self.assign(number, 2, None)
+            self.add_processor(number, 0)
+            for state in ("allocated", "ready", "running"):
+                self.move_on(number, state)
+
+    @rule(
+        device=st.sampled_from(DEVICES),
+        owner=st.sampled_from((1, 2)),
+        place=st.sampled_from((5000, 6000)),
+        port=st.integers(0, 3),
+    )
+    def give(self, device: int, owner: int, place: int, port: int) -> None:
+        self.assign_device(device, owner, place, port)
+
+    @rule(device=st.sampled_from(DEVICES))
+    def use(self, device: int) -> None:
+        for state in ("allocated", "known", "ready", "alive", "operating"):
+            self.move_device(device, state)
+
+    @rule(number=st.sampled_from((1, 2)), state=st.sampled_from((*ENDED, "ready", "running")))
+    def live(self, number: int, state: str) -> None:
+        self.move_on(number, state)
+
+
 TestResourceModel = ResourceModel.TestCase
+TestDeviceModel = DeviceModel.TestCase
 TestResourceModel.settings = settings(
     max_examples=25,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
+)
+TestDeviceModel.settings = settings(
+    TestResourceModel.settings, max_examples=15, stateful_step_count=20
 )
