@@ -267,9 +267,7 @@ def late_events(host: WatchedHost, medium: Medium, random: Random) -> None:
 def errors_of_the_disk(host: WatchedHost, medium: Medium, random: Random) -> None:
     """Some requests fail, before and after a takeover."""
     strikes = random.randrange(1, 4)
-    failure = DiskFailure(
-        error=errno.EIO, skip_count=random.randrange(30), strike_count=strikes
-    )
+    failure = DiskFailure(error=errno.EIO, skip_count=random.randrange(30), strike_count=strikes)
     host.devices.fail(medium.disk, failure)
     host.events += [Failed()] * strikes
     _wait(host, random)
