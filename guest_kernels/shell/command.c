@@ -8,7 +8,7 @@
 #include "console.h"
 
 static const struct command *const tables[] = {
-    file_commands,   pattern_commands, volume_commands,
+    file_commands,   pattern_commands, volume_commands,  network_commands,
     memory_commands, counter_commands, session_commands,
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))

@@ -30,6 +30,7 @@ struct command {
 extern const struct command file_commands[];
 extern const struct command pattern_commands[];
 extern const struct command volume_commands[];
+extern const struct command network_commands[];
 extern const struct command memory_commands[];
 extern const struct command counter_commands[];
 extern const struct command session_commands[];

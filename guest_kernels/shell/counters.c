@@ -7,6 +7,7 @@
 #include "console.h"
 #include "hypercall.h"
 #include "start.h"
+#include "station.h"
 #include "store.h"
 #include "terminal.h"
 
@@ -27,6 +28,19 @@ static void paths_show(const struct disk *disk)
     }
 }
 
+static void network_show(const struct network *network)
+{
+    if (network == 0) {
+        print("network: none\n");
+        return;
+    }
+    print("network: %llu frames sent, %llu received, %llu refused, %llu left with a lost path\n",
+          (unsigned long long)network->sent_count, (unsigned long long)network->received_count,
+          (unsigned long long)network->refused_count, (unsigned long long)network->left_count);
+    print("paths of the network: %llu lost, moved %llu times\n",
+          (unsigned long long)network->lost_count, (unsigned long long)network->moved_count);
+}
+
 static int counters_show(const struct words *words)
 {
     const struct store_counters *store = store_counters();
@@ -40,6 +54,7 @@ static int counters_show(const struct words *words)
           (unsigned long long)store->write_count, (unsigned long long)store->sectors_written,
           (unsigned long long)store->flush_count);
     paths_show(store_disk());
+    network_show(station_network());
     return 1;
 }
 

@@ -11,6 +11,7 @@
 #include "image.h"
 #include "option.h"
 #include "start.h"
+#include "station.h"
 #include "store.h"
 #include "terminal.h"
 
@@ -50,6 +51,7 @@ int guest_main(const struct start_page *start)
     script_take();
     events_start();
     terminal_start(options);
+    station_start();
     store_start(options);
     commands_run(script);
     for (;;) {

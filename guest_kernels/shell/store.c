@@ -6,11 +6,10 @@
 
 #include "bytes.h"
 #include "command.h"
-#include "event.h"
-#include "media.h"
 #include "memory.h"
 #include "option.h"
 #include "start.h"
+#include "station.h"
 
 #define MEMORY_DEFAULT_KIB 4096u
 #define FRAMES_KEPT 64u /* that a disk in memory leaves to the rest of the shell */
@@ -21,7 +20,6 @@ static struct fat_volume volume;
 static int mounted;
 static uint8_t *memory; /* 0: the disk is reached by paths */
 static uint64_t memory_frames;
-static int has_media;
 static struct store_counters counters;
 
 static int memory_move(uint64_t sector, uint32_t sector_count, void *to, const void *from)
@@ -41,7 +39,7 @@ static int disk_read(void *context, uint64_t sector, uint32_t sector_count, void
     if (memory != 0) {
         return memory_move(sector, sector_count, data, memory + sector * FAT_SECTOR_SIZE_BYTES);
     }
-    return disk_transfer(media_disk(0), DISK_OPERATION_read, sector, sector_count, data) ==
+    return disk_transfer(station_disk(), DISK_OPERATION_read, sector, sector_count, data) ==
            DISK_STATUS_ok;
 }
 
@@ -54,7 +52,7 @@ static int disk_write(void *context, uint64_t sector, uint32_t sector_count, con
         return memory_move(sector, sector_count, memory + sector * FAT_SECTOR_SIZE_BYTES, data);
     }
     /* One function of the disk serves both directions; what is written it only reads. */
-    return disk_transfer(media_disk(0), DISK_OPERATION_write, sector, sector_count,
+    return disk_transfer(station_disk(), DISK_OPERATION_write, sector, sector_count,
                          (void *)(uintptr_t)data) == DISK_STATUS_ok;
 }
 
@@ -63,7 +61,7 @@ static int disk_flush(void *context)
     (void)context;
     counters.flush_count++;
     return memory != 0 ||
-           disk_transfer(media_disk(0), DISK_OPERATION_flush, 0, 0, 0) == DISK_STATUS_ok;
+           disk_transfer(station_disk(), DISK_OPERATION_flush, 0, 0, 0) == DISK_STATUS_ok;
 }
 
 static int is_memory_wanted(const char *command_line)
@@ -84,23 +82,12 @@ void store_start(const char *command_line)
         memory_frames = memory_frames < most ? memory_frames : most;
         memory = frame_pointer(frames_allocate(memory_frames));
         disk.sector_count = memory_frames * SECTORS_PER_FRAME;
-    } else {
-        has_media = media_start(0, 0);
     }
 }
 
-uint32_t store_poll(void)
+static int disk_is_there(void)
 {
-    return has_media ? media_poll() : 0;
-}
-
-void store_wait(void)
-{
-    if (has_media) {
-        media_wait();
-    } else {
-        events_wait();
-    }
+    return station_disk() != 0 && station_disk()->capacity_sectors != 0;
 }
 
 /* A partition is told of its disks when it has started, and of a disk's size by its server. */
@@ -109,15 +96,13 @@ static int disk_await(const char *command)
     if (memory != 0) {
         return 1;
     }
-    if (!has_media) {
+    if (!station_is_connected()) {
         return command_failed(command, "the disk", "this partition has none; try disk=memory");
     }
-    while (media_disk(0) == 0 || media_disk(0)->capacity_sectors == 0) {
-        if (media_poll() == 0) {
-            media_wait();
-        }
+    if (!station_await(disk_is_there)) {
+        return command_failed(command, "the disk", "none has come in ten seconds");
     }
-    disk.sector_count = media_disk(0)->capacity_sectors;
+    disk.sector_count = station_disk()->capacity_sectors;
     return 1;
 }
 
@@ -159,7 +144,7 @@ const struct store_counters *store_counters(void)
 
 const struct disk *store_disk(void)
 {
-    return has_media ? media_disk(0) : 0;
+    return memory == 0 ? station_disk() : 0;
 }
 
 uint64_t store_memory_frames(void)

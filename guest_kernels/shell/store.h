@@ -23,11 +23,6 @@ void store_start(const char *command_line);
 struct fat_volume *store_volume(const char *command);
 int store_format(const char *command);
 
-/* What has to be done while the shell waits for input: how much there was. */
-uint32_t store_poll(void);
-/* Until an event has come; called with events masked. */
-void store_wait(void);
-
 const struct store_counters *store_counters(void);
 /* The disk that is reached by paths; 0: it is memory, or there is none. */
 const struct disk *store_disk(void);

@@ -10,7 +10,7 @@
 #include "event.h"
 #include "hypercall.h"
 #include "option.h"
-#include "store.h"
+#include "station.h"
 
 #define INPUT_BYTES 256
 #define KEY_BACKSPACE 0x08
@@ -52,8 +52,8 @@ static uint8_t byte_next(void)
         input_taken = 0;
         input_count = count > 0 ? (uint32_t)count : 0;
         bytes_count += input_count;
-        if (input_count == 0 && store_poll() == 0) {
-            store_wait();
+        if (input_count == 0 && station_poll() == 0) {
+            station_wait();
         }
     }
     return input[input_taken++];
