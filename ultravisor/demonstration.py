@@ -80,7 +80,7 @@ class Demonstration:
 
     def _boot(self) -> None:
         self._audience.heading(
-            "A host of two processors comes up: the infrastructure, two I/O partitions, three guests"
+            "A host comes up: its infrastructure, two I/O partitions, three guests"
         )
         self._until(lambda: all(self._prompts(name) for name in SHELLS), "guests come up")
 
@@ -176,7 +176,7 @@ class Demonstration:
             self.host.advance(
                 STEP_CYCLES,
                 self._audience.console,
-                lambda clock, kind, subject, text: self._audience.event(clock, kind, subject, text),
+                self._audience.event,
                 lambda *_: None,
             )
         raise UltravisorError(f"the demonstration does not go on: {what}")
