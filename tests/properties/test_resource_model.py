@@ -485,7 +485,7 @@ class DeviceModel(ResourceModel):
         place=st.sampled_from((5000, 6000)),
         port=st.integers(0, 3),
     )
-    def give(self, device: int, owner: int, place: int, port: int) -> None:
+    def lend(self, device: int, owner: int, place: int, port: int) -> None:
         self.assign_device(device, owner, place, port)
 
     @rule(device=st.sampled_from(DEVICES))
