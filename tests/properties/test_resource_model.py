@@ -490,6 +490,7 @@ class DeviceModel(ResourceModel):
 
     @rule(device=st.sampled_from(DEVICES))
     def use(self, device: int) -> None:
+        self.assign_device(device, device, 6000, 3)
         for state in ("allocated", "known", "ready", "alive", "operating"):
             self.move_device(device, state)
 
@@ -508,5 +509,5 @@ TestResourceModel.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestDeviceModel.settings = settings(
-    TestResourceModel.settings, max_examples=15, stateful_step_count=20
+    TestResourceModel.settings, max_examples=30, stateful_step_count=30
 )
