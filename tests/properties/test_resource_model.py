@@ -485,11 +485,12 @@ class DeviceModel(ResourceModel):
         place=st.sampled_from((5000, 6000)),
         port=st.integers(0, 3),
     )
-    def give(self, device: int, owner: int, place: int, port: int) -> None:
+    def lend(self, device: int, owner: int, place: int, port: int) -> None:
         self.assign_device(device, owner, place, port)
 
     @rule(device=st.sampled_from(DEVICES))
     def use(self, device: int) -> None:
+        self.assign_device(device, device, 6000, 3)
         for state in ("allocated", "known", "ready", "alive", "operating"):
             self.move_device(device, state)
 
@@ -508,5 +509,5 @@ TestResourceModel.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestDeviceModel.settings = settings(
-    TestResourceModel.settings, max_examples=15, stateful_step_count=20
+    TestResourceModel.settings, max_examples=30, stateful_step_count=30
 )
