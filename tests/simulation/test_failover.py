@@ -16,7 +16,7 @@ from ultravisor.partitions.report_budget import REPORT_CYCLES
 from ultravisor.resources.records import Channel, Device
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from ultravisor.partitions.messages import IoOrderName
 
 HOST = """
 [[zone]]
@@ -142,18 +142,18 @@ class World:
         """Return the key of the channel to a port."""
         owner = self.port(port).owner
         for row in self.fabric.ultravisor.database.records(Channel):
-            if row.policy == "medium " + port.split(".")[0]:
-                if self.judge.end_of(row.id, 1) == owner:
-                    return (1, row.id)
+            is_path = row.policy == "medium " + port.split(".", maxsplit=1)[0]
+            if is_path and self.judge.end_of(row.id, 1) == owner:
+                return (1, row.id)
         raise AssertionError(f"no path to {port}")
 
-    def order(self, order: str, name: str) -> Any:
-        return self.fabric.answer(self.fabric.order(IoOrder(order, name)))  # type: ignore[arg-type]
+    def order(self, order: IoOrderName, name: str) -> Any:
+        return self.fabric.answer(self.fabric.order(IoOrder(order, name)))
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    yield World(monkeypatch).boot()
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch).boot()
 
 
 def test_a_host_with_media_operates_each_at_one_port(world: World) -> None:
@@ -355,14 +355,19 @@ def test_a_partition_is_restarted_by_an_order_after_it_was_drained(world: World)
 @pytest.mark.parametrize(
     ("order", "name", "kind", "words"),
     [
-        ("failover", "disk9", "unknown-id", "no medium is named `disk9`; the host has: disk0, net0"),
+        (
+            "failover",
+            "disk9",
+            "unknown-id",
+            "no medium is named `disk9`; there are disk0, net0",
+        ),
         ("drain", "nobody", "unknown-id", "no partition is named `nobody`"),
         ("drain", "web-1", "state", "only an I/O partition"),
         ("restart", "command", "state", "only an I/O partition"),
     ],
 )
 def test_senseless_orders_are_refused(
-    world: World, order: str, name: str, kind: str, words: str
+    world: World, order: IoOrderName, name: str, kind: str, words: str
 ) -> None:
     answer = world.order(order, name)
     assert isinstance(answer, Rejected)
@@ -372,7 +377,7 @@ def test_senseless_orders_are_refused(
 
 @pytest.mark.parametrize(("order", "name"), [("failover", "disk0"), ("drain", "io-a")])
 def test_without_another_port_that_is_able_nothing_is_moved(
-    world: World, order: str, name: str
+    world: World, order: IoOrderName, name: str
 ) -> None:
     assert isinstance(world.fabric.answer(world.fabric.order(Order("kill", "io-b"))), Done)
     world.run()

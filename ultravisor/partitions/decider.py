@@ -247,9 +247,7 @@ class Decider:
         self._flight = Flight("ended", number, partition.domain or "", transact=transact)
         return True
 
-    def _ask(
-        self, transact: Transact, asker: Asker, link: MessageLink, now_cycles: int
-    ) -> int:
+    def _ask(self, transact: Transact, asker: Asker, link: MessageLink, now_cycles: int) -> int:
         """Ask for a transaction, under the number of one that met a conflict and was dropped."""
         number, self._older = self._older, None
         if number is None:
