@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ultravisor.errors import ConfigurationError
+from ultravisor.errors import ConfigurationError, UltravisorError
 from ultravisor.machine.cores import core_model
+from ultravisor.machine.devices import Devices
 from ultravisor.machine.interface import ClockSource, MonitorBuild, TimingModel
 from ultravisor.machine.machine import Machine
 from ultravisor.machine.models import model_bits
 from ultravisor.machine.records import MachineOptions, PartitionOptions
+from ultravisor.plan import MIB
 
 if TYPE_CHECKING:
-    from ultravisor.configuration import HostConfiguration
+    from ultravisor.configuration import DeviceConfiguration, HostConfiguration
     from ultravisor.plan import HostPlan, PlannedPartition
 
 
@@ -35,6 +37,7 @@ def make_machine(plan: HostPlan) -> Machine:
             clock=ClockSource[host.clock_name.upper()],
             model=model_bits(host.model),
             check_refusals=host.check_refusals,
+            device_frame_count=len(plan.configuration.device_names),
         )
     )
 
@@ -66,6 +69,49 @@ def populate(machine: Machine, plan: HostPlan) -> None:
             target_port=link.target_port,
             target_processor=link.target_processor,
         )
+
+
+def add_devices(machine: Machine, rows: tuple[DeviceConfiguration, ...]) -> None:
+    """Open the media, and plug their devices in: ids from 1 on, in the order of rows and ports."""
+    devices = Devices(machine)
+    networks = [row for row in rows if row.kind == "network"]
+    ports: dict[str, int] = {}
+    captures: dict[str, str] = {}
+    for row in networks:
+        ports[row.switch_name] = ports.get(row.switch_name, 0) + row.port_count
+        if row.pcap is not None:
+            captures[row.switch_name] = row.pcap
+    switches = {
+        name: devices.open_switch(port_count=count, capture=captures.get(name))
+        for name, count in ports.items()
+    }
+    plugged = dict.fromkeys(switches, 0)
+    for row in rows:
+        if row.kind == "block":
+            _add_disk(devices, row)
+        elif row.kind == "console":
+            devices.add_console(latency_cycles=row.latency_cycles)
+        else:
+            name = row.switch_name
+            for _ in range(row.port_count):
+                devices.add_network(
+                    switches[name],
+                    plugged[name],
+                    address=row.address_bytes,
+                    latency_cycles=row.latency_cycles,
+                )
+                plugged[name] += 1
+
+
+def _add_disk(devices: Devices, row: DeviceConfiguration) -> None:
+    size_bytes = 0 if row.size_mib is None else row.size_mib * MIB
+    try:
+        disk = devices.open_disk(row.file, size_bytes=size_bytes, read_only=row.read_only)
+    except UltravisorError as failure:
+        message = f"device `{row.name}`: {failure.message}"
+        raise ConfigurationError(message, failure.hint) from None
+    for port in range(row.port_count):
+        devices.add_block(disk, port, name=row.name, latency_cycles=row.latency_cycles)
 
 
 def _add(machine: Machine, partition: PlannedPartition) -> None:

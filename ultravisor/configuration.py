@@ -8,6 +8,7 @@ them; nothing here opens a file or knows the machine.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Annotated, Literal
 
@@ -32,6 +33,12 @@ INTERLEAVE_DEFAULT_CYCLES = 10_000
 CLOCK_FREQUENCY_DEFAULT_HZ = 1_000_000_000
 # Bytes of console input that one [[input]] may hold.
 INPUT_LIMIT_BYTES = 4096
+# From a notify to its completion: assumed, not measured.
+DEVICE_LATENCY_DEFAULT_CYCLES = 10_000
+DEVICE_LATENCY_MAXIMUM_CYCLES = 1_000_000_000_000
+# Of a host file or of memory that is a disk: 1 TiB.
+DISK_SIZE_MAXIMUM_MIB = 1 << 20
+SWITCH_DEFAULT = "lan"
 # The kernel of hosted partitions, and of them alone.
 HOSTED_IMAGE = "hosted"
 # What a TOML integer holds.
@@ -41,6 +48,7 @@ MonitorName = Literal["native", "simulated"]
 FpuName = Literal["eager", "lazy"]
 ClockName = Literal["guest", "machine"]
 KindName = Literal["guest", "hosted"]
+DeviceKindName = Literal["block", "network", "console"]
 RightName = Literal["console", "memory", "events", "processors", "trace"]
 RIGHT_NAMES: tuple[RightName, ...] = ("console", "memory", "events", "processors", "trace")
 
@@ -49,6 +57,8 @@ Quantum = Annotated[int, Meta(ge=QUANTUM_MINIMUM_CYCLES, le=INTEGER_MAXIMUM)]
 ProcessorNumber = Annotated[int, Meta(ge=0, lt=PROCESSOR_LIMIT)]
 VirtualProcessorNumber = Annotated[int, Meta(ge=0, lt=PARTITION_PROCESSOR_LIMIT)]
 PartitionName = Annotated[str, Meta(pattern=rf"^[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_LIMIT - 2}}}$")]
+# A device is named `<medium>.<port>`, and that is a name too.
+MediumName = Annotated[str, Meta(pattern=rf"^[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_LIMIT - 4}}}$")]
 # Partition number 0 is never used.
 PARTITION_COUNT_LIMIT = PARTITION_LIMIT - 1
 
@@ -157,6 +167,57 @@ class InputConfiguration(Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     text: Annotated[str, Meta(min_length=1, max_length=INPUT_LIMIT_BYTES)]
 
 
+class DeviceConfiguration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[[device]]: a medium, and the devices that are its ports; of living hosts only."""
+
+    name: MediumName
+    """Up to 29 letters, digits, dots, dashes and underscores; unique. Its devices are
+    `<name>.0` and `<name>.1`."""
+    kind: DeviceKindName
+    """`block` is a disk, `network` a card on a switch, `console` a serial line."""
+    ports: Annotated[int, Meta(ge=1, le=2)] | None = None
+    """How many devices reach it, each for one I/O partition; by default 2, of a console 1."""
+    latency_cycles: Annotated[int, Meta(ge=0, le=DEVICE_LATENCY_MAXIMUM_CYCLES)] = (
+        DEVICE_LATENCY_DEFAULT_CYCLES
+    )
+    """From a notify to its completion, in cycles: assumed, and the same for any size."""
+    file: Annotated[str, Meta(min_length=1)] | None = None
+    """block: path of the host file that is the disk, relative to the configuration; by default the
+    disk is memory."""
+    size_mib: Annotated[int, Meta(ge=1, le=DISK_SIZE_MAXIMUM_MIB)] | None = None
+    """block: size of the disk in MiB; an existing file has its own, a missing one is made."""
+    read_only: bool = False
+    """block: nothing is ever written to it."""
+    switch: MediumName | None = None
+    """network: the switch that it is on, made on first use; by default `lan`."""
+    pcap: Annotated[str, Meta(min_length=1)] | None = None
+    """network: path of a file for all frames of its switch, relative to the configuration."""
+    address: Annotated[str, Meta(pattern="^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$")] | None = None
+    """network: MAC address of the card at both ports; by default made of the name."""
+
+    @property
+    def port_count(self) -> int:
+        """Return the number of its devices."""
+        return self.ports if self.ports is not None else 1 if self.kind == "console" else 2
+
+    @property
+    def device_names(self) -> tuple[str, ...]:
+        """Return the names of its devices, by port."""
+        return tuple(f"{self.name}.{port}" for port in range(self.port_count))
+
+    @property
+    def switch_name(self) -> str:
+        """Return the switch that a network is on."""
+        return SWITCH_DEFAULT if self.switch is None else self.switch
+
+    @property
+    def address_bytes(self) -> bytes:
+        """Return the MAC address: as given, or a locally administered one made of the name."""
+        if self.address is not None:
+            return bytes.fromhex(self.address.replace(":", ""))
+        return b"\x02" + hashlib.sha256(self.name.encode()).digest()[:5]
+
+
 class LinkEnd(Struct, frozen=True):
     """One end of a link."""
 
@@ -173,6 +234,7 @@ class Configuration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     slot: tuple[SlotConfiguration, ...] = ()
     link: tuple[LinkConfiguration, ...] = ()
     input: tuple[InputConfiguration, ...] = ()
+    device: tuple[DeviceConfiguration, ...] = ()
 
     @property
     def processor_count(self) -> int:
@@ -181,6 +243,11 @@ class Configuration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             return self.host.processors
         named = [number for row in self.partition for number in row.processors or ()]
         return max([*named, *(row.processor for row in self.slot), 0]) + 1
+
+    @property
+    def device_names(self) -> tuple[str, ...]:
+        """Return the names of all devices; a device's id is its place, from 1."""
+        return tuple(name for row in self.device for name in row.device_names)
 
     def processors_of(self, index: int) -> tuple[int, ...]:
         """Return the physical processors of a partition's virtual ones."""

@@ -17,6 +17,7 @@ from ultravisor.configuration import (
     LinkEnd,
     parse_link_end,
 )
+from ultravisor.device_check import check_devices
 from ultravisor.errors import ConfigurationError
 from ultravisor.machine.abi import (
     COMMAND_LINE_LIMIT,
@@ -59,6 +60,7 @@ class _Checker:
         self.check_slots()
         self.check_links()
         self.check_inputs()
+        check_devices(self.configuration.device, self.refuse)
 
     def check_host(self) -> None:
         self.check_fpu()
@@ -91,6 +93,8 @@ class _Checker:
 
     def check_partitions(self) -> None:
         rows = self.configuration.partition
+        if not rows and self.configuration.device:
+            return  # a policy may make those who use them
         if not rows:
             message = f"{self.path}: no partition"
             raise ConfigurationError(message, "add a [[partition]] with a name and an image")

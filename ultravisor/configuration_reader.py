@@ -14,6 +14,7 @@ import msgspec
 
 from ultravisor.configuration import (
     Configuration,
+    DeviceConfiguration,
     HostConfiguration,
     InputConfiguration,
     LinkConfiguration,
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
 
 
 def load_configuration(path: Path) -> Configuration:
-    """Read and check a TOML file; image paths become absolute where a file is there."""
+    """Read and check a TOML file; image paths become absolute where a file is there.
+
+    Those of devices' files always do.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -57,6 +61,7 @@ def parse_configuration(text: str, path: str, directory: Path | None = None) -> 
         raise validation_error(path, lines, str(failure), TABLE_FIELDS) from None
     if directory is not None:
         configuration = _with_absolute_images(configuration, directory)
+        configuration = _with_absolute_files(configuration, directory)
     check_configuration(configuration, path, lines)
     return configuration
 
@@ -71,6 +76,18 @@ def _with_absolute_images(configuration: Configuration, directory: Path) -> Conf
     return msgspec.structs.replace(configuration, partition=partitions)
 
 
+def _with_absolute_files(configuration: Configuration, directory: Path) -> Configuration:
+    devices = tuple(
+        msgspec.structs.replace(
+            row,
+            file=None if row.file is None else str((directory / row.file).absolute()),
+            pcap=None if row.pcap is None else str((directory / row.pcap).absolute()),
+        )
+        for row in configuration.device
+    )
+    return msgspec.structs.replace(configuration, device=devices)
+
+
 TABLE_FIELDS: dict[str, tuple[str, ...]] = {
     "": Configuration.__struct_encode_fields__,
     "host": HostConfiguration.__struct_encode_fields__,
@@ -78,4 +95,5 @@ TABLE_FIELDS: dict[str, tuple[str, ...]] = {
     "slot": SlotConfiguration.__struct_encode_fields__,
     "link": LinkConfiguration.__struct_encode_fields__,
     "input": InputConfiguration.__struct_encode_fields__,
+    "device": DeviceConfiguration.__struct_encode_fields__,
 }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from ultravisor.device_check import KEYS_OF_KIND
 from ultravisor.plan import MIB, make_plan
 from ultravisor.resolution import configuration_path, resolve
 from ultravisor.toml_lines import TomlLines, place
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 OriginKind = Literal["file", "option", "argument", "image", "computed", "default"]
 # Options whose names are not those of their settings.
 OPTIONS = {"memory_mib": "--memory"}
-ROW_TABLES = ("partition", "slot", "link", "input")
+ROW_TABLES = ("partition", "slot", "link", "input", "device")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,8 @@ class _Source:
 
 
 def effective_configuration(arguments: Sequence[str], **settings: object) -> tuple[Table, ...]:
-    """Return every value of the host that the arguments of `boot` stand for."""
-    plan = make_plan(resolve(arguments, **settings))
+    """Return every value of the host that the arguments of `boot` or `up` stand for."""
+    plan = make_plan(resolve(arguments, **settings), lives=True)
     sources = [_Source(argument, configuration_path(argument)) for argument in arguments]
     tables = [_host(plan, sources, settings)]
     origins = {name: list(_rows(sources, name)) for name in ROW_TABLES}
@@ -109,6 +110,7 @@ def effective_configuration(arguments: Sequence[str], **settings: object) -> tup
     tables += _slots(plan, origins["slot"])
     tables += _plain(plan.configuration, "link", origins["link"])
     tables += _plain(plan.configuration, "input", origins["input"])
+    tables += _devices(plan.configuration, origins["device"])
     return tuple(tables)
 
 
@@ -175,6 +177,29 @@ def _slots(plan: HostPlan, origins: list[tuple[_Source, int]]) -> list[Table]:
         }
         settings = tuple(Setting(key, value, made) for key, value in values.items())
         tables.append(Table("slot", index, settings))
+    return tables
+
+
+def _devices(configuration: Configuration, origins: list[tuple[_Source, int]]) -> list[Table]:
+    """Return the devices; what is not of a device's kind is left out."""
+    tables = []
+    for index, (row, (source, place_in_source)) in enumerate(
+        zip(configuration.device, origins, strict=True)
+    ):
+        computed = {"ports": Setting("ports", row.port_count, DEFAULT)}
+        if row.kind == "network":
+            made = Origin("computed", "made of the name")
+            computed["switch"] = Setting("switch", row.switch_name, DEFAULT)
+            computed["address"] = Setting("address", row.address_bytes.hex(":"), made)
+        of_others = {key for kind, keys in KEYS_OF_KIND.items() if kind != row.kind for key in keys}
+        settings = []
+        for key, value in msgspec.to_builtins(row).items():
+            if value is not None and key not in of_others:
+                origin = source.origin("device", place_in_source, key) or DEFAULT
+                settings.append(Setting(key, value, origin))
+            elif key in computed:
+                settings.append(computed[key])
+        tables.append(Table("device", index, tuple(settings)))
     return tables
 
 

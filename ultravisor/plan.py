@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ultravisor.configuration import LinkEnd, parse_link_end
-from ultravisor.errors import ConfigurationError
+from ultravisor.device_check import check_host_files
+from ultravisor.errors import ConfigurationError, UsageError
 from ultravisor.machine.abi import (
     MACHINE_MEMORY_MAXIMUM_MIB,
     MACHINE_MEMORY_MINIMUM_MIB,
@@ -94,8 +95,17 @@ class HostPlan:
         raise KeyError(name)
 
 
-def make_plan(configuration: Configuration) -> HostPlan:
-    """Read and check all images, and compute sizes and maps."""
+def make_plan(configuration: Configuration, *, lives: bool = False) -> HostPlan:
+    """Read and check all images and files, and compute sizes and maps.
+
+    Devices are of a host that `lives`: raises UsageError where there are some, and it does not.
+    """
+    if configuration.device and not lives:
+        raise UsageError(
+            f"[[device]] `{configuration.device[0].name}`: a host that boots has no devices",
+            "a living host has: `ultravisor up` takes the same file",
+        )
+    check_host_files(configuration.device)
     host = configuration.host
     # A record and a saved state say what ran, whatever the default will be one day.
     host = msgspec.structs.replace(host, clock=host.clock_name)

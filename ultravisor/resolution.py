@@ -16,6 +16,7 @@ import msgspec
 
 from ultravisor.configuration import (
     Configuration,
+    DeviceConfiguration,
     FpuName,
     HostConfiguration,
     InputConfiguration,
@@ -148,12 +149,15 @@ def _merge(configurations: list[Configuration]) -> Configuration:
     slots: list[SlotConfiguration] = []
     links: list[LinkConfiguration] = []
     inputs: list[InputConfiguration] = []
+    devices: list[DeviceConfiguration] = []
     for row in configurations:
         names = _unique_names(row.partition, {partition.name for partition in partitions})
         replace = msgspec.structs.replace
         partitions += [replace(item, name=names[item.name]) for item in row.partition]
         slots += [replace(item, partition=names[item.partition]) for item in row.slot]
         inputs += [replace(item, partition=names[item.partition]) for item in row.input]
+        # Policies name devices: those of two files keep their names, or are refused.
+        devices += row.device
         links += [
             replace(item, from_=_renamed(item.from_, names), to=_renamed(item.to, names))
             for item in row.link
@@ -164,6 +168,7 @@ def _merge(configurations: list[Configuration]) -> Configuration:
         slot=tuple(slots),
         link=tuple(links),
         input=tuple(inputs),
+        device=tuple(devices),
     )
 
 

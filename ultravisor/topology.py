@@ -127,11 +127,19 @@ def _channel(state: Queries, channel: Channel) -> dict[str, Any]:
     }
 
 
+def medium_of(name: str) -> str:
+    """Return the medium that a device is a port of: of `disk0.1`, `disk0`."""
+    return name.rpartition(".")[0] or name
+
+
 def _device(device: Device) -> dict[str, Any]:
     return {
         "id": device.id,
         "kind": device.kind,
         "name": device.name,
+        "medium": medium_of(device.name),
         "owner": device.owner,
+        "guest_frame": device.guest_frame,
+        "port": device.port,
         "state": device.state.value,
     }

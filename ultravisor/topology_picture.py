@@ -12,6 +12,7 @@ from html import escape
 from typing import Any
 
 ROW, LEFT, ROWS_WIDTH, COLUMN, LEAST_WIDTH = 28, 32, 720, 26, 1120
+PORTS, PORT_WIDTH = 250, 420
 CELLS = (0, 34, 236, 326, 396, 452, 540)
 GOOD, WAITING, ENDED, BAD = "#1a7f4b", "#9a6700", "#57606a", "#cf222e"
 COLOURS = {
@@ -193,14 +194,39 @@ def _tables(picture: Picture, host: dict[str, Any], names: dict[int, str]) -> No
         picture.text(LEFT + 410, y, size(channel["size_kib"]))
         picture.text(LEFT + 490, y, channel["policy"] or "within its zone", "", 260)
         picture.text(LEFT + 760, y, channel["type"], 'class="s"', 296)
-    picture.heading("devices: kind, name, state, owner" if host["devices"] else "devices: none")
-    for device in host["devices"]:
-        picture.y += ROW - 6
-        picture.text(LEFT, picture.y, device["kind"], "", 90)
-        picture.text(LEFT + 100, picture.y, device["name"], "", 200)
-        picture.state(LEFT + 310, picture.y, device["state"])
-        picture.text(LEFT + 490, picture.y, names.get(device["owner"], "nobody"), "", 260)
+    _media(picture, host["devices"], names)
     picture.heading(f"zones: {', '.join(host['zones']) or 'none'}"[: picture.width // 9])
+
+
+def _media(picture: Picture, devices: list[dict[str, Any]], names: dict[int, str]) -> None:
+    """Draw a row for each medium, and its ports with their owners; the thick line acts."""
+    media: dict[str, list[dict[str, Any]]] = {}
+    for device in devices:
+        media.setdefault(device["medium"], []).append(device)
+    what = "devices: a medium a row, its ports and their owners; a port with a thick line acts"
+    picture.heading(what if media else "devices: none")
+    for medium, ports in media.items():
+        picture.y += ROW
+        picture.text(LEFT, picture.y, ports[0]["kind"], "", 90)
+        picture.text(LEFT + 90, picture.y, medium, "", 150)
+        for place, device in enumerate(ports):
+            _port(picture, LEFT + PORTS + place * PORT_WIDTH, device, names)
+
+
+def _port(picture: Picture, x: int, device: dict[str, Any], names: dict[int, str]) -> None:
+    """Draw one port: the line to its owner is thick where it acts."""
+    y, acts = picture.y, device["state"] == "operating"
+    colour = COLOURS.get(device["state"], WAITING) if acts else "#afb8c1"
+    picture.text(x, y, device["name"], "", 130)
+    picture.state(x + 140, y, device["state"])
+    width = 4 if acts else 1
+    picture.shapes.append(
+        f'<path d="M{x + 240} {y - 5}H{x + 274}" stroke="{colour}" stroke-width="{width}"/>'
+    )
+    owner = device["owner"]
+    if owner is not None:
+        picture.box(x + 276, y - 14, 18, 18, partition_colour(owner), names.get(owner, ""))
+    picture.text(x + 300, y, names.get(owner, "nobody"), "", 100)
 
 
 def _legend(picture: Picture) -> None:

@@ -23,6 +23,7 @@ from ultravisor.resources.processor_operations import SlotPlan
 from ultravisor.resources.records import (
     Block,
     Channel,
+    Device,
     Extent,
     Partition,
     Quota,
@@ -32,6 +33,8 @@ from ultravisor.resources.records import (
 from ultravisor.resources.transitions import TRANSITIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ultravisor.resources.changes import Commit
     from ultravisor.resources.transaction import Transaction
 
@@ -41,6 +44,11 @@ counts = st.sampled_from((1, 2, 7, 511, 512, 513, 1500))
 states = st.sampled_from([str(step.after) for step in TRANSITIONS["partition"]])
 STEPS = {(str(step.before), str(step.after)) for step in TRANSITIONS["partition"]}
 ENDED = ("stopped", "failed")
+device_states = st.sampled_from([str(step.after) for step in TRANSITIONS["device"]])
+DEVICE_STEPS = {(str(step.before), str(step.after)) for step in TRANSITIONS["device"]}
+AT_REST = ("allocated", "revoked")
+DEVICES = (1, 2)
+"""Their registers are the last frames of the machine."""
 Holder = tuple[str, int | None]
 
 
@@ -66,6 +74,16 @@ class ModelChannel:
     ends: tuple[EndPlan, ...]
 
 
+@dataclass
+class ModelDevice:
+    """What the model knows of a device."""
+
+    state: str = "allocated"
+    owner: int | None = None
+    guest_frame: int = 0
+    port: int = 0
+
+
 class ResourceModel(RuleBasedStateMachine):
     """Random operations, each a transaction; the database and the model must agree."""
 
@@ -85,6 +103,11 @@ class ResourceModel(RuleBasedStateMachine):
         transaction = self.database.begin("command")
         transaction.create_zone("z", ZONE_GUID)
         transaction.set_quota("zone", "z", "frames", 600)
+        self.devices = {device: ModelDevice() for device in DEVICES}
+        for device in DEVICES:
+            frame = FRAMES - len(DEVICES) + device - 1
+            assert transaction.add_device("block", f"disk0.{device}", frame, 1) == device
+            self.holders[frame] = ("device", device)
         transaction.commit()
         self.hashes[1] = self.database.state_hash()
 
@@ -149,6 +172,9 @@ class ResourceModel(RuleBasedStateMachine):
             if number in [end.partition for end in channel.ends]:
                 self.give(channel.frames)
                 del self.channel_records[id]
+        for device, row in self.devices.items():
+            if row.owner == number:
+                self.devices[device] = ModelDevice("revoked")
         for processor, slots in self.slots.items():
             self.slots[processor] = [slot for slot in slots if slot[0] != number]
         del self.partitions[number]
@@ -170,7 +196,15 @@ class ResourceModel(RuleBasedStateMachine):
             if partition.state in ENDED:
                 partition.incarnation += 1
                 self.incarnations[number] = partition.incarnation
+                self.move_devices(number, ("revoked",), "allocated")
+            elif state in ENDED:
+                self.move_devices(number, set(dict(DEVICE_STEPS)) - set(AT_REST), "revoked")
             partition.state = state
+
+    def move_devices(self, number: int, before: Collection[str], after: str) -> None:
+        for row in self.devices.values():
+            if row.owner == number and row.state in before:
+                row.state = after
 
     @rule(number=numbers, count=counts, place=st.none() | places)
     def assign(self, number: int, count: int, place: int | None) -> None:
@@ -199,6 +233,8 @@ class ResourceModel(RuleBasedStateMachine):
         if partition.zone == "z" and self.used_by("z") + count > 600:
             return True
         if place is not None or self.channel_records:
+            return True
+        if number in [row.owner for row in self.devices.values()]:
             return True
         # Four extents are the limit: memory in pieces, or a partition that has some.
         return bool(partition.frames) or not self.has_run(count)
@@ -277,6 +313,9 @@ class ResourceModel(RuleBasedStateMachine):
         commit = self.commit(transaction)
         one, two = self.partitions.get(first), self.partitions.get(second)
         used = {(end.partition, end.port) for c in self.channel_records.values() for end in c.ends}
+        used |= {(row.owner, row.port) for row in self.devices.values() if row.owner and row.port}
+        places = {(row.owner, row.guest_frame) for row in self.devices.values()}
+        wanted = {(end.partition, end.guest_frame + part) for end in plan for part in range(2)}
         legal = (
             one is not None
             and two is not None
@@ -284,6 +323,7 @@ class ResourceModel(RuleBasedStateMachine):
             and one.zone == two.zone
             and port < 8
             and not used & {(first, port), (second, port)}
+            and not places & wanted
         )
         if commit is None:
             assert not legal or not self.has_run(2)
@@ -304,6 +344,63 @@ class ResourceModel(RuleBasedStateMachine):
         assert (commit is not None) == (channel is not None)
         if channel is not None:
             self.give(channel.frames)
+
+    @rule(
+        device=st.sampled_from((*DEVICES, 3)),
+        owner=st.none() | numbers,
+        place=st.sampled_from((0, 5000, 5002, 5003, 6000)),
+        port=st.sampled_from((0, 1, 2, 7, 8)),
+    )
+    def assign_device(self, device: int, owner: int | None, place: int, port: int) -> None:
+        transaction = self.database.begin("command")
+        transaction.assign_device(device, owner, place, port)
+        commit = self.commit(transaction)
+        row = self.devices.get(device)
+        legal = (
+            row is not None and row.state in AT_REST and self.may_own(device, owner, place, port)
+        )
+        assert (commit is not None) == legal
+        if commit is not None and row is not None:
+            assert commit.revokes == (row.owner not in (None, owner))
+            row.owner, row.guest_frame, row.port = owner, place, port
+
+    def may_own(self, device: int, owner: int | None, place: int, port: int) -> bool:
+        """Say whether an owner exists, and has this place and port free."""
+        if owner is None:
+            return (place, port) == (0, 0)
+        if owner not in self.partitions or port >= 8:
+            return False
+        others = [row for id, row in self.devices.items() if id != device and row.owner == owner]
+        ends = [
+            end
+            for channel in self.channel_records.values()
+            for end in channel.ends
+            if end.partition == owner
+        ]
+        places = {row.guest_frame for row in others} | set(self.partitions[owner].frames)
+        places |= {end.guest_frame + offset for end in ends for offset in range(2)}
+        ports = {row.port for row in others} | {end.port for end in ends}
+        return place not in places and (port == 0 or port not in ports)
+
+    @rule(device=st.sampled_from((*DEVICES, 3)), state=device_states)
+    def move_device(self, device: int, state: str) -> None:
+        transaction = self.database.begin("command")
+        transaction.set_device_state(device, state)
+        commit = self.commit(transaction)
+        row = self.devices.get(device)
+        legal = (
+            row is not None
+            and (row.state, state) in DEVICE_STEPS
+            and (row.owner is not None or state in AT_REST)
+            and (state in AT_REST or not self.has_ended(row.owner))
+        )
+        assert (commit is not None) == legal
+        if commit is not None and row is not None:
+            assert commit.revokes == (row.state == "operating")
+            row.state = state
+
+    def has_ended(self, owner: int | None) -> bool:
+        return owner in self.partitions and self.partitions[owner].state in ENDED
 
     @rule()
     def open_again(self) -> None:
@@ -353,6 +450,14 @@ class ResourceModel(RuleBasedStateMachine):
             assert [p.processor for p in processors] == partition.processors
 
     @invariant()
+    def the_devices_agree(self) -> None:
+        found = {
+            row.id: ModelDevice(str(row.state), row.owner, row.guest_frame, row.port)
+            for row in self.database.records(Device)
+        }
+        assert found == self.devices
+
+    @invariant()
     def maps_and_counters_agree(self) -> None:
         for processor, slots in self.slots.items():
             found = self.database.records_of(Slot, processor)
@@ -361,11 +466,48 @@ class ResourceModel(RuleBasedStateMachine):
         assert {c.id for c in self.database.records(Channel)} == set(self.channel_records)
 
 
+class DeviceModel(ResourceModel):
+    """The same with partitions that live, so that devices are given, used and taken away."""
+
+    @initialize()
+    def start(self) -> None:
+        super().start()
+        for number, name in ((1, "a"), (2, "b")):
+            self.create(None, name)
+            self.assign(number, 2, None)
+            self.add_processor(number, 0)
+            for state in ("allocated", "ready", "running"):
+                self.move_on(number, state)
+
+    @rule(
+        device=st.sampled_from(DEVICES),
+        owner=st.sampled_from((1, 2)),
+        place=st.sampled_from((5000, 6000)),
+        port=st.integers(0, 3),
+    )
+    def lend(self, device: int, owner: int, place: int, port: int) -> None:
+        self.assign_device(device, owner, place, port)
+
+    @rule(device=st.sampled_from(DEVICES))
+    def use(self, device: int) -> None:
+        self.assign_device(device, device, 6000, 3)
+        for state in ("allocated", "known", "ready", "alive", "operating"):
+            self.move_device(device, state)
+
+    @rule(number=st.sampled_from((1, 2)), state=st.sampled_from((*ENDED, "ready", "running")))
+    def live(self, number: int, state: str) -> None:
+        self.move_on(number, state)
+
+
 TestResourceModel = ResourceModel.TestCase
+TestDeviceModel = DeviceModel.TestCase
 TestResourceModel.settings = settings(
     max_examples=25,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
+)
+TestDeviceModel.settings = settings(
+    TestResourceModel.settings, max_examples=30, stateful_step_count=30
 )

@@ -51,6 +51,37 @@ def test_data_has_exactly_what_the_database_has() -> None:
     assert ends == (channel, first, second, "mapped", 8)
 
 
+def test_a_device_is_a_port_of_its_medium_and_the_one_that_acts_has_a_thick_line() -> None:
+    database = make_database()
+    owner = add_partition(database, "io-a")
+    transaction = database.begin("command")
+    for port in range(3):
+        transaction.add_device("block", f"disk0.{port}", 1000 + port, 1)
+    for device in (1, 2):
+        transaction.assign_device(device, owner, 500 + device, 2 + device)
+    for state in ("known", "ready", "alive", "operating"):
+        transaction.set_device_state(1, state)
+    transaction.commit()
+    host = gather(database, "small")
+    assert host["devices"][0] == {
+        "id": 1,
+        "kind": "block",
+        "name": "disk0.0",
+        "medium": "disk0",
+        "owner": owner,
+        "guest_frame": 501,
+        "port": 3,
+        "state": "operating",
+    }
+    assert [row["medium"] for row in host["devices"]] == ["disk0"] * 3
+    picture = draw(host)
+    ElementTree.fromstring(picture)
+    assert picture.count('stroke-width="4"') == 1
+    assert picture.count('stroke-width="1"') == 2
+    assert picture.count(">io-a<") - picture.count("<title>io-a</title>") == 2
+    assert picture.count(">nobody<") == 1
+
+
 def test_a_control_channel_is_one_by_its_type() -> None:
     database = make_database()
     first, second = add_partition(database, "first"), add_partition(database, "second")

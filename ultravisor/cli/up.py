@@ -105,6 +105,7 @@ def _life(files: tuple[str, ...], given: dict[str, Any]) -> Life:
     from ultravisor.life.daemon import Life
     from ultravisor.life.inheritance import Inheritance, read_inheritance
     from ultravisor.life.life_plan import plan_life
+    from ultravisor.life.life_record import repeatable
     from ultravisor.life.places import place_named
     from ultravisor.saved_state import require_place
 
@@ -125,6 +126,7 @@ def _life(files: tuple[str, ...], given: dict[str, Any]) -> Life:
         name = name or Path([*files, *policies, journal][0]).stem
     if given["record"] is not None:
         require_place(given["record"])
+        repeatable(plan, UsageError)
     return Life(
         place=place_named(name),
         plan=plan,

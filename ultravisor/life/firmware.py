@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from ultravisor.assembly import make_machine, populate
+from ultravisor.assembly import add_devices, make_machine, populate
 from ultravisor.channels.command_protocol import DefineDomain, DefineZone
+from ultravisor.machine.devices import Devices
 from ultravisor.machine.loader import Loader
 from ultravisor.machine.views import Views
 from ultravisor.partitions.definitions import encode_definition, find_zone
-from ultravisor.partitions.genesis import plan_host
+from ultravisor.partitions.genesis import RegisterFrame, plan_host
 from ultravisor.partitions.operation_table import OperationScribe
 from ultravisor.partitions.publication import Publisher
 from ultravisor.program_capabilities import ImageLoader, ProgramViews
@@ -31,6 +32,7 @@ from ultravisor.resources.records import (
 
 if TYPE_CHECKING:
     from ultravisor.channels.command_protocol import AnyOperation
+    from ultravisor.configuration import Configuration
     from ultravisor.life.image_ledger import ImageLedger
     from ultravisor.life.life_plan import LifePlan
     from ultravisor.machine.machine import Machine
@@ -47,6 +49,7 @@ class Firmware:
         self.machine: Machine = make_machine(plan.machine)
         try:
             populate(self.machine, plan.machine)
+            self._devices = self._make_devices(plan.machine.configuration)
             self.machine.boot()
             views = Views(self.machine)
             self._first_free_frame = views.first_frame()
@@ -57,6 +60,18 @@ class Firmware:
         except BaseException:
             self.machine.close()
             raise
+
+    def _make_devices(self, configuration: Configuration) -> tuple[RegisterFrame, ...]:
+        """Make the devices; return whose registers each of the machine's last frames is."""
+        add_devices(self.machine, configuration.device)
+        first_frame = Devices(self.machine).first_frame
+        kinds = [row.kind for row in configuration.device for _ in row.device_names]
+        return tuple(
+            RegisterFrame(kind, name, first_frame + place)
+            for place, (kind, name) in enumerate(
+                zip(kinds, configuration.device_names, strict=True)
+            )
+        )
 
     def _lay(self) -> HostLayout:
         """Lay boot and the ultravisor; return the plan of the host."""
@@ -69,9 +84,9 @@ class Firmware:
         )
         # A whole block is left free behind what is reserved: descriptors go there.
         first_frame = (-(-reserved // BLOCKS_A_PAGE) + 1) * BLOCKS_A_PAGE
-        plan = plan_host(description, {}, first_frame)
+        plan = plan_host(description, {}, first_frame, self._devices)
         layouts = {load.name: self.loader.build(load) for load in plan.firmware}
-        return self._with_inherited(plan_host(description, layouts, first_frame))
+        return self._with_inherited(plan_host(description, layouts, first_frame, self._devices))
 
     def _with_inherited(self, layout: HostLayout) -> HostLayout:
         """Let the database begin with the domains of an earlier life."""

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ultravisor.configuration import HostConfiguration, PartitionConfiguration
+    from ultravisor.configuration import (
+        DeviceConfiguration,
+        HostConfiguration,
+        PartitionConfiguration,
+    )
 
 # What the infrastructure takes, and what there is for guests that are made later.
 INFRASTRUCTURE_MIB = 64
@@ -61,7 +65,7 @@ def plan_life(
         configuration = resolve(files, **settings)
         _require_lives(configuration, " ".join(files))
         # Images and sizes are looked at now, so that errors come before anything starts.
-        make_plan(configuration)
+        make_plan(configuration, lives=True)
     else:
         configuration = override(configuration, **settings)
     placed = load_policy(policies) if policies else PlacedPolicy()
@@ -79,7 +83,7 @@ def plan_life(
     names = {row.name for row in policy.domain}
     kept = tuple(row for row in inheritance.domains if row.name not in names)
     return LifePlan(
-        machine_plan(_host(configuration, (*policy.domain, *kept))),
+        machine_plan(_host(configuration, (*policy.domain, *kept)), configuration.device),
         placed,
         msgspec.structs.replace(inheritance, domains=kept),
     )
@@ -133,11 +137,13 @@ def _host(configuration: Configuration, domains: Sequence[Domain]) -> HostConfig
     return msgspec.structs.replace(host, memory_mib=memory_mib, processors=processors)
 
 
-def machine_plan(host: HostConfiguration) -> HostPlan:
-    """Return the machine that a whole [host] describes, without partitions."""
+def machine_plan(
+    host: HostConfiguration, devices: tuple[DeviceConfiguration, ...] = ()
+) -> HostPlan:
+    """Return the machine that a whole [host] describes, without partitions, with its devices."""
     if host.memory_mib is None:
         raise ConfigurationError("host.memory_mib: missing")
-    configuration = Configuration(host=host)
+    configuration = Configuration(host=host, device=devices)
     return HostPlan(
         configuration=configuration,
         memory_size_bytes=host.memory_mib * MIB,

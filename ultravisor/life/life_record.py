@@ -9,12 +9,14 @@ machine's; read by `replay`. It must not run a host.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import Struct
 
-from ultravisor.configuration import HostConfiguration
+from ultravisor.configuration import DeviceConfiguration, HostConfiguration
+from ultravisor.device_check import check_host_files
 from ultravisor.errors import ConfigurationError, NotFoundError, OutputError, RecordError
 from ultravisor.life.image_ledger import ImageRead, add_read
 from ultravisor.life.inheritance import Inheritance
@@ -41,6 +43,7 @@ class LifeOrigin(Struct, frozen=True, kw_only=True):
 
     versions: dict[str, str]
     host: HostConfiguration
+    devices: tuple[DeviceConfiguration, ...] = ()
     policy: PlacedPolicy
     """With the domains that a configuration or a policy defines."""
     inherited: tuple[Domain, ...]
@@ -118,6 +121,7 @@ def origin_of(plan: LifePlan) -> LifeOrigin:
     return LifeOrigin(
         versions=versions(),
         host=plan.machine.configuration.host,
+        devices=plan.machine.configuration.device,
         policy=plan.policy,
         inherited=plan.inheritance.domains,
         monitor_sha256=None if monitor is None else monitor.sha256,
@@ -127,7 +131,8 @@ def origin_of(plan: LifePlan) -> LifeOrigin:
 def plan_of(origin: LifeOrigin, what: str, kind: type[UltravisorError] = RecordError) -> LifePlan:
     """Return the plan of a life again; refuse when the monitor is another, naming `what`."""
     try:
-        machine = machine_plan(origin.host)
+        check_host_files(origin.devices)
+        machine = machine_plan(origin.host, origin.devices)
     except ConfigurationError as failure:
         raise kind(f"{what}: {failure.message}", failure.hint) from None
     sha256 = None if machine.monitor is None else machine.monitor.sha256
@@ -135,6 +140,21 @@ def plan_of(origin: LifeOrigin, what: str, kind: type[UltravisorError] = RecordE
         hint = "the same version of the monitor is needed; record or save it again"
         raise kind(f"{what}: the simulated monitor is not the one that was recorded", hint)
     return LifePlan(machine, origin.policy, Inheritance(origin.inherited))
+
+
+def repeatable(plan: LifePlan, kind: type[UltravisorError] = RecordError) -> LifePlan:
+    """Return the plan of a life that is lived again, without its captures: these it has written.
+
+    Raises `kind` where a disk is a host file: a record does not have its contents.
+    """
+    configuration = plan.machine.configuration
+    for row in configuration.device:
+        if row.file is not None:
+            message = f"device `{row.name}` is the file {row.file}, and a record has no files"
+            raise kind(message, "a disk of a life that is recorded is memory: size_mib")
+    devices = tuple(msgspec.structs.replace(row, pcap=None) for row in configuration.device)
+    configuration = msgspec.structs.replace(configuration, device=devices)
+    return replace(plan, machine=replace(plan.machine, configuration=configuration))
 
 
 def write_record(path: Path, record: bytes) -> None:

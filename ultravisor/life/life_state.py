@@ -104,10 +104,11 @@ def require_same_life(path: Path, manifest: LifeManifest, plan: LifePlan) -> Non
     """Refuse a file that was saved of another host than the plan's."""
     saved, given = manifest.origin, origin_of(plan)
     hosts = msgspec.to_builtins(saved.host), msgspec.to_builtins(given.host)
+    devices = ({"device": saved.devices}, {"device": given.devices})
     policies = msgspec.to_builtins(saved.policy.policy), msgspec.to_builtins(given.policy.policy)
     different = [
         name
-        for before, after in (hosts, policies)
+        for before, after in (hosts, devices, policies)
         for name in before
         if before[name] != after[name]
     ]

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from ultravisor.errors import UltravisorError
 from ultravisor.life.image_ledger import ImageLedger, require_same_images
-from ultravisor.life.life_record import LifeRecord, LifeResult, plan_of
+from ultravisor.life.life_record import LifeRecord, LifeResult, plan_of, repeatable
 from ultravisor.life.protocol import ErrorBody, exception_of
 from ultravisor.machine.supervised import Channel, ChannelClosed, Child
 from ultravisor.results import ConsoleOutput
@@ -58,7 +58,7 @@ def replay(
     """
     from ultravisor.life.living_host import LivingHost
 
-    plan = plan_of(record.origin, "the record")
+    plan = repeatable(plan_of(record.origin, "the record"))
     require_same_images(record.images)
     images = ImageLedger(record.images)
     with contextlib.closing(LivingHost(plan, watched=False, images=images)) as host:
