@@ -111,17 +111,12 @@ class Judge:
                 f"the client of {port.name} is told before its server has answered"
             )
 
-    def look_if_begun(self) -> None:
-        if self.fabric.ultravisor.has_begun:
-            self.look()
-
     def look(self) -> None:
         """See which servers believe that they operate."""
-        for number, guest in self.guests().items():
-            for thing in guest.residence.things.values():
-                if thing.server and thing.key[0] == BUS and thing.operating:
-                    assert self.end_of(thing.key[1], 1) in (number, None)
-                    self.answered.add((thing.key[1], self.lives[thing.key[1]]))
+        for guest in self.guests().values():
+            for (bus, channel), thing in guest.residence.things.items():
+                if thing.server and bus == BUS and thing.operating:
+                    self.answered.add((channel, self.lives[channel]))
 
     def guests(self) -> dict[int, MediaGuest]:
         return {

@@ -47,6 +47,7 @@ VERBS = {
     "destroy": Verb("ultravisor.cli.orders", "Take everything from a partition.", "destroy"),
     "kill": Verb("ultravisor.cli.orders", "Stop a partition at once.", "kill"),
     "txn": Verb("ultravisor.cli.txn", "Give command a transaction, whole."),
+    "io": Verb("ultravisor.cli.io", "Look at disks and networks, and move them."),
     "chan": Verb("ultravisor.cli.chan", "Look at memory channels."),
     "bench": Verb("ultravisor.cli.bench", "Measure speed and costs."),
     "timing": Verb("ultravisor.cli.timing", "Predict cycles of code, and measure the accuracy."),

@@ -37,13 +37,19 @@ REFUSALS: dict[str, type[UltravisorError]] = {
 }
 
 
-def message_of(request: protocol.Order | protocol.Transact) -> messages.Message:
+AnyOrder = protocol.Order | protocol.IoOrder | protocol.Transact
+
+
+def message_of(request: AnyOrder) -> messages.Message:
     """Return what command is told; raise UltravisorError where the request makes no sense."""
     try:
         if isinstance(request, protocol.Transact):
             kind = tuple[AnyOperation, ...]
             operations = msgspec.convert(request.operations, kind)
             return messages.Transaction(operations, request.dry_run)
+        if isinstance(request, protocol.IoOrder):
+            _require_name(request.name)
+            return messages.IoOrder(request.order, request.name)
         if request.order == "create":
             definition = {**(request.definition or {}), "name": request.partition}
             _require_name(request.partition)
@@ -51,6 +57,16 @@ def message_of(request: protocol.Order | protocol.Transact) -> messages.Message:
         return messages.Order(request.order, request.partition)
     except msgspec.ValidationError as failure:
         raise ConfigurationError(f"{request.__struct_config__.tag}: {failure}") from None
+
+
+def subject_of(request: AnyOrder) -> str:
+    """Return what an order is about, as its answer names it."""
+    match request:
+        case protocol.Order():
+            return request.partition
+        case protocol.IoOrder():
+            return request.name
+    return ""
 
 
 def _require_name(name: str) -> None:

@@ -25,6 +25,7 @@ PROTOCOL = "ultravisor.life/1"
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Count = Annotated[int, Meta(ge=0, le=INTEGER_MAXIMUM)]
 OrderName = Literal["create", "start", "pause", "resume", "reset", "destroy", "kill"]
+IoOrderName = Literal["failover", "drain", "restart"]
 ChannelQueryName = Literal["ls", "stat", "tap"]
 
 
@@ -81,6 +82,18 @@ class Order(Request, frozen=True, tag="order"):
     """Of `create`: what the partition is, as [[partition]] of a configuration says it."""
 
 
+class IoOrder(Request, frozen=True, tag="io"):
+    """An operator's order about I/O."""
+
+    order: IoOrderName
+    name: Name
+    """Of `failover`: a medium; of the others: an I/O partition."""
+
+
+class Media(Request, frozen=True, tag="media"):
+    """List the ports of all media."""
+
+
 class Transact(Request, frozen=True, tag="txn"):
     """An operator's transaction, whole."""
 
@@ -125,6 +138,8 @@ AnyRequest = (
     | Input
     | Events
     | Order
+    | IoOrder
+    | Media
     | Transact
     | Journal
     | Snapshot

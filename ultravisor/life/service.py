@@ -21,7 +21,8 @@ from ultravisor.life import protocol
 from ultravisor.life.channel_views import require_channel
 from ultravisor.life.infrastructure import ULTRAVISOR
 from ultravisor.life.life_state import save_life
-from ultravisor.life.orders import Orders, message_of
+from ultravisor.life.media_rows import port_rows
+from ultravisor.life.orders import AnyOrder, Orders, message_of, subject_of
 from ultravisor.life.server import FOLLOW, Client
 from ultravisor.partitions.messages import encode
 
@@ -106,6 +107,8 @@ class Service:
             protocol.Input: lambda request, _client: self._input(request),
             protocol.Events: self._follow_events,
             protocol.Order: self._order,
+            protocol.IoOrder: self._order,
+            protocol.Media: lambda _request, _client: port_rows(host.database),
             protocol.Transact: self._order,
             protocol.Journal: lambda request, _client: self._copy_journal(request),
             protocol.Snapshot: lambda request, _client: self._snapshot(request),
@@ -184,15 +187,14 @@ class Service:
         self._events.append((client, request.id))
         return FOLLOW
 
-    def _order(self, request: protocol.Order | protocol.Transact, client: Client) -> object:
+    def _order(self, request: AnyOrder, client: Client) -> object:
         """Pass an order on to command; its answer ends the request."""
         if isinstance(request, protocol.Order) and request.partition == ULTRAVISOR:
             return self._restart(request, client)
         if self._host.deaf:
             raise MachineError(f"the host takes no orders: {self._host.deaf}", DEAF_HINT)
         number = self._host.order(encode(message_of(request)))
-        what = request.partition if isinstance(request, protocol.Order) else ""
-        self._orders.wait(number, client, request.id, what)
+        self._orders.wait(number, client, request.id, subject_of(request))
         return FOLLOW
 
     def _restart(self, request: protocol.Order, client: Client) -> object:

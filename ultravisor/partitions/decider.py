@@ -88,6 +88,7 @@ class SavedDecider(Struct, frozen=True):
     facts: Facts | None
     fresh: bool
     idle: bool
+    older: int | None = None
 
 
 class Decider:
@@ -103,6 +104,7 @@ class Decider:
         self._wishes = wishes
         self._orders = orders
         self._flight: Flight | None = None
+        self._older: int | None = None
         self._ended: deque[messages.Ended] = deque()
         self._images: dict[str, messages.Described] = {}
         self._layouts: dict[int, tuple[int, bytes]] = {}
@@ -194,7 +196,7 @@ class Decider:
                 what = " ".join(type(row).__name__ for row in step.draft.operations)
                 self._note(now_cycles, step.subject, what, step.reasons)
                 transact = Transact(step.draft.operations, step.draft.reads)
-                number = asker.ask(transact, link, now_cycles)
+                number = self._ask(transact, asker, link, now_cycles)
                 self._flight = Flight(
                     "transaction", number, step.subject, step.starts, transact=transact
                 )
@@ -241,9 +243,17 @@ class Decider:
         draft = transactions.move(partition, report.end, reason=report.reason)
         self._note(now_cycles, partition.name, f"{report.end}: {report.reason}")
         transact = Transact(draft.operations, draft.reads)
-        number = asker.ask(transact, link, now_cycles)
+        number = self._ask(transact, asker, link, now_cycles)
         self._flight = Flight("ended", number, partition.domain or "", transact=transact)
         return True
+
+    def _ask(self, transact: Transact, asker: Asker, link: MessageLink, now_cycles: int) -> int:
+        """Ask for a transaction, under the number of one that met a conflict and was dropped."""
+        number, self._older = self._older, None
+        if number is None:
+            return asker.ask(transact, link, now_cycles)
+        asker.ask_again(number, transact, link, now_cycles)
+        return number
 
     # Answers.
 
@@ -310,8 +320,9 @@ class Decider:
         assert flight.transact is not None, "only a transaction meets a conflict"
         flight.retry_cycles = None
         if flight.transact.reads:
-            # It rests on versions that have changed: the decision is made anew.
-            self._flight = None
+            # It rests on versions that have changed: the decision is made anew. It takes the
+            # number along, for what was reserved for that would hold up every other.
+            self._flight, self._older = None, flight.request
             self.wake()
             return True
         asker.ask_again(flight.request, flight.transact, link, now_cycles)
@@ -381,6 +392,7 @@ class Decider:
             self.facts,
             self.fresh,
             self._idle,
+            self._older,
         )
 
     def load(self, saved: SavedDecider) -> None:
@@ -394,6 +406,7 @@ class Decider:
         self._blocked_generation, self._blocked = saved.blocked[0], set(saved.blocked[1])
         self._look_cycles = saved.look_cycles
         self.facts, self.fresh, self._idle = saved.facts, saved.fresh, saved.idle
+        self._older = saved.older
 
 
 def _boot_channel(facts: Facts) -> int | None:

@@ -24,7 +24,9 @@ from ultravisor.partitions.decisions import (
     restart_rule,
 )
 from ultravisor.partitions.facts import Facts, without
+from ultravisor.partitions.media import PathDefinition, paths_of
 from ultravisor.partitions.memory_agent import FRAMES_A_MIB
+from ultravisor.partitions.path_plan import UNKNOWN_KIND, refuse_path
 from ultravisor.partitions.planner import (
     ULTRAVISOR,
     ChannelPlan,
@@ -52,7 +54,7 @@ from ultravisor.resources.records import (
 
 if TYPE_CHECKING:
     from ultravisor.partitions.channel_agent import ChannelChoice
-    from ultravisor.partitions.definitions import Domain
+    from ultravisor.partitions.definitions import ChannelDefinition, Domain
     from ultravisor.partitions.policy import EndState, PlacedPolicy
 
 ENDS: tuple[EndState, ...] = ("failed", "stopped")
@@ -64,7 +66,7 @@ class Explanation(Struct, frozen=True):
     """What is decided of one domain or channel, and by which rules."""
 
     noun: str
-    """domain or channel."""
+    """domain, channel, or path: a channel to a port of a medium."""
     name: str
     accepted: bool
     reasons: tuple[Reason, ...]
@@ -89,19 +91,39 @@ def explain(
         if not names or domain.name in names:
             found.append(explanation)
     domains = {domain.name: domain for domain in placed.policy.domain}
-    for definition in placed.policy.channel:
-        server, client = domains[definition.server], domains[definition.client]
-        allowed = may_join(placed, definition, server, client)
-        accepted = allowed.admitted
-        reasons: tuple[Reason, ...] = (allowed.reason,)
-        if host is not None and accepted:
-            plan = plan_channel(host, placed, definition, server, client)
-            accepted, reasons = isinstance(plan, ChannelPlan), _reasons(plan)
-            if isinstance(plan, ChannelPlan):
-                host = _with_channel(host, plan.choice, definition.type)
-        if not names or {server.name, client.name} & set(names):
-            found.append(Explanation("channel", definition.name, accepted, reasons))
+    for definition in (*placed.policy.channel, *paths_of(placed.policy, domains.values())):
+        explanation, host = _explain_channel(placed, definition, domains, host)
+        if not names or {definition.server, definition.client} & set(names):
+            found.append(explanation)
     return tuple(found)
+
+
+def _explain_channel(
+    placed: PlacedPolicy,
+    definition: ChannelDefinition,
+    domains: dict[str, Domain],
+    host: Facts | None,
+) -> tuple[Explanation, Facts | None]:
+    """Explain a channel, or a path to a medium, and place it where there is a host."""
+    server, client = domains[definition.server], domains[definition.client]
+    allowed = may_join(placed, definition, server, client)
+    accepted = allowed.admitted
+    reasons: tuple[Reason, ...] = (allowed.reason,)
+    refusal = None
+    if isinstance(definition, PathDefinition):
+        sentence = f"`{client.name}` reaches `{definition.port}` by `{server.name}`"
+        rule = placed.reference(definition.table, definition.index)
+        reasons = (Reason("medium", rule, sentence), *reasons)
+        refusal = None if host is None else refuse_path(host, definition)
+    if host is not None and accepted:
+        plan = refusal or plan_channel(host, placed, definition, server, client)
+        accepted = isinstance(plan, ChannelPlan)
+        reasons = (*reasons[:-1], *_reasons(plan))
+        if isinstance(plan, ChannelPlan):
+            host = _with_channel(host, plan.choice, definition.type)
+    noun = "path" if isinstance(definition, PathDefinition) else "channel"
+    name = definition.name.removeprefix("path ") if noun == "path" else definition.name
+    return Explanation(noun, name, accepted, reasons), host
 
 
 def _explain_domain(
@@ -152,7 +174,7 @@ def empty_host(processors: int, memory_mib: int, devices: tuple[str, ...] = ()) 
     free = (FrameRange(reserved, max(0, machine.frame_count - reserved)),)
     rows = tuple(_partition(number, name) for number, name in enumerate(HOSTED, start=1))
     known = tuple(
-        Device(number, "physical", name, DeviceState.ALLOCATED, None, 0, 0, 0, 0, 0)
+        Device(number, UNKNOWN_KIND, name, DeviceState.ALLOCATED, None, 0, 0, 0, 0, 0)
         for number, name in enumerate(devices, start=1)
     )
     return Facts(machine=machine, free=free, partitions=rows, devices=known)

@@ -91,7 +91,7 @@ def _failover(medium: str, facts: Facts) -> dict[str, int] | Rejected:
     """Return the port that a medium is to leave, or why it cannot."""
     media = ports_by_medium(facts.devices)
     if medium not in media:
-        sentence = f"no medium is named `{medium}`; the host has: {', '.join(media) or 'none'}"
+        sentence = f"no medium is named `{medium}`; there are {', '.join(media) or 'none'}"
         return Rejected(RefusalKind.UNKNOWN_ID, sentence)
     if len(media[medium]) == 1:
         sentence = f"`{medium}` has one port: there is nowhere to go"

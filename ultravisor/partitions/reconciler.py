@@ -20,7 +20,6 @@ from ultravisor.partitions.decisions import Reason
 from ultravisor.partitions.definitions import ChannelDefinition, Domain, encode_definition
 from ultravisor.partitions.introductions import CLIENT, SERVER
 from ultravisor.partitions.media import (
-    DEVICE_KINDS,
     PathDefinition,
     medium_of_channel,
     paths_of,
@@ -28,6 +27,7 @@ from ultravisor.partitions.media import (
 )
 from ultravisor.partitions.media_steps import is_recovering, medium_step
 from ultravisor.partitions.messages import Described, Load
+from ultravisor.partitions.path_plan import refuse_path
 from ultravisor.partitions.planner import Refusal, in_order, plan_channel, plan_domain
 from ultravisor.partitions.policy import PlacedPolicy
 from ultravisor.partitions.transactions import Draft
@@ -238,26 +238,13 @@ def _connect(
     server, client = domains[definition.server], domains[definition.client]
     if facts.partition_of(server.name) is None or facts.partition_of(client.name) is None:
         return None
-    refusal = _refuse_path(facts, definition) if isinstance(definition, PathDefinition) else None
+    refusal = refuse_path(facts, definition) if isinstance(definition, PathDefinition) else None
     plan = refusal or plan_channel(facts, wishes.placed, definition, server, client)
     if isinstance(plan, Refusal):
         return Blocked(definition.name, plan)
     if isinstance(definition, PathDefinition):
         plan = replace(plan, policy=policy_of(definition.medium))
     return Transaction(definition.name, transactions.connect(plan), plan.reasons)
-
-
-def _refuse_path(facts: Facts, path: PathDefinition) -> Refusal | None:
-    """Say why there can be no path to a port; None: there can."""
-    device = facts.device_named(path.port)
-    if device is None:
-        known = ", ".join(sorted(row.name for row in facts.devices)) or "none"
-        sentence = f"`{path.medium}`: no device is named `{path.port}`; the host has: {known}"
-        return Refusal("unknown-id", sentence)
-    if device.kind != DEVICE_KINDS[path.table]:
-        sentence = f"`{path.medium}`: `{path.port}` is of kind {device.kind}, and no {path.table}"
-        return Refusal("invalid", sentence)
-    return None
 
 
 def _key(definition: ChannelDefinition) -> tuple[str, str, str, str]:
