@@ -353,7 +353,8 @@ void machine_log_set(struct machine *machine, uint32_t categories);
 void machine_trace_set(struct machine *machine, uint32_t enabled);
 /* What was recorded since the last time, valid until the next call on the machine; how many. */
 uint32_t machine_trace_take(struct machine *machine, const struct trace_record **records);
-void machine_dropped_take(struct machine *machine, struct dropped_records *dropped);
+/* Counts since the last time; whether there are any. */
+int machine_dropped_take(struct machine *machine, struct dropped_records *dropped);
 
 /* All zero in the simulated build, which executes its paths. */
 int machine_path_costs(struct machine *machine, struct path_costs *costs);

@@ -8,6 +8,8 @@ every run. Called by `ultravisor demo`.
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from ultravisor.errors import UltravisorError
@@ -63,7 +65,7 @@ class Demonstration:
     def __init__(self, audience: Audience) -> None:
         """Make the bundled system."""
         self._audience = audience
-        self.host = LivingHost(plan_life([HOST], [HOST], {}))
+        self.host = LivingHost(plan_life([HOST], [Path(HOST)], {}))
         self.verdicts: list[Verdict] = []
 
     def close(self) -> None:
@@ -135,11 +137,12 @@ class Demonstration:
     def _type(self, name: str, *lines: str) -> None:
         """Type lines at a shell, each when the one before is done."""
         for line in lines:
-            prompts = self._prompts(name)
+            prompts = self._prompts(name) + 1
             self._enter(name, line)
-            self._until(
-                lambda prompts=prompts: self._prompts(name) > prompts, f"{name} does `{line}`"
-            )
+            self._until(partial(self._has_prompted, name, prompts), f"{name} does `{line}`")
+
+    def _has_prompted(self, name: str, prompts: int) -> bool:
+        return self._prompts(name) >= prompts
 
     def _enter(self, name: str, line: str) -> None:
         self.host.input(name, f"{line}\n".encode())

@@ -3,7 +3,8 @@
  * A guest that uses its first disk, whichever path leads to it: requests of all kinds from a seed,
  * and then it reads back what it wrote. Options: requests=N, depth=N under way, sectors=N of one,
  * span=N sectors of the disk, seed=N, `records` for marks of what it asks. With `sequence` it
- * writes and then reads that many equal requests in order, which is what is measured. For tests of
+ * writes and then reads that many equal requests in order, with `signals` it asks the server as
+ * often what the disk is: both are what is measured. For tests of
  * servers: `zeroes` discards all of the disk and writes zeroes to it, `hostile` breaks its queue.
  */
 #include "check.h"
@@ -17,6 +18,7 @@
 #include "requests.h"
 #include "sequence.h"
 #include "shared_word.h"
+#include "signals.h"
 #include "start.h"
 
 IMAGE(16 * 1024 * 1024);
@@ -62,6 +64,18 @@ static int sequence(struct disk *disk)
     phase(3);
     print("reads_writes: %u writes and %u reads of %u sectors, %u bad\n", (unsigned)plan.count,
           (unsigned)plan.count, (unsigned)plan.sectors, (unsigned)bad);
+    return bad != 0;
+}
+
+static int signals(struct disk *disk)
+{
+    uint32_t count = option_of("requests", 1000, UINT32_MAX);
+    uint32_t bad;
+
+    phase(1);
+    bad = signals_do(disk, count, option_of("depth", DISK_DEPTH, DISK_DEPTH));
+    phase(2);
+    print("reads_writes: %u signals there and back, %u bad\n", (unsigned)count, (unsigned)bad);
     return bad != 0;
 }
 
@@ -121,6 +135,9 @@ int guest_main(const struct start_page *start)
     disk = disk_await();
     if (option_present(start->command_line, "sequence")) {
         return sequence(disk);
+    }
+    if (option_present(start->command_line, "signals")) {
+        return signals(disk);
     }
     if (option_present(start->command_line, "zeroes")) {
         return zeroes(disk);

@@ -231,12 +231,17 @@ static uint64_t take(uint64_t *count)
     return taken;
 }
 
-void machine_dropped_take(struct machine *machine, struct dropped_records *dropped)
+int machine_dropped_take(struct machine *machine, struct dropped_records *dropped)
 {
+    uint64_t any;
+
     dropped->log_records = take(&machine->log_queue.dropped);
     dropped->trace_records = take(&machine->trace_queue.dropped);
     dropped->marks = take(&machine->mark_queue.dropped);
+    any = dropped->log_records | dropped->trace_records | dropped->marks;
     for (uint32_t partition = 0; partition < PARTITION_LIMIT; partition++) {
         dropped->console_bytes[partition] = take(&machine->consoles[partition].dropped_bytes);
+        any |= dropped->console_bytes[partition];
     }
+    return any != 0;
 }

@@ -8,14 +8,15 @@ channel of a host that lives (ultravisor.bench.channel), beside the same channel
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
+
+from ultravisor.bench.figures import BASIS, Figure, to_json, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,32 +25,12 @@ if TYPE_CHECKING:
     from ultravisor.resources.transaction import Transaction
 
 SCHEMA = "ultravisor.bench.resources/1"
-BASIS = "measured on this host"
 FEW = 100
 GROUP = 32
 """Commits that share a sync; what a queue of requests holds when it is drained."""
 PARTITION_FRAMES = 8
 GUID = "2ebe7f20-0b44-4d3c-8ffa-7d1f6a6fd1e6"
 ROUNDS = 20
-AT_MOST = ("times", "us", "s")
-"""Units of which less is better."""
-
-
-class Figure(NamedTuple):
-    """One figure; `target` is at least, at most for what is in AT_MOST; 0 where there is none."""
-
-    title: str
-    value: float
-    unit: str
-    target: float
-    remark: str
-
-    @property
-    def met(self) -> bool:
-        """Say whether the target is reached."""
-        if self.unit in AT_MOST:
-            return self.value <= self.target
-        return self.value >= self.target
 
 
 def rates(count: int, *runs: Callable[[int], None]) -> list[float]:
@@ -259,35 +240,6 @@ def through_channel(transactions: int) -> dict[str, Figure]:
     }
 
 
-def to_json(figures: dict[str, Figure]) -> str:
-    """Return the figures as one line of JSON."""
-    rows = {
-        name: {
-            "value": figure.value,
-            "unit": figure.unit,
-            "target": figure.target or None,
-            "met": figure.met,
-            "remark": figure.remark,
-        }
-        for name, figure in figures.items()
-    }
-    return json.dumps({"schema": SCHEMA, "basis": BASIS, **rows})
-
-
-def to_text(figures: dict[str, Figure]) -> str:
-    """Return the figures as lines for a person."""
-    rows = [f"{BASIS.capitalize()}; rates are the best of {ROUNDS} rounds.", ""]
-    for figure in figures.values():
-        bound = "at most" if figure.unit in AT_MOST else "at least"
-        target = f"target {bound} {figure.target:,g}; " if figure.target else ""
-        verdict = "" if figure.met else "MISSED: "
-        rows.append(
-            f"{figure.title:<26}{figure.value:>12,.1f}  {figure.unit:<10}"
-            f"{verdict}{target}{figure.remark}"
-        )
-    return "\n".join(rows)
-
-
 @click.command(
     "resources",
     help="""Measure transactions a second of the resource database, alone and through its channel.
@@ -322,5 +274,6 @@ def command(transactions: int, partitions: int, as_json: bool) -> int:
     if sys.stderr.isatty():
         print("filling and measuring, about a minute ...", file=sys.stderr)
     figures = measure(transactions, partitions)
-    print(to_json(figures) if as_json else to_text(figures))
+    heading = f"{BASIS.capitalize()}; rates are the best of {ROUNDS} rounds."
+    print(to_json(SCHEMA, figures) if as_json else to_text(figures, heading))
     return 0

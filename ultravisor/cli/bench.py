@@ -19,6 +19,7 @@ VERBS = {
     ),
     "compare": Verb("ultravisor.cli.bench_compare", "What differs between two of those."),
     "resources": Verb("ultravisor.bench.resources", "Transactions of the resource database."),
+    "io": Verb("ultravisor.bench.io", "Channels to I/O partitions, transfers, failovers."),
     "start": Verb("ultravisor.bench.start", "What a start, a partition and a boot cost the host."),
 }
 
