@@ -41,7 +41,7 @@ uint32_t example(volatile void *channel, uint64_t channel_size_bytes, uint64_t s
                  uint32_t sector_count, void *data)
 {
     uint32_t status = 0;
-    (void)sector; (void)sector_count; (void)data;
+    (void)channel; (void)channel_size_bytes; (void)sector; (void)sector_count; (void)data;
     (void)disk; (void)network; (void)my_wait; (void)my_move; (void)my_frame;
 """
 END = "    return status;\n}\n"
