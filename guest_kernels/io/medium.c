@@ -279,6 +279,20 @@ uint32_t media_step(void)
     return done;
 }
 
+int media_are_polled(void)
+{
+    int polled = 0;
+
+    for (uint32_t i = 0; i < medium_end; i++) {
+        polled |= (media[i].has_device && media[i].device_port == 0) ||
+                  (media[i].has_channel && media[i].place.port == 0);
+    }
+    if (polled) {
+        interrupts |= 1; /* of port 0, which stands for none: at the next step they are asked */
+    }
+    return polled;
+}
+
 void media_failures_tell(struct control_client *control)
 {
     for (uint32_t i = 0; i < medium_end; i++) {
