@@ -204,9 +204,8 @@ static uint32_t device_created(void *context, const struct control_bus_device *d
 
     (void)context;
     if (kind == KIND_COUNT) {
-        return user != 0 && user->device_created != 0
-                   ? user->device_created(user_context, device)
-                   : (uint32_t)COMPLETION_success;
+        return user != 0 && user->device_created != 0 ? user->device_created(user_context, device)
+                                                      : (uint32_t)COMPLETION_success;
     }
     number = number_of(kind, &device->instance);
     for (uint32_t index = 0; number < MEDIA_LIMIT && index < PATH_COUNT; index++) {
@@ -227,9 +226,8 @@ static uint32_t device_changed(void *context, const struct control_bus_device *d
 
     (void)context;
     if (kind == KIND_COUNT) {
-        return user != 0 && user->device_changed != 0
-                   ? user->device_changed(user_context, device)
-                   : (uint32_t)COMPLETION_success;
+        return user != 0 && user->device_changed != 0 ? user->device_changed(user_context, device)
+                                                      : (uint32_t)COMPLETION_success;
     }
     path = path_find(kind, device, &number, &index);
     if (path == 0) {

@@ -37,10 +37,10 @@ static void configuration_read(struct network_device *device)
     for (uint32_t i = 0; i < NETWORK_ADDRESS_SIZE_BYTES; i++) {
         device->address[i] = virtio_configuration_8(registers, i);
     }
-    device->frame_limit_bytes = ETHERNET_HEADER_BYTES +
-                                (virtio_configuration_8(registers, CONFIGURATION_MTU) |
-                                 (uint32_t)virtio_configuration_8(registers, CONFIGURATION_MTU + 1)
-                                     << 8);
+    device->frame_limit_bytes =
+        ETHERNET_HEADER_BYTES +
+        (virtio_configuration_8(registers, CONFIGURATION_MTU) |
+         (uint32_t)virtio_configuration_8(registers, CONFIGURATION_MTU + 1) << 8);
     if (device->frame_limit_bytes > NETWORK_FRAME_LIMIT_BYTES) {
         device->frame_limit_bytes = NETWORK_FRAME_LIMIT_BYTES;
     }
@@ -104,9 +104,9 @@ int network_device_send(struct network_device *device, uint32_t tag, uint64_t ad
 {
     uint64_t header = (device->headers_frame << PAGE_SHIFT) + TRANSMIT_HEADER_OFFSET;
 
-    return line_put(device, &device->transmit, tag,
-                    (const struct virtio_piece[]){{header, HEADER_SIZE_BYTES, 0},
-                                                  {address, size_bytes, 0}});
+    return line_put(
+        device, &device->transmit, tag,
+        (const struct virtio_piece[]){{header, HEADER_SIZE_BYTES, 0}, {address, size_bytes, 0}});
 }
 
 int network_device_post(struct network_device *device, uint32_t tag, uint64_t address,
@@ -115,9 +115,9 @@ int network_device_post(struct network_device *device, uint32_t tag, uint64_t ad
     uint64_t header = device->headers_frame << PAGE_SHIFT;
 
     /* What they hold is not looked at, so they need not differ: but no two are written at once. */
-    return line_put(device, &device->receive, tag,
-                    (const struct virtio_piece[]){{header, HEADER_SIZE_BYTES, 1},
-                                                  {address, size_bytes, 1}});
+    return line_put(
+        device, &device->receive, tag,
+        (const struct virtio_piece[]){{header, HEADER_SIZE_BYTES, 1}, {address, size_bytes, 1}});
 }
 
 void network_device_notify(struct network_device *device)

@@ -36,10 +36,10 @@ static uint32_t random_below(uint32_t limit)
     return (uint32_t)((random_state >> 33) % 0x7fffffffu % limit);
 }
 
-static void mark(uint32_t id, uint32_t low, uint32_t high)
+static void mark(uint32_t kind, uint32_t number, uint32_t value)
 {
     if (plan->records) {
-        CALL(hypercall_mark(id, (uint64_t)high << 32 | low));
+        CALL(hypercall_mark(kind | number << MARK_REQUEST_SHIFT, value));
     }
 }
 

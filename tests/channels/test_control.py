@@ -34,7 +34,13 @@ from ultravisor.channels.control_server import Acknowledged, Answered, ControlSe
 from ultravisor.channels.memory import BufferMemory
 from ultravisor.channels.queue import Producer
 from ultravisor.machine.abi import (
+    GUID_DISK,
+    GUID_NETWORK,
     GUID_VHBA,
+    GUID_VIRTIO_BLOCK,
+    GUID_VIRTIO_CONSOLE,
+    GUID_VIRTIO_NETWORK,
+    SEGMENT_STATE_PAUSED,
     SEGMENT_STATE_RUNNING,
     SEGMENT_STATE_STANDBY,
     CompletionStatus,
@@ -116,6 +122,51 @@ def test_the_serving_end_is_told_so(begun: Guest) -> None:
     packet = CreateDevice(1, 3, 0x30000, 4096)
     assert begun.ask(ControlMessageId.DEVICE_CREATE, packet, server=True).completion_status == 0
     assert "device 1:3 server=1" in begun.records()
+
+
+def test_a_device_on_the_physical_bus_needs_no_bus(begun: Guest) -> None:
+    packet = CreateDevice(0, 7, 0x40000, 4096, GUID_VIRTIO_BLOCK, INSTANCE, Interrupt(41, 41))
+    assert begun.ask(ControlMessageId.DEVICE_CREATE, packet).completion_status == 0
+    assert "device 0:7 server=0 state=77 address=262144 ports=41,41;" in begun.records()
+    assert begun.ask(ControlMessageId.DEVICE_CREATE, packet).completion_status == (
+        CompletionStatus.ALREADY_DONE
+    )
+    for bus in (DestroyBus(0), ConfigureBus(0)):
+        number = (
+            ControlMessageId.BUS_DESTROY
+            if isinstance(bus, DestroyBus)
+            else ControlMessageId.BUS_CONFIGURE
+        )
+        assert begun.ask(number, bus).completion_status == CompletionStatus.BUS_INVALID
+    assert begun.ask(ControlMessageId.DEVICE_DESTROY, Device(0, 7)).completion_status == 0
+    assert "device 0:7" not in begun.records()
+
+
+def test_registers_are_a_page_at_least(begun: Guest) -> None:
+    packet = CreateDevice(0, 7, 0x40000, 4095, GUID_VIRTIO_BLOCK)
+    answer = begun.ask(ControlMessageId.DEVICE_CREATE, packet)
+    assert answer.completion_status == CompletionStatus.CHANNEL_TOO_SMALL
+
+
+@pytest.mark.parametrize(
+    ("bus", "kind"),
+    [
+        (0, GUID_VIRTIO_BLOCK),
+        (0, GUID_VIRTIO_NETWORK),
+        (0, GUID_VIRTIO_CONSOLE),
+        (1, GUID_DISK),
+        (1, GUID_NETWORK),
+    ],
+)
+def test_what_has_paths_does_not_operate_before_it_is_said_to(
+    begun: Guest, bus: int, kind: UUID
+) -> None:
+    packet = CreateDevice(bus, 8, 0x40000, 4096, kind, INSTANCE)
+    assert begun.ask(ControlMessageId.DEVICE_CREATE, packet).completion_status == 0
+    assert f"device {bus}:8 server=0 state={SEGMENT_STATE_PAUSED:x}" in begun.records()
+    state = DeviceState(bus, 8, SEGMENT_STATE_RUNNING)
+    assert begun.ask(ControlMessageId.DEVICE_CHANGE_STATE, state).completion_status == 0
+    assert f"device {bus}:8 server=0 state={SEGMENT_STATE_RUNNING:x}" in begun.records()
 
 
 def test_the_answer_to_chipset_init_says_what_the_guest_can(guest: Guest) -> None:

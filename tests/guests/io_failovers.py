@@ -13,7 +13,9 @@ was seen, and the medium as durable at every moment: here no host dies.
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import dataclass, field, replace
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -43,10 +45,10 @@ if TYPE_CHECKING:
     from ultravisor.machine.records import MarkRecord
 
 SECTOR = 512
-LATENCY_CYCLES = 20_000
-LOOK_CYCLES = 10_000
+LATENCY_CYCLES = 60_000
+LOOK_CYCLES = 40_000
 WARM_CYCLES = 1_500_000
-LINE = f"requests=160 depth=12 sectors=4 span={SECTOR_COUNT} seed=7 records"
+LINE = f"requests=110 depth=12 sectors=4 span={SECTOR_COUNT} seed=7 records"
 MARK_BEGINS, MARK_ENDS, MARK_SECTOR_READ = 1, 2, 3
 A, B, CLIENT = 2, 3, 4
 
@@ -55,7 +57,8 @@ A, B, CLIENT = 2, 3, 4
 class WatchedHost(IoHost):
     """A host whose disk is a file that is looked at all the time."""
 
-    file: Path | None = None
+    file: int = -1
+    """Descriptor of the file behind the disk; -1: there is none yet."""
     seen: bytes = bytes(SECTOR * SECTOR_COUNT)
     events: list[Event] = field(default_factory=list)
     read: list[int] = field(default_factory=list)
@@ -76,9 +79,9 @@ class WatchedHost(IoHost):
         return reason
 
     def _look(self) -> None:
-        if self.file is None:
+        if self.file < 0:
             return
-        now = self.file.read_bytes()[: SECTOR * SECTOR_COUNT]
+        now = os.pread(self.file, SECTOR * SECTOR_COUNT, 0)
         if now != self.seen:
             for sector in range(SECTOR_COUNT):
                 place = slice(sector * SECTOR, (sector + 1) * SECTOR)
@@ -88,16 +91,16 @@ class WatchedHost(IoHost):
         self.events.append(Kept())
 
     def _take(self, mark: MarkRecord) -> None:
-        request, word = mark.value & 0xFFFFFFFF, mark.value >> 32
-        if mark.id == MARK_BEGINS:
+        request, kind, word = mark.id >> 4, mark.id & 0xF, mark.value
+        if kind == MARK_BEGINS:
             operation = Operation(word & 0xFF)
             sector, count = word >> 16, word >> 8 & 0xFF
             if operation in {Operation.DISCARD, Operation.WRITE_ZEROES}:
                 self.zeroing[request] = range(sector, sector + count)
             self.events.append(Begin(request, operation, sector, count))
-        elif mark.id == MARK_SECTOR_READ:
+        elif kind == MARK_SECTOR_READ:
             self.read.append(word)
-        elif mark.id == MARK_ENDS:
+        elif kind == MARK_ENDS:
             # Zeros where there were zeros are no change that could be seen.
             for sector in self.zeroing.pop(request, ()):
                 if self.seen[sector * SECTOR :][:SECTOR] == bytes(SECTOR):
@@ -109,12 +112,17 @@ class WatchedHost(IoHost):
 def sector_value(data: bytes) -> int:
     """Return the number that the client gave a sector; -1: it is no whole one."""
     number = int.from_bytes(data[:4], "little")
+    return number if data == whole_sector(number) else -1
+
+
+@cache
+def whole_sector(number: int) -> bytes:
+    """Return what the client writes for a number."""
     words = [number]
     for index in range(1, SECTOR // 4):
         word = 0 if number == 0 else number * 2654435761 + index * 40503
         words.append(word & 0xFFFFFFFF)
-    whole = b"".join(word.to_bytes(4, "little") for word in words)
-    return number if data == whole else -1
+    return b"".join(word.to_bytes(4, "little") for word in words)
 
 
 @dataclass(slots=True)
@@ -140,7 +148,7 @@ class Failovers:
         medium = host.add_medium(
             servers, client, path=file, size_bytes=size_bytes, latency_cycles=LATENCY_CYCLES
         )
-        host.file = file
+        host.file = os.open(file, os.O_RDWR)
         host.operate(medium, 0)
         host.run(WARM_CYCLES)
         assert host.is_running(client)
@@ -156,11 +164,9 @@ class Failovers:
     def run(self, seed: int) -> tuple[str, list[str]]:
         """Go back, do what the seed says, run to the end; return the fault and what was wrong."""
         host = self.host
-        assert host.file is not None
         host.restore(self.saved)
         host.devices.heal(host.media[self.medium_number].disk)
-        with host.file.open("r+b") as stream:
-            stream.write(self.contents)
+        os.pwrite(host.file, self.contents, 0)
         host.seen, host.events = self.contents, list(self.events)
         host.read, host.zeroing = [], dict(self.zeroing)
         random = Random(seed)

@@ -62,6 +62,7 @@ ULTRAVISOR = 1
 BUS = 1
 QUANTUM_CYCLES = 10_000
 STEP_CYCLES = 20_000
+ANSWER_CYCLES = 5_000  # how often an answer is looked for
 ANSWER_LIMIT_CYCLES = 60_000_000
 CONTROL_FRAMES = CONTROL_SIZE_DEFAULT_BYTES // FRAME + 4
 CHANNELS_GUEST_FRAME = 8192  # in every partition: behind its memory
@@ -179,7 +180,7 @@ class IoMachine:
         for _ in range(5_000):
             if self.views.acknowledged() >= generation:
                 return
-            self.run(2_000)
+            self.run(ANSWER_CYCLES)
         raise AssertionError(f"generation {generation} is never acknowledged\n{self.text()}")
 
     def take_frames(self, count: int) -> int:
@@ -404,7 +405,7 @@ class IoMachine:
         until = self.cycles + ANSWER_LIMIT_CYCLES
         while (status := self.desks.answer(number, ticket)) is None:
             assert self.cycles < until, f"partition {number} does not answer\n{self.text()}"
-            self.run(2_000)
+            self.run(ANSWER_CYCLES)
         return status
 
     def ask(

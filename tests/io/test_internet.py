@@ -289,6 +289,7 @@ def mutated(random_: random.Random) -> bytes:
             to_host(*inner, source=random_.choice((PEER, OWN, random_.getrandbits(32)))),
             arp(random_.randrange(4), (PEER_HARDWARE, random_.getrandbits(32)), (NOBODY, OWN)),
             QUESTION,
+            packet_of(fragment=random_.choice((0x2000, 1))),
         )
     )
     frame_ = bytearray(whole)
@@ -328,7 +329,7 @@ def test_whatever_comes_the_host_sends_only_right_frames() -> None:
             assert sent == arp(operation, (OWN_HARDWARE, OWN), target, to=sent[:6])
     assert kinds.count(IPV4) > 100
     assert kinds.count(ARP) > 200
-    assert len(seen.datagrams) > 20
+    assert len(seen.datagrams) > 10
     expected = {"others", "wrong", "unknown", "fragments", "unbound", "stray", "unreachable"}
     assert expected <= set(seen.counters)
 
