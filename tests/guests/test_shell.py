@@ -372,6 +372,20 @@ def test_a_shell_goes_on_over_takeovers_in_the_middle_of_a_write(
     assert (judged.faults, judged.lost_clusters) == ([], 0)
 
 
+def test_a_shell_goes_on_when_its_server_dies(tmp_path: Path) -> None:
+    script = "format;fill a 300000 1;verify a 1;sync;exit"
+    host, medium = served(tmp_path / "disk", script)
+    host.run(20_000_000)
+    assert host.is_running(4)
+    host.machine.partition_stop(2)
+    host.run(100_000)
+    host.fail_over(medium, 1)
+    host.run_until_ended(4)
+    assert host.console(4) == "a: 300000 bytes are as they were filled\n"
+    judged = judge((tmp_path / "disk").read_bytes())
+    assert (judged.faults, judged.lost_clusters) == ([], 0)
+
+
 @pytest.mark.parametrize("widths", [(64, 32), (32, 64)])
 def test_two_shells_ask_each_other(widths: tuple[int, int]) -> None:
     host = IoHost.boot(MonitorBuild.NATIVE)
