@@ -19,7 +19,7 @@
 #define WATCHDOG_DEFAULT_CYCLES 200000000ull
 #define IDLE_ROUNDS 16u   /* of looking everywhere, before it sleeps */
 #define EVENT_ROUNDS 64u  /* how often a busy loop takes events: a device's complaint is one */
-#define POLL_CYCLES 100000u /* how often a partition looks whose control channel has no event */
+#define POLL_CYCLES 100000u /* how often it looks where no event tells it to */
 
 IMAGE(8 * 1024 * 1024);
 
@@ -102,7 +102,7 @@ static void sleep(void)
 {
     uint64_t cycles = watchdog_cycles / 4;
 
-    if (control_place.port == 0 && (cycles == 0 || cycles > POLL_CYCLES)) {
+    if ((media_are_polled() || control_place.port == 0) && (cycles == 0 || cycles > POLL_CYCLES)) {
         cycles = POLL_CYCLES;
     }
     if (cycles != 0) {

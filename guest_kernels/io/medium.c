@@ -11,6 +11,7 @@
 #include "service.h"
 
 static struct medium media[MEDIUM_LIMIT];
+static uint32_t medium_end; /* rows behind it were never used */
 static uint64_t interrupts; /* ports on which one has come */
 
 static void event_came(uint32_t port)
@@ -50,6 +51,7 @@ static struct medium *medium_of(const struct guid *instance, const struct servic
         }
     }
     if (unused != 0) {
+        medium_end = medium_end > unused - media ? medium_end : (uint32_t)(unused - media) + 1;
         unused->service = service;
         unused->instance = *instance;
     }
@@ -267,7 +269,7 @@ uint32_t media_step(void)
 {
     uint32_t done = 0;
 
-    for (uint32_t i = 0; i < MEDIUM_LIMIT; i++) {
+    for (uint32_t i = 0; i < medium_end; i++) {
         if (interrupts != 0 && media[i].service != 0) {
             interrupt_do(&media[i]);
         }
@@ -277,9 +279,23 @@ uint32_t media_step(void)
     return done;
 }
 
+int media_are_polled(void)
+{
+    int polled = 0;
+
+    for (uint32_t i = 0; i < medium_end; i++) {
+        polled |= (media[i].has_device && media[i].device_port == 0) ||
+                  (media[i].has_channel && media[i].place.port == 0);
+    }
+    if (polled) {
+        interrupts |= 1; /* of port 0, which stands for none: at the next step they are asked */
+    }
+    return polled;
+}
+
 void media_failures_tell(struct control_client *control)
 {
-    for (uint32_t i = 0; i < MEDIUM_LIMIT; i++) {
+    for (uint32_t i = 0; i < medium_end; i++) {
         struct medium *medium = &media[i];
 
         if (medium->untold &&

@@ -13,7 +13,7 @@
 #include "disk_service.h"
 #include "network_service.h"
 
-#define MEDIUM_LIMIT 8u
+#define MEDIUM_LIMIT 16u
 
 struct service;
 
@@ -46,6 +46,8 @@ uint32_t medium_device_destroyed(const struct control_bus_device *device);
 
 /* Moves every medium: how much was done. */
 uint32_t media_step(void);
+/* Whether an end has no event port: then they must be looked at without one, now and then. */
+int media_are_polled(void);
 /* Tells the ultravisor of devices that failed. */
 void media_failures_tell(struct control_client *control);
 

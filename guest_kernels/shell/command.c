@@ -9,7 +9,7 @@
 
 static const struct command *const tables[] = {
     file_commands,   pattern_commands, volume_commands,  network_commands,
-    memory_commands, counter_commands, session_commands,
+    memory_commands, process_commands, counter_commands, session_commands,
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))
 

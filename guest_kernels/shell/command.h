@@ -32,6 +32,7 @@ extern const struct command pattern_commands[];
 extern const struct command volume_commands[];
 extern const struct command network_commands[];
 extern const struct command memory_commands[];
+extern const struct command process_commands[];
 extern const struct command counter_commands[];
 extern const struct command session_commands[];
 

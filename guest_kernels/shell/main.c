@@ -14,6 +14,7 @@
 #include "station.h"
 #include "store.h"
 #include "terminal.h"
+#include "turn.h"
 
 #define SCRIPT_BEGIN "script=\""
 
@@ -50,6 +51,7 @@ int guest_main(const struct start_page *start)
     options[sizeof(options) - 1] = '\0';
     script_take();
     events_start();
+    turns_start();
     terminal_start(options);
     station_start();
     store_start(options);

@@ -12,7 +12,7 @@
 #include "station.h"
 
 #define MEMORY_DEFAULT_KIB 4096u
-#define FRAMES_KEPT 64u /* that a disk in memory leaves to the rest of the shell */
+#define FRAMES_KEPT 512u /* that a disk in memory leaves to the rest of the shell */
 #define SECTORS_PER_FRAME (PAGE_SIZE_BYTES / FAT_SECTOR_SIZE_BYTES)
 
 static struct fat_disk disk;
@@ -72,7 +72,8 @@ static int is_memory_wanted(const char *command_line)
 void store_start(const char *command_line)
 {
     uint64_t kib = option_number(command_line, "disk_kib", MEMORY_DEFAULT_KIB);
-    uint64_t most = frames_free_count() - FRAMES_KEPT;
+    uint64_t unused = frames_free_count();
+    uint64_t most = unused > FRAMES_KEPT ? unused - FRAMES_KEPT : 0;
 
     disk.read = disk_read;
     disk.write = disk_write;

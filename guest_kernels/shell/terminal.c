@@ -10,6 +10,7 @@
 #include "event.h"
 #include "hypercall.h"
 #include "option.h"
+#include "processes.h"
 #include "station.h"
 
 #define INPUT_BYTES 256
@@ -52,7 +53,7 @@ static uint8_t byte_next(void)
         input_taken = 0;
         input_count = count > 0 ? (uint32_t)count : 0;
         bytes_count += input_count;
-        if (input_count == 0 && station_poll() == 0) {
+        if (input_count == 0 && station_poll() == 0 && !processes_step()) {
             station_wait();
         }
     }

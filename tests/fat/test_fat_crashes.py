@@ -43,7 +43,10 @@ def prepare(volume: Volume) -> None:
     volume.do("save")
 
 
-@pytest.mark.parametrize("size_bytes", [SMALL_SIZE_BYTES, LARGE_SIZE_BYTES])
+@pytest.mark.parametrize(
+    "size_bytes",
+    [SMALL_SIZE_BYTES, pytest.param(LARGE_SIZE_BYTES, marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_a_crash_leaves_a_volume_as_it_was_or_as_it_is_to_be(
     tmp_path: Path, name: str, size_bytes: int

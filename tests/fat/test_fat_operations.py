@@ -208,7 +208,10 @@ def _renamed(model: dict[str, bytes | None], path: str, new: str) -> bool:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("size_bytes", [SMALL_SIZE_BYTES, LARGE_SIZE_BYTES])
+@pytest.mark.parametrize(
+    "size_bytes",
+    [SMALL_SIZE_BYTES, pytest.param(LARGE_SIZE_BYTES, marks=pytest.mark.slow)],
+)
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

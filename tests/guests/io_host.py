@@ -86,6 +86,8 @@ class IoHost(IoMachine):
     """A machine with media that two of its partitions serve and a third one uses."""
 
     media: list[Medium] = field(default_factory=list)
+    has_device_ports: bool = True
+    """False: devices raise no events, and are polled."""
 
     # -- media
 
@@ -179,7 +181,7 @@ class IoHost(IoMachine):
             DeviceRow(
                 id=device,
                 partition=medium.paths[index].server,
-                port=PORT_DEVICE_FIRST + medium.number,
+                port=PORT_DEVICE_FIRST + medium.number if self.has_device_ports else 0,
                 flags=VIEW_DEVICE_ACTIVE if active else 0,
                 machine_frame=self.devices.first_frame + device - 1,
                 frame_count=1,

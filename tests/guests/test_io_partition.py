@@ -282,6 +282,21 @@ def test_one_partition_serves_several_media_at_once() -> None:
         repeated(host, client, "364 requests ended, 0 failed")
 
 
+@pytest.mark.parametrize("io", ["", "break_after=50", "watchdog_cycles=0"])
+def test_devices_without_an_event_port_are_polled(io: str) -> None:
+    host = IoHost.boot(MonitorBuild.NATIVE)
+    host.has_device_ports = False
+    servers = (host.add_io(io), host.add_io())
+    medium = host.add_medium(servers, host.add_client("requests=400 seed=3"))
+    host.operate(medium, 0)
+    if io == "break_after=50":
+        while not host.desks.desks[2].told:
+            host.run()
+        host.take_over(medium, 1)
+    host.run_until_ended(4)
+    repeated(host)
+
+
 def test_two_processors_serve_and_ask_at_the_same_time() -> None:
     host, medium = pair(processor_count=2)
     host.run(700_000)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import random
 import zlib
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,11 +20,9 @@ from ultravisor.cli import run
 from ultravisor.machine.abi import COMMAND_LINE_LIMIT
 from ultravisor.machine.interface import MonitorBuild
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.guest
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "shell.md"
 BUILDS = tuple(MonitorBuild)
 WIDTHS = (64, 32)
 LINE_LIMIT = 511
@@ -171,8 +170,93 @@ def test_help_names_every_command(capsys: Captured, tmp_path: Path) -> None:
     assert names == [
         *("ls", "cat", "write", "append", "rm", "mkdir", "rmdir", "mv", "cp"),
         *("sum", "fill", "verify", "format", "df", "sync", "address", "ping", "udp", "serve"),
-        *("memory", "counters", "uptime", "echo", "run", "help", "exit"),
+        *(
+            "memory",
+            "start",
+            "ps",
+            "kill",
+            "wait",
+            "counters",
+            "uptime",
+            "echo",
+            "run",
+            "help",
+            "exit",
+        ),
     ]
+
+
+def test_the_document_has_every_command(capsys: Captured, tmp_path: Path) -> None:
+    shown = PAGE.read_text(encoding="utf-8").partition("## Commands")[2].partition("## Volumes")[0]
+    for line in console(session(capsys, tmp_path, "help;exit")):
+        assert f"`{line.partition(':')[0]}`" in shown
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_processes_run_and_one_that_is_killed_harms_nobody(
+    capsys: Captured, tmp_path: Path, width: int
+) -> None:
+    script = "memory;start alpha;start beta;start crash;ps;wait;ps;memory;exit"
+    lines = console(session(capsys, tmp_path, script, width=width))
+    count = 7 if width == 64 else 6
+    assert lines[count : count + 6] == [
+        "process 1: alpha",
+        "process 2: beta",
+        "process 3: crash",
+        "1 alpha: 0 pages, 0 system calls",
+        "2 beta: 0 pages, 0 system calls",
+        "3 crash: 0 pages, 0 system calls",
+    ]
+    assert "crash: killed: vector 14, error code 0x6, address 0x0" in lines
+    assert "process 3: crash was killed" in lines
+    assert "process 1: alpha has exited with 0" in lines
+    assert "process 2: beta has exited with 0" in lines
+    # What `duo` computes under its own schedule.
+    assert "beta: patched 9527dbd8840b63b1" in lines
+    assert "alpha: patched 4a93f4f280aa4931" in lines
+    # All frames are given back.
+    assert lines[-count:] == lines[:count]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_processes_run_while_the_shell_waits_for_input(
+    capsys: Captured, tmp_path: Path, width: int
+) -> None:
+    result = session(capsys, tmp_path, "start alpha", width=width)
+    lines = console(result)
+    assert lines[0] == "process 1: alpha"
+    assert lines[-1] == "process 1: alpha has exited with 0"
+    assert result["partitions"][0]["state"] != "exited"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("start x", ["start: x: the programs are alpha, beta and crash."]),
+        ("kill 1", ["kill: 1: there is no such process."]),
+        ("kill 0", ["kill: 0: there is no such process."]),
+        ("kill x", ["kill: x: it is no number."]),
+        ("start alpha;kill 1;ps", ["process 1: alpha", "process 1: alpha was killed"]),
+        (
+            ";".join(["start crash"] * 5),
+            [
+                *(f"process {number}: crash" for number in (1, 2, 3, 4)),
+                "start: crash: four processes run already.",
+            ],
+        ),
+    ],
+)
+def test_processes_are_started_and_killed_by_rules(
+    capsys: Captured, tmp_path: Path, script: str, said: list[str]
+) -> None:
+    assert console(session(capsys, tmp_path, f"{script};exit")) == said
+
+
+def test_no_process_takes_memory_that_is_not_there(capsys: Captured, tmp_path: Path) -> None:
+    options = "disk=memory disk_kib=100000"
+    lines = console(session(capsys, tmp_path, "start alpha;start beta;exit", options=options))
+    assert lines[0] == "process 1: alpha"
+    assert lines[1] == "start: beta: there is not enough memory."
 
 
 def test_memory_adds_up(capsys: Captured, tmp_path: Path) -> None:
@@ -231,7 +315,7 @@ def test_garbage_from_the_console_does_no_harm(capsys: Captured, tmp_path: Path,
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_both_builds_agree(capsys: Captured, tmp_path: Path, width: int) -> None:
-    script = f"{FILES[0]};{COPIES[0]};exit"
+    script = f"start alpha;{FILES[0]};{COPIES[0]};start beta;wait;exit"
     seen = [
         session(capsys, tmp_path, script, width=width, monitor=build.name.lower())
         for build in BUILDS
@@ -284,6 +368,20 @@ def test_a_shell_goes_on_over_takeovers_in_the_middle_of_a_write(
     lines = host.console(4).splitlines()
     assert lines[:2] == [f"{name}: 300000 bytes are as they were filled" for name in "ab"]
     assert moves > 2
+    judged = judge((tmp_path / "disk").read_bytes())
+    assert (judged.faults, judged.lost_clusters) == ([], 0)
+
+
+def test_a_shell_goes_on_when_its_server_dies(tmp_path: Path) -> None:
+    script = "format;fill a 300000 1;verify a 1;sync;exit"
+    host, medium = served(tmp_path / "disk", script)
+    host.run(20_000_000)
+    assert host.is_running(4)
+    host.machine.partition_stop(2)
+    host.run(100_000)
+    host.fail_over(medium, 1)
+    host.run_until_ended(4)
+    assert host.console(4) == "a: 300000 bytes are as they were filled\n"
     judged = judge((tmp_path / "disk").read_bytes())
     assert (judged.faults, judged.lost_clusters) == ([], 0)
 

@@ -22,6 +22,8 @@
 #define LINK_UP 103u
 #define COMPLETE 104u /* with this status and size */
 #define ROOM 105u     /* the device has room for so many */
+#define QUIET 106u    /* whether answers stay in their queue */
+#define AT_ONCE 107u  /* the device completes what begins */
 #define UNNOTICED 200u
 
 static struct network_server server;
@@ -29,6 +31,8 @@ static unsigned char *channel;
 static uint32_t tags[256];
 static uint32_t tag_count;
 static uint32_t room = 256;
+static uint32_t quiet;
+static uint32_t at_once;
 static unsigned stops;
 static unsigned lost;
 static unsigned moved;
@@ -37,7 +41,10 @@ static unsigned received;
 static int start(void *context, uint32_t tag, const struct network_transfer *transfer)
 {
     (void)context;
-    (void)transfer;
+    if (at_once) {
+        network_server_complete(&server, tag, NETWORK_STATUS_ok, transfer->size_bytes);
+        return 1;
+    }
     if (tag_count >= room) {
         return 0;
     }
@@ -64,10 +71,12 @@ static void path_lost(void *context, uint32_t path)
     lost++;
 }
 
+/* Counted only when answers to an announcement find a buffer. */
 static void path_moved(void *context)
 {
-    (void)context;
-    moved++;
+    const struct network *network = context;
+
+    moved += network->posted_count > 0;
 }
 
 static void frame_received(void *context, const uint8_t *frame, uint32_t size_bytes)
@@ -104,6 +113,10 @@ static int server_tell(uint32_t given, uint32_t offset, uint32_t size_bytes)
         network_server_complete(&server, tag, offset, size_bytes);
     } else if (given == ROOM) {
         room = offset;
+    } else if (given == QUIET) {
+        quiet = offset;
+    } else if (given == AT_ONCE) {
+        at_once = offset;
     } else {
         return 0;
     }
@@ -131,13 +144,13 @@ static void serve(void)
                  &signal.size_bytes) == 3) {
         signal.request++;
         signal.operation = given % UNNOTICED;
-        if (!server_tell(given, signal.payload_offset, signal.size_bytes)) {
+        if (!server_tell(given % UNNOTICED, signal.payload_offset, signal.size_bytes)) {
             (void)queue_insert(&requests, &signal);
         }
         if (given < UNNOTICED) {
             (void)network_server_poll(&server);
         }
-        while (queue_remove(&answers, &answer) == QUEUE_REMOVAL_signal) {
+        while (!quiet && queue_remove(&answers, &answer) == QUEUE_REMOVAL_signal) {
             printf("%" PRIu64 " %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 " %u\n",
                    answer.request, answer.operation, answer.status, answer.size_bytes, answer.flags,
                    answer.address[5]);
@@ -208,7 +221,7 @@ static void use(void)
     uint32_t address;
     uint32_t to;
 
-    network_start(&network, &operations, 0);
+    network_start(&network, &operations, &network);
     while (scanf("%" SCNu64 " %" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32,
                  &given.request, &address, &given.flags, &to, &given.operation, &given.status,
                  &given.size_bytes) == 7) {

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 BEGIN = """
 #include "disk.h"
 #include "internet.h"
+#include "media.h"
 
 static struct disk disk;
 static struct network network;
@@ -40,7 +41,7 @@ uint32_t example(volatile void *channel, uint64_t channel_size_bytes, uint64_t s
                  uint32_t sector_count, void *data)
 {
     uint32_t status = 0;
-    (void)sector; (void)sector_count; (void)data;
+    (void)channel; (void)channel_size_bytes; (void)sector; (void)sector_count; (void)data;
     (void)disk; (void)network; (void)my_wait; (void)my_move; (void)my_frame;
 """
 END = "    return status;\n}\n"
@@ -62,11 +63,11 @@ def compiled(example: str, folder: Path) -> str:
     return done.stderr if done.returncode else ""
 
 
-def test_there_are_examples_of_disks_and_networks() -> None:
-    assert len(EXAMPLES) == 2
+def test_there_are_examples_of_disks_media_and_networks() -> None:
+    assert len(EXAMPLES) == 3
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["disk", "network"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=["disk", "media", "network"])
 def test_an_example_of_the_document_compiles(example: str, tmp_path: Path) -> None:
     assert compiled(example, tmp_path) == ""
 

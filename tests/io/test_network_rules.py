@@ -15,7 +15,7 @@ CHANNEL_SIZE_BYTES = 86016 + 65536
 LIMIT = 1514
 DESCRIBE, SEND, POST, RECLAIM, LINK = range(1, 6)
 STAND_BY, OPERATE, LINK_DOWN, LINK_UP = ((100 + number, 0, 0) for number in range(4))
-COMPLETE, ROOM = 104, 105
+COMPLETE, ROOM, QUIET, AT_ONCE = range(104, 108)
 UNNOTICED = 200
 
 
@@ -109,8 +109,11 @@ def test_what_is_under_way_ends_with_the_server_s_operation() -> None:
 
 
 def test_what_was_asked_before_a_server_operates_is_given_up() -> None:
-    unnoticed = [(UNNOTICED + operation, PAYLOAD, LIMIT - 600) for operation in (SEND, SEND)]
-    assert statuses(*unnoticed, OPERATE) == [Status.DROPPED, Status.DROPPED]
+    unnoticed = [(UNNOTICED + one[0], *one[1:]) for one in (FRAME, BUFFER, (DESCRIBE, 0, 0))]
+    ends = [Status.DROPPED, Status.CANCELLED, Status.OK]
+    assert statuses(*unnoticed, OPERATE) == ends
+    # What was never taken counts as no buffer of the next life.
+    assert statuses(*unnoticed, OPERATE, *[BUFFER] * 65) == [*ends, Status.DROPPED]
 
 
 def test_a_reclaim_gives_every_buffer_back_before_its_answer() -> None:
@@ -146,6 +149,19 @@ def test_a_full_device_is_asked_again_in_the_order_of_requests() -> None:
     done = (COMPLETE, Status.OK, 60)
     answers = server((ROOM, 1, 0), OPERATE, FRAME, FRAME, FRAME, done, done, done)
     assert [answer[0] for answer in answers[:-1]] == [3, 4, 5]
+
+
+def test_an_answer_does_not_overtake_those_that_found_no_room() -> None:
+    describe = (DESCRIBE, 0, 0)
+    quiet = [OPERATE, FRAME, (QUIET, 1, 0), *[describe] * 130]
+    answers = server(*quiet, (UNNOTICED + QUIET, 0, 0), (COMPLETE, Status.OK, 60))
+    assert [answer[0] for answer in answers[:-1]] == [*range(4, 134), 2]
+
+
+def test_a_device_may_complete_at_once() -> None:
+    begun = [(ROOM, 0, 0), OPERATE, *[FRAME] * 30, (AT_ONCE, 1, 0), FRAME]
+    answers = server(*begun)
+    assert [answer[0] for answer in answers[:-1]] == [*range(3, 33), 34]
 
 
 def test_a_client_is_told_of_a_link_that_changes_once() -> None:
