@@ -489,6 +489,7 @@ def test_command_may_be_killed_at_any_step(monkeypatch: pytest.MonkeyPatch, way:
 
 def act(world: World, dice: random.Random) -> None:
     """Do one thing of all that can happen, at random."""
+    world.run_until(lambda: world.fabric.ultravisor.has_begun)
     names = ("io-a", "io-b", "web-1")
     what = dice.randrange(8)
     if what <= 1:
