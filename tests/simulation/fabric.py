@@ -316,8 +316,8 @@ class Fabric:
                 self.programs[number] = self.guests[image]()
 
     def _image_of(self, number: int) -> str:
-        partition = self.ultravisor._mirror.partition(number)
-        return "" if partition is None else partition.image
+        loads = reversed(self.loader.loads)
+        return next((load.image for load in loads if load.partition == number), "")
 
     def step(self) -> bool:
         """Give one turn; say whether there was anything to do."""

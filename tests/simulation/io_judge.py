@@ -99,8 +99,11 @@ class Judge:
         life = self.lives[row.device]
         if row.server:
             client = self.guest_at(row.device, 0)
-            uses = client is not None and any(
-                path.key == row.key and path.operating for path in client.paths()
+            # What a dead one believed does not count: it touches nothing any more.
+            uses = (
+                client is not None
+                and not client.hung
+                and any(path.key == row.key and path.operating for path in client.paths())
             )
             assert not uses or (row.device, life) in self.answered, (
                 f"{port.name} is to serve anew, and its client still uses it"

@@ -468,9 +468,7 @@ def test_the_ultravisor_may_be_killed_during_a_failover(
 
 
 @pytest.mark.parametrize("way", range(4))
-def test_command_may_be_killed_during_a_failover(
-    monkeypatch: pytest.MonkeyPatch, way: int
-) -> None:
+def test_command_may_be_killed_during_a_failover(monkeypatch: pytest.MonkeyPatch, way: int) -> None:
     world = World(monkeypatch, seed=way).boot()
     kill_command(world, way, range(way, 120, 17))
 
@@ -491,6 +489,7 @@ def test_command_may_be_killed_at_any_step(monkeypatch: pytest.MonkeyPatch, way:
 
 def act(world: World, dice: random.Random) -> None:
     """Do one thing of all that can happen, at random."""
+    world.run_until(lambda: world.fabric.ultravisor.has_begun)
     names = ("io-a", "io-b", "web-1")
     what = dice.randrange(8)
     if what <= 1:
