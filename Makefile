@@ -21,8 +21,8 @@ PYTEST := $(RUN) -m pytest -n 2
 help: ## Show the targets.
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
 
-demo: build ## Boot a host of several partitions, under both builds of the monitor.
-	$(COMMAND) demo
+demo: build ## Show a whole system lose parts and nothing else; its picture is build/demo.html.
+	$(COMMAND) demo --picture build/demo.html
 
 test: check build ## Lint, types, formats and every test that is not slow; below 5 minutes.
 	$(PYTEST) -m "not slow"
@@ -33,7 +33,7 @@ test-all: check build ## Everything: slow tests too, and the builds with sanitiz
 	$(RUN) -m tests.guests.mutations --count 1000000
 
 bench: build ## Measure speed and costs, each figure beside its reference or target.
-	$(COMMAND) bench speed && $(COMMAND) bench start && $(COMMAND) bench resources
+	$(COMMAND) bench speed && $(COMMAND) bench start && $(COMMAND) bench resources && $(COMMAND) bench io
 
 check: $(READY) ## Lint, types and formats, without running anything.
 	$(VENV)/bin/ruff check --quiet .

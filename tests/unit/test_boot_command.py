@@ -473,14 +473,6 @@ def test_doctor_finds_all_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.count("ok ") == len(names)
 
 
-def test_the_demo_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["demo", "--quiet"]) == 0
-    text = capsys.readouterr().out
-    assert "partitions on 2 processors: halted: every partition has exited" in text
-    for name in ("duo", "duo_32", "pingpong", "pingpong_32"):
-        assert f"\n{name}: native and simulated monitor agree" in text
-
-
 def test_examples_boot(capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path(__file__).resolve().parents[2] / "examples"
     # Policies are for hosts that live.

@@ -68,6 +68,8 @@ def _tell(picture: Path | None, *, shown: bool) -> bool:
         demonstration.close()
         if place is not None:
             place.close()
+    if picture is not None:
+        print(f"a picture of the system at its end: {picture}")
     for verdict in demonstration.verdicts:
         print(f"{'right' if verdict.holds else 'WRONG'}: {verdict.sentence}")
     return all(verdict.holds for verdict in demonstration.verdicts)

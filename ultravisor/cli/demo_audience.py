@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 import msgspec
 
 from ultravisor.cli.console_printer import ConsolePrinter
+from ultravisor.cli.io_ls import print_media
 from ultravisor.cli.ps import print_partitions
 from ultravisor.cli.terminal import paint
+from ultravisor.life.media_rows import port_rows
 from ultravisor.topology import gather
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ PARTITIONS = ("io-a", "io-b", "alice", "bob", "carol")
 # Of a life's many events, those that a newcomer can follow.
 FOLLOWED = {
     "partition": ("running", "failed", "stopped"),
-    "device": ("operating", "revoked", "standby"),
+    "device": ("operating",),
 }
 HEADING, EVENT = "bold", "dim"
 
@@ -64,3 +66,4 @@ class DemonstrationAudience:
             self._printer.finish()
             print(file=self._stream)
             print_partitions(msgspec.to_builtins(host.partitions()))
+            print_media(msgspec.to_builtins(port_rows(host.database)))

@@ -39,11 +39,12 @@ def command(host: str | None, as_json: bool) -> int:
     if as_json:
         print_json({"schema": "ultravisor.io-ls/1", "ports": rows})
     else:
-        _print(rows)
+        print_media(rows)
     return 0
 
 
-def _print(rows: list[dict[str, Any]]) -> None:
+def print_media(rows: list[dict[str, Any]]) -> None:
+    """Print the table of ports."""
     from rich.text import Text
 
     from ultravisor.cli.table_form import make_table

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import TextIO
 
-CODES = {
+WEIGHTS = {"bold": 1, "dim": 2}
+COLOURS = {
     "red": 31,
     "green": 32,
     "yellow": 33,
@@ -27,8 +28,9 @@ CODES = {
     "bright_magenta": 95,
     "bright_cyan": 96,
 }
+CODES = WEIGHTS | COLOURS
 # Red is for what went wrong.
-PARTITION_COLOURS = tuple(name for name in CODES if name != "red")
+PARTITION_COLOURS = tuple(name for name in COLOURS if name != "red")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -42,7 +44,7 @@ def colours_wanted(stream: TextIO) -> bool:
 
 
 def paint(text: str, colour: str, stream: TextIO) -> str:
-    """Return the text in a colour where the stream wants it."""
+    """Return the text in a colour or weight where the stream wants it."""
     return f"\x1b[{CODES[colour]}m{text}\x1b[0m" if colours_wanted(stream) else text
 
 
