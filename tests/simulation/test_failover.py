@@ -91,7 +91,8 @@ class World:
                 if not self.step():
                     break
             else:
-                raise AssertionError("it is never quiet")
+                last = list(self.fabric.command.decider.decisions)[-3:]
+                raise AssertionError(f"it is never quiet: {last}")
             if not self.report():
                 return
         raise AssertionError("deaths go on and on")
