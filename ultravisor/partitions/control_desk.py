@@ -149,6 +149,7 @@ class ControlDesk:
         self._lost: set[tuple[int, int]] = set()
         # What another desk has told over a channel that is there already, this one cannot know.
         self._inherited = read_header(window).type == GUID_CONTROL
+        self._is_first = True
         plan = plan_control_channel(CONTROL_SIZE_DEFAULT_BYTES)
         if not self._inherited:
             build_control_channel(window, plan, address=address, partition=partition)
@@ -235,6 +236,7 @@ class ControlDesk:
         self.failures = {(bus, device): status for bus, device, status in saved.failures}
         self.strays, self.fault = saved.strays, saved.fault
         self._inherited, self._gone = saved.inherited, set(saved.gone)
+        self._is_first = False
         self._lost = set(saved.lost)
         self._server = ControlServer(self.window, self._plan, saved.server)
 
@@ -254,7 +256,8 @@ class ControlDesk:
 
     def attend(self) -> bool:
         """Read what has come and send what is to be said; say whether anything happened."""
-        self.notify = False
+        # What the lost one sent last may have come without its event.
+        self.notify, self._is_first = self._inherited and self._is_first, False
         if self.fault:
             return False
         try:
