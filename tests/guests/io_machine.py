@@ -149,7 +149,8 @@ class IoMachine:
         until = self.cycles + limit_cycles
         while any(self.is_running(number) for number in numbers):
             assert self.cycles < until, f"not ended: {self.text()}"
-            self.run(10 * STEP_CYCLES)
+            if self.run(10 * STEP_CYCLES) == ExitReason.IDLE:
+                assert not any(map(self.is_running, numbers)), f"waits for nothing: {self.text()}"
 
     def is_running(self, number: int) -> bool:
         """Say whether a partition runs."""
