@@ -134,6 +134,7 @@ class Failovers:
     saved: SavedHost
     contents: bytes
     events: tuple[Event, ...]
+    read: tuple[int, ...]
     zeroing: dict[int, range]
 
     @classmethod
@@ -158,6 +159,7 @@ class Failovers:
             host.snapshot(),
             file.read_bytes(),
             tuple(host.events),
+            tuple(host.read),
             dict(host.zeroing),
         )
 
@@ -168,7 +170,7 @@ class Failovers:
         host.devices.heal(host.media[self.medium_number].disk)
         os.pwrite(host.file, self.contents, 0)
         host.seen, host.events = self.contents, list(self.events)
-        host.read, host.zeroing = [], dict(self.zeroing)
+        host.read, host.zeroing = list(self.read), dict(self.zeroing)
         random = Random(seed)
         fault = FAULTS[seed % len(FAULTS)]
         host.run(random.randrange(1, 600) * 1_000)
