@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 # What the reader has of his own.
 BEGIN = """
 #include "disk.h"
+#include "event.h"
 #include "internet.h"
+#include "media.h"
 
 static struct disk disk;
 static struct network network;
@@ -40,7 +42,7 @@ uint32_t example(volatile void *channel, uint64_t channel_size_bytes, uint64_t s
                  uint32_t sector_count, void *data)
 {
     uint32_t status = 0;
-    (void)sector; (void)sector_count; (void)data;
+    (void)channel; (void)channel_size_bytes; (void)sector; (void)sector_count; (void)data;
     (void)disk; (void)network; (void)my_wait; (void)my_move; (void)my_frame;
 """
 END = "    return status;\n}\n"
@@ -56,17 +58,18 @@ def compiled(example: str, folder: Path) -> str:
     command = [
         *shlex.split(os.environ.get("CC", "gcc")),
         *shlex.split(f"-std=c11 -ffreestanding -fsyntax-only {WARNINGS}"),
-        *("-iquote", str(COMMON), "-iquote", str(ROOT / "monitor" / "abi"), str(source)),
+        *("-iquote", str(COMMON), "-iquote", str(ROOT / "monitor" / "abi")),
+        *("-I", str(COMMON / "width_64"), str(source)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     return done.stderr if done.returncode else ""
 
 
-def test_there_are_examples_of_disks_and_networks() -> None:
-    assert len(EXAMPLES) == 2
+def test_there_are_examples_of_disks_media_and_networks() -> None:
+    assert len(EXAMPLES) == 3
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["disk", "network"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=["disk", "media", "network"])
 def test_an_example_of_the_document_compiles(example: str, tmp_path: Path) -> None:
     assert compiled(example, tmp_path) == ""
 
