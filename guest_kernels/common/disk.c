@@ -188,8 +188,8 @@ static int answer_do(struct disk *disk, const struct disk_signal *answer)
         return 0;
     }
     if (request->operation == DISK_OPERATION_read && answer->status == DISK_STATUS_ok) {
-        disk_path_read(&disk->path, request->payload_offset, request->data,
-                       request_size_bytes(request));
+        io_channel_read(&disk->path.channel, request->payload_offset, request->data,
+                        request_size_bytes(request));
     }
     request_end(disk, request, answer->status);
     return 1;
@@ -271,7 +271,7 @@ static int request_send(struct disk *disk, struct disk_request *request)
     struct disk_signal signal;
     uint32_t row;
 
-    if (disk->free_count == 0 || !queue_has_room(&disk->path.requests)) {
+    if (disk->free_count == 0 || !queue_has_room(&disk->path.channel.requests)) {
         return 0;
     }
     request->payload_offset = 0;
@@ -282,8 +282,8 @@ static int request_send(struct disk *disk, struct disk_request *request)
         }
     }
     if (request->operation == DISK_OPERATION_write) {
-        disk_path_write(&disk->path, request->payload_offset, request->data,
-                        request_size_bytes(request));
+        io_channel_write(&disk->path.channel, request->payload_offset, request->data,
+                         request_size_bytes(request));
     }
     row = disk->free_rows[--disk->free_count];
     disk->sent[row] = request;

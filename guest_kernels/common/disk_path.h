@@ -7,8 +7,7 @@
 #ifndef DISK_PATH_H
 #define DISK_PATH_H
 
-#include "channel_client.h"
-#include "io.h"
+#include "io_channel.h"
 #include "payload_area.h"
 
 enum disk_path_state {
@@ -19,9 +18,7 @@ enum disk_path_state {
 };
 
 struct disk_path {
-    struct channel_client channel;
-    struct signal_queue requests;
-    struct signal_queue answers;
+    struct io_channel channel;
     struct payload_area area;
     enum disk_path_state state;
     uint64_t describe_request;
@@ -46,10 +43,5 @@ enum disk_path_result disk_path_send(struct disk_path *path, const struct disk_s
 
 /* The next answer to a request; the one that says what the disk is, opens the path and is kept. */
 enum disk_path_result disk_path_take(struct disk_path *path, struct disk_signal *answer);
-
-/* A buffer that disk_path lent, between the channel and memory of one's own. */
-void disk_path_write(struct disk_path *path, uint32_t offset, const void *data,
-                     uint32_t size_bytes);
-void disk_path_read(const struct disk_path *path, uint32_t offset, void *data, uint32_t size_bytes);
 
 #endif

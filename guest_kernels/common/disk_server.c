@@ -6,32 +6,13 @@
 #include "disk_server.h"
 
 #include "bytes.h"
-#include "channel_client.h"
-#include "channel_server.h"
 #include "guid.h"
-#include "shared_word.h"
 
 #define ROW_MASK 0xffu
-
-/* The client can write what has just been made: it must not choose how long a signal is. */
-static int queue_is_ours(const struct signal_queue *queue)
-{
-    return queue->slot_count == IO_SLOT_COUNT && queue->signal_size_bytes == IO_SIGNAL_SIZE_BYTES;
-}
 
 int disk_server_start(struct disk_server *server, volatile void *memory, uint64_t size_bytes,
                       const struct disk_backend *backend, void *context)
 {
-    struct channel_design design = {.type = guid_disk,
-                                    .version = CHANNEL_VERSION_DISK,
-                                    .signal_size_bytes = IO_SIGNAL_SIZE_BYTES,
-                                    .slot_count = IO_SLOT_COUNT,
-                                    .size_bytes = size_bytes};
-    struct channel_client channel;
-
-    if (size_bytes < IO_CHANNEL_SIZE_MINIMUM_BYTES || size_bytes > UINT32_MAX) {
-        return 0;
-    }
     memset(server, 0, sizeof(*server));
     server->backend = backend;
     server->context = context;
@@ -39,24 +20,14 @@ int disk_server_start(struct disk_server *server, volatile void *memory, uint64_
     for (uint32_t row = 0; row < IO_SLOT_COUNT; row++) {
         server->free_rows[server->free_count++] = (uint8_t)row;
     }
-    /* A client that has not noticed yet must not make signals of an earlier life valid again. */
-    for (uint32_t offset = 0; offset < IO_PAYLOAD_OFFSET; offset += IO_SIGNAL_SIZE_BYTES) {
-        static const uint8_t zeros[IO_SIGNAL_SIZE_BYTES];
-
-        shared_copy_out((volatile uint8_t *)memory + offset, zeros, sizeof(zeros));
-    }
-    return channel_build(memory, &design) &&
-           channel_attach(&channel, memory, size_bytes, &guid_disk, CHANNEL_VERSION_DISK,
-                          size_bytes) == CHANNEL_ATTACHMENT_done &&
-           channel_consumer(&channel, CHANNEL_QUEUE_TO_SERVER, &server->requests) &&
-           channel_producer(&channel, CHANNEL_QUEUE_TO_CLIENT, &server->answers) &&
-           queue_is_ours(&server->requests) && queue_is_ours(&server->answers);
+    return io_channel_make(&server->channel, memory, size_bytes, &guid_disk, CHANNEL_VERSION_DISK);
 }
 
 /* Returns 0 when there is no room, or no queue any more. */
 static int answer_send(struct disk_server *server, uint32_t row)
 {
-    enum queue_insertion inserted = queue_insert(&server->answers, &server->rows[row].signal);
+    enum queue_insertion inserted =
+        queue_insert(&server->channel.answers, &server->rows[row].signal);
 
     if (inserted <= QUEUE_INSERTION_full) {
         return 0;
@@ -70,7 +41,7 @@ static int answer_send(struct disk_server *server, uint32_t row)
 
 static void late_answers_send(struct disk_server *server)
 {
-    while (server->late_count > 0 && queue_has_room(&server->answers) &&
+    while (server->late_count > 0 && queue_has_room(&server->channel.answers) &&
            answer_send(server, server->late_rows[server->late_begin])) {
         server->late_begin = (server->late_begin + 1) % IO_SLOT_COUNT;
         server->late_count--;
@@ -83,7 +54,8 @@ static void request_answer(struct disk_server *server, uint32_t row, uint32_t st
 
     request->tag = 0;
     request->signal.status = status;
-    if (server->late_count == 0 && queue_has_room(&server->answers) && answer_send(server, row)) {
+    if (server->late_count == 0 && queue_has_room(&server->channel.answers) &&
+        answer_send(server, row)) {
         return;
     }
     server->late_rows[(server->late_begin + server->late_count) % IO_SLOT_COUNT] = (uint8_t)row;
@@ -184,14 +156,15 @@ int32_t disk_server_poll(struct disk_server *server)
     while (taken < IO_SLOT_COUNT && !server->held && server->free_count > 0) {
         uint32_t row = server->free_rows[server->free_count - 1];
 
-        if (queue_remove(&server->requests, &server->rows[row].signal) != QUEUE_REMOVAL_signal) {
+        if (queue_remove(&server->channel.requests, &server->rows[row].signal) !=
+            QUEUE_REMOVAL_signal) {
             break;
         }
         server->free_count--;
         request_take(server, row);
         taken++;
     }
-    return (server->requests.broken | server->answers.broken) != 0 ? -1 : taken;
+    return (server->channel.requests.broken | server->channel.answers.broken) != 0 ? -1 : taken;
 }
 
 void disk_server_complete(struct disk_server *server, uint32_t tag, uint32_t status)
@@ -218,7 +191,7 @@ static void requests_fence(struct disk_server *server)
         struct disk_signal *signal =
             server->free_count > 0 ? &server->rows[row].signal : &unanswered;
 
-        if (queue_remove(&server->requests, signal) != QUEUE_REMOVAL_signal) {
+        if (queue_remove(&server->channel.requests, signal) != QUEUE_REMOVAL_signal) {
             break;
         }
         if (signal != &unanswered) {

@@ -7,8 +7,7 @@
 #ifndef DISK_SERVER_H
 #define DISK_SERVER_H
 
-#include "io.h"
-#include "signal_queue.h"
+#include "io_channel.h"
 
 /* What a back end is asked to do, checked: range and buffer lie where they may. */
 struct disk_transfer {
@@ -37,8 +36,7 @@ struct disk_server_request {
 };
 
 struct disk_server {
-    struct signal_queue requests;
-    struct signal_queue answers;
+    struct io_channel channel;
     const struct disk_backend *backend;
     void *context;
     uint64_t channel_size_bytes;

@@ -152,9 +152,10 @@ static uint32_t post_limit(const struct network *network)
 static int request_send(struct network *network, uint32_t operation, const void *frame,
                         uint32_t size_bytes)
 {
-    uint32_t payload_offset = network->free_count > 0 && queue_has_room(&network->path.requests)
-                                  ? payload_lend(&network->path.area, NETWORK_FRAME_LIMIT_BYTES)
-                                  : 0;
+    uint32_t payload_offset =
+        network->free_count > 0 && queue_has_room(&network->path.channel.requests)
+            ? payload_lend(&network->path.area, NETWORK_FRAME_LIMIT_BYTES)
+            : 0;
     struct network_signal signal;
     uint32_t row;
 
@@ -162,7 +163,7 @@ static int request_send(struct network *network, uint32_t operation, const void 
         return 0;
     }
     if (operation == NETWORK_OPERATION_send) {
-        network_path_write(&network->path, payload_offset, frame, size_bytes);
+        io_channel_write(&network->path.channel, payload_offset, frame, size_bytes);
     }
     row = network->free_rows[--network->free_count];
     network->requests[row].number = number_give(network, row);
@@ -209,7 +210,7 @@ static uint32_t buffers_post(struct network *network)
 static void frame_receive(struct network *network, const struct network_request *request,
                           uint32_t size_bytes)
 {
-    network_path_read(&network->path, request->payload_offset, network->frame, size_bytes);
+    io_channel_read(&network->path.channel, request->payload_offset, network->frame, size_bytes);
     network->received_count++;
 }
 

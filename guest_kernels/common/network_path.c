@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Owns the checks of a server's channel and of its answers. A path that is broken stays so until
- * it is opened anew.
+ * Owns the checks of a server's answers. A path that is broken stays so until it is opened anew.
  */
 #include "network_path.h"
 
 #include "bytes.h"
 #include "guid.h"
-#include "shared_word.h"
 
 static enum network_path_result path_break(struct network_path *path)
 {
@@ -19,26 +17,16 @@ enum network_path_result network_path_open(struct network_path *path, volatile v
                                            uint64_t available_bytes, uint64_t request)
 {
     struct network_signal signal;
-    enum channel_attachment attached;
+    enum io_attachment attached;
     enum network_path_result sent;
 
     memset(path, 0, sizeof(*path));
-    if (available_bytes < IO_CHANNEL_SIZE_MINIMUM_BYTES) {
-        return path_break(path);
+    attached = io_channel_attach(&path->channel, memory, available_bytes, &guid_network,
+                                 CHANNEL_VERSION_NETWORK);
+    if (attached != IO_ATTACHMENT_done) {
+        return attached == IO_ATTACHMENT_none ? NETWORK_PATH_RESULT_none : path_break(path);
     }
-    attached = channel_attach(&path->channel, memory, available_bytes, &guid_network,
-                              CHANNEL_VERSION_NETWORK, IO_CHANNEL_SIZE_MINIMUM_BYTES);
-    if (attached == CHANNEL_ATTACHMENT_no_channel || attached == CHANNEL_ATTACHMENT_other_type) {
-        return NETWORK_PATH_RESULT_none;
-    }
-    if (attached != CHANNEL_ATTACHMENT_done || path->channel.size_bytes > UINT32_MAX ||
-        !channel_producer(&path->channel, CHANNEL_QUEUE_TO_SERVER, &path->requests) ||
-        !channel_consumer(&path->channel, CHANNEL_QUEUE_TO_CLIENT, &path->answers) ||
-        path->requests.signal_size_bytes != IO_SIGNAL_SIZE_BYTES ||
-        path->answers.signal_size_bytes != IO_SIGNAL_SIZE_BYTES) {
-        return path_break(path);
-    }
-    payload_reset(&path->area, IO_PAYLOAD_OFFSET, path->channel.size_bytes);
+    payload_reset(&path->area, IO_PAYLOAD_OFFSET, path->channel.end.size_bytes);
     memset(&signal, 0, sizeof(signal));
     signal.request = request;
     signal.operation = NETWORK_OPERATION_describe;
@@ -56,7 +44,7 @@ void network_path_close(struct network_path *path)
 enum network_path_result network_path_send(struct network_path *path,
                                            const struct network_signal *signal)
 {
-    switch (queue_insert(&path->requests, signal)) {
+    switch (queue_insert(&path->channel.requests, signal)) {
     case QUEUE_INSERTION_notify:
         return NETWORK_PATH_RESULT_notify;
     case QUEUE_INSERTION_sent:
@@ -100,7 +88,7 @@ static int description_keep(struct network_path *path, const struct network_sign
 
 enum network_path_result network_path_take(struct network_path *path, struct network_signal *answer)
 {
-    enum queue_removal removed = queue_remove(&path->answers, answer);
+    enum queue_removal removed = queue_remove(&path->channel.answers, answer);
 
     if (removed == QUEUE_REMOVAL_empty) {
         return NETWORK_PATH_RESULT_none;
@@ -114,16 +102,4 @@ enum network_path_result network_path_take(struct network_path *path, struct net
         link_keep(path, answer);
     }
     return NETWORK_PATH_RESULT_done;
-}
-
-void network_path_write(struct network_path *path, uint32_t offset, const void *data,
-                        uint32_t size_bytes)
-{
-    shared_copy_out((volatile uint8_t *)path->channel.memory + offset, data, size_bytes);
-}
-
-void network_path_read(const struct network_path *path, uint32_t offset, void *data,
-                       uint32_t size_bytes)
-{
-    shared_copy_in(data, (volatile uint8_t *)path->channel.memory + offset, size_bytes);
 }

@@ -7,8 +7,7 @@
 #ifndef NETWORK_PATH_H
 #define NETWORK_PATH_H
 
-#include "channel_client.h"
-#include "io.h"
+#include "io_channel.h"
 #include "network_frame.h"
 #include "payload_area.h"
 
@@ -20,9 +19,7 @@ enum network_path_state {
 };
 
 struct network_path {
-    struct channel_client channel;
-    struct signal_queue requests;
-    struct signal_queue answers;
+    struct io_channel channel;
     struct payload_area area;
     enum network_path_state state;
     uint64_t describe_request;
@@ -52,11 +49,5 @@ enum network_path_result network_path_send(struct network_path *path,
  */
 enum network_path_result network_path_take(struct network_path *path,
                                            struct network_signal *answer);
-
-/* A buffer that the area lent, between the channel and memory of one's own. */
-void network_path_write(struct network_path *path, uint32_t offset, const void *data,
-                        uint32_t size_bytes);
-void network_path_read(const struct network_path *path, uint32_t offset, void *data,
-                       uint32_t size_bytes);
 
 #endif

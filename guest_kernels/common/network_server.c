@@ -6,32 +6,13 @@
 #include "network_server.h"
 
 #include "bytes.h"
-#include "channel_client.h"
-#include "channel_server.h"
 #include "guid.h"
-#include "shared_word.h"
 
 #define ROW_MASK 0xffu
-
-/* The client can write what has just been made: it must not choose how long a signal is. */
-static int queue_is_ours(const struct signal_queue *queue)
-{
-    return queue->slot_count == IO_SLOT_COUNT && queue->signal_size_bytes == IO_SIGNAL_SIZE_BYTES;
-}
 
 int network_server_start(struct network_server *server, volatile void *memory, uint64_t size_bytes,
                          const struct network_backend *backend, void *context)
 {
-    struct channel_design design = {.type = guid_network,
-                                    .version = CHANNEL_VERSION_NETWORK,
-                                    .signal_size_bytes = IO_SIGNAL_SIZE_BYTES,
-                                    .slot_count = IO_SLOT_COUNT,
-                                    .size_bytes = size_bytes};
-    struct channel_client channel;
-
-    if (size_bytes < IO_CHANNEL_SIZE_MINIMUM_BYTES || size_bytes > UINT32_MAX) {
-        return 0;
-    }
     memset(server, 0, sizeof(*server));
     server->backend = backend;
     server->context = context;
@@ -39,18 +20,8 @@ int network_server_start(struct network_server *server, volatile void *memory, u
     for (uint32_t row = 0; row < IO_SLOT_COUNT; row++) {
         server->free_rows[server->free_count++] = (uint8_t)row;
     }
-    /* A client that has not noticed yet must not make signals of an earlier life valid again. */
-    for (uint32_t offset = 0; offset < IO_PAYLOAD_OFFSET; offset += IO_SIGNAL_SIZE_BYTES) {
-        static const uint8_t zeros[IO_SIGNAL_SIZE_BYTES];
-
-        shared_copy_out((volatile uint8_t *)memory + offset, zeros, sizeof(zeros));
-    }
-    return channel_build(memory, &design) &&
-           channel_attach(&channel, memory, size_bytes, &guid_network, CHANNEL_VERSION_NETWORK,
-                          size_bytes) == CHANNEL_ATTACHMENT_done &&
-           channel_consumer(&channel, CHANNEL_QUEUE_TO_SERVER, &server->requests) &&
-           channel_producer(&channel, CHANNEL_QUEUE_TO_CLIENT, &server->answers) &&
-           queue_is_ours(&server->requests) && queue_is_ours(&server->answers);
+    return io_channel_make(&server->channel, memory, size_bytes, &guid_network,
+                           CHANNEL_VERSION_NETWORK);
 }
 
 static void line_add(struct network_server_line *line, uint32_t row)
@@ -75,10 +46,10 @@ static int signal_send(struct network_server *server, const struct network_signa
 {
     enum queue_insertion inserted;
 
-    if (!queue_has_room(&server->answers)) {
+    if (!queue_has_room(&server->channel.answers)) {
         return 0;
     }
-    inserted = queue_insert(&server->answers, signal);
+    inserted = queue_insert(&server->channel.answers, signal);
     if (inserted == QUEUE_INSERTION_notify) {
         server->backend->notify(server->context);
     }
@@ -269,7 +240,8 @@ int32_t network_server_poll(struct network_server *server)
     while (taken < IO_SLOT_COUNT && server->free_count > 0) {
         uint32_t row = server->free_rows[server->free_count - 1];
 
-        if (queue_remove(&server->requests, &server->rows[row].signal) != QUEUE_REMOVAL_signal) {
+        if (queue_remove(&server->channel.requests, &server->rows[row].signal) !=
+            QUEUE_REMOVAL_signal) {
             break;
         }
         server->free_count--;
@@ -277,7 +249,7 @@ int32_t network_server_poll(struct network_server *server)
         taken++;
     }
     requests_start(server);
-    return (server->requests.broken | server->answers.broken) != 0 ? -1 : taken;
+    return (server->channel.requests.broken | server->channel.answers.broken) != 0 ? -1 : taken;
 }
 
 void network_server_complete(struct network_server *server, uint32_t tag, uint32_t status,
@@ -320,7 +292,7 @@ static void queue_give_up(struct network_server *server)
         struct network_signal *signal =
             server->free_count > 0 ? &server->rows[row].signal : &unanswered;
 
-        if (queue_remove(&server->requests, signal) != QUEUE_REMOVAL_signal) {
+        if (queue_remove(&server->channel.requests, signal) != QUEUE_REMOVAL_signal) {
             break;
         }
         if (signal != &unanswered) {

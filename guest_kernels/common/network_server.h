@@ -8,9 +8,8 @@
 #ifndef NETWORK_SERVER_H
 #define NETWORK_SERVER_H
 
-#include "io.h"
+#include "io_channel.h"
 #include "network_frame.h"
-#include "signal_queue.h"
 
 /* Buffers that a client has posted at the same time; a further one is answered as dropped. */
 #define NETWORK_POST_LIMIT 64u
@@ -53,8 +52,7 @@ struct network_server_line {
 };
 
 struct network_server {
-    struct signal_queue requests;
-    struct signal_queue answers;
+    struct io_channel channel;
     const struct network_backend *backend;
     void *context;
     uint64_t channel_size_bytes;

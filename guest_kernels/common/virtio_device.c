@@ -80,14 +80,21 @@ void virtio_unmap(const struct virtio_device *device)
     (void)registers_map(device, 0);
 }
 
+uint32_t virtio_kind(const struct virtio_device *device)
+{
+    if (load(device, REGISTER_magic) != VIRTIO_MAGIC ||
+        load(device, REGISTER_version) != VIRTIO_VERSION) {
+        return 0;
+    }
+    return load(device, REGISTER_device_id);
+}
+
 int virtio_begin(const struct virtio_device *device, enum virtio_kind kind, uint64_t wanted,
                  uint64_t *features)
 {
     uint32_t status = STATUS_ACKNOWLEDGE | STATUS_DRIVER;
 
-    if (load(device, REGISTER_magic) != VIRTIO_MAGIC ||
-        load(device, REGISTER_version) != VIRTIO_VERSION ||
-        load(device, REGISTER_device_id) != (uint32_t)kind) {
+    if (virtio_kind(device) != (uint32_t)kind) {
         return 0;
     }
     virtio_reset(device);

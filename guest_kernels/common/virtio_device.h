@@ -2,7 +2,7 @@
 /*
  * The registers of a virtio device (1.2, over MMIO, version 2) that this partition owns: finding
  * and mapping them, the way from reset to running, interrupts and configuration. What a request
- * is, the drivers of kinds know (block_device.h); rings are in virtio_queue.h.
+ * is, the drivers of kinds know (block_device.h, network_device.h); rings are in virtio_queue.h.
  */
 #ifndef VIRTIO_DEVICE_H
 #define VIRTIO_DEVICE_H
@@ -29,6 +29,9 @@ int virtio_find(uint64_t address, struct virtio_device *device);
 /* Maps the registers; negative: what the monitor answered. They must be unmapped to be let go. */
 int64_t virtio_map(const struct virtio_device *device);
 void virtio_unmap(const struct virtio_device *device);
+
+/* What it says that it is, an enum virtio_kind or another; 0: nothing that is known here. */
+uint32_t virtio_kind(const struct virtio_device *device);
 
 /*
  * From reset to the point where queues are set up, with the needed features and those of the wanted

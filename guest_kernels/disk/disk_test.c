@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* See device_tests.h. */
-#include "block_device.h"
 #include "bytes.h"
 #include "check.h"
 #include "console.h"
 #include "device_tests.h"
+#include "drive.h"
 #include "memory.h"
 #include "option.h"
+#include "own_device.h"
 #include "start.h"
-#include "virtio.h"
 
 #define SECTORS_DEFAULT 16
 
@@ -31,12 +31,12 @@ static void check_sector(const uint64_t *words, uint64_t sector)
     }
 }
 
-static void write_sectors(uint64_t frame, uint64_t sectors, enum block_end expected)
+static void write_sectors(uint64_t frame, uint64_t sectors, uint32_t expected)
 {
     for (uint64_t sector = 0; sector < sectors; sector++) {
         fill(frame_pointer(frame), sector);
-        CHECK(block_transfer(BLOCK_REQUEST_write, sector, frame << PAGE_SHIFT, SECTOR_SIZE_BYTES) ==
-              expected);
+        CHECK(drive_transfer(DISK_OPERATION_write, sector, frame << PAGE_SHIFT,
+                             SECTOR_SIZE_BYTES) == expected);
     }
 }
 
@@ -44,8 +44,8 @@ static void read_sectors(uint64_t frame, uint64_t sectors)
 {
     for (uint64_t sector = 0; sector < sectors; sector++) {
         memset(frame_pointer(frame), 0, SECTOR_SIZE_BYTES);
-        CHECK(block_transfer(BLOCK_REQUEST_read, sector, frame << PAGE_SHIFT, SECTOR_SIZE_BYTES) ==
-              BLOCK_END_ok);
+        CHECK(drive_transfer(DISK_OPERATION_read, sector, frame << PAGE_SHIFT, SECTOR_SIZE_BYTES) ==
+              DISK_STATUS_ok);
         check_sector(frame_pointer(frame), sector);
     }
 }
@@ -57,15 +57,15 @@ void stream_test(uint64_t size_mib, uint64_t request_kib)
     uint64_t frame = frames_allocate((request_bytes + PAGE_SIZE_BYTES - 1) / PAGE_SIZE_BYTES);
 
     for (uint64_t pass = 0; pass < 2; pass++) {
-        enum block_request request = pass == 0 ? BLOCK_REQUEST_write : BLOCK_REQUEST_read;
+        enum disk_operation operation = pass == 0 ? DISK_OPERATION_write : DISK_OPERATION_read;
 
         for (uint64_t index = 0; index < count; index++) {
-            CHECK(block_transfer(request, index * request_bytes / SECTOR_SIZE_BYTES,
-                                 frame << PAGE_SHIFT, (uint32_t)request_bytes) == BLOCK_END_ok);
+            CHECK(drive_transfer(operation, index * request_bytes / SECTOR_SIZE_BYTES,
+                                 frame << PAGE_SHIFT, (uint32_t)request_bytes) == DISK_STATUS_ok);
         }
     }
     print("disk: %u requests of %u KiB in %u events\n", (unsigned)(2 * count),
-          (unsigned)request_kib, (unsigned)virtio_event_count());
+          (unsigned)request_kib, (unsigned)own_device_event_count());
 }
 
 void disk_test(const char *command_line)
@@ -73,19 +73,19 @@ void disk_test(const char *command_line)
     uint64_t sectors = option_number(command_line, "sectors", SECTORS_DEFAULT);
     uint64_t frame = frame_allocate();
 
-    CHECK(block_sector_count() >= sectors);
+    CHECK(drive_sector_count() >= sectors);
     if (option_present(command_line, "fails")) {
-        write_sectors(frame, sectors, BLOCK_END_failed);
+        write_sectors(frame, sectors, DISK_STATUS_io_error);
         print("disk: %u writes failed\n", (unsigned)sectors);
         return;
     }
-    write_sectors(frame, sectors, BLOCK_END_ok);
+    write_sectors(frame, sectors, DISK_STATUS_ok);
     if (option_present(command_line, "flush")) {
-        CHECK(block_flush() == BLOCK_END_ok);
+        CHECK(drive_flush() == DISK_STATUS_ok);
         print("disk: flushed\n");
     }
     read_sectors(frame, sectors);
     frame_free(frame);
-    CHECK(virtio_event_count() >= 2 * sectors);
+    CHECK(own_device_event_count() >= 2 * sectors);
     print("disk: %u sectors written and read\n", (unsigned)sectors);
 }

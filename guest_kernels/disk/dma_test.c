@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* See device_tests.h. */
-#include "block_device.h"
 #include "bytes.h"
 #include "channel_map.h"
 #include "check.h"
 #include "console.h"
 #include "device_tests.h"
+#include "drive.h"
 #include "hypercall.h"
 #include "memory.h"
 #include "start.h"
@@ -19,13 +19,13 @@
 
 static void write_frame(uint64_t frame, uint64_t sector)
 {
-    CHECK(block_transfer(BLOCK_REQUEST_write, sector, frame << PAGE_SHIFT, SECTOR_SIZE_BYTES) ==
-          BLOCK_END_ok);
+    CHECK(drive_transfer(DISK_OPERATION_write, sector, frame << PAGE_SHIFT, SECTOR_SIZE_BYTES) ==
+          DISK_STATUS_ok);
 }
 
-static enum block_end read_frame(uint64_t frame, uint64_t sector)
+static uint32_t read_frame(uint64_t frame, uint64_t sector)
 {
-    return block_transfer(BLOCK_REQUEST_read, sector, frame << PAGE_SHIFT, SECTOR_SIZE_BYTES);
+    return drive_transfer(DISK_OPERATION_read, sector, frame << PAGE_SHIFT, SECTOR_SIZE_BYTES);
 }
 
 void channel_test(uint64_t guest_frame)
@@ -43,16 +43,16 @@ void channel_test(uint64_t guest_frame)
     write_frame(frame, 0);
     CHECK(first[0] == 0);
     if (place.writable) {
-        CHECK(read_frame(guest_frame, 0) == BLOCK_END_ok);
+        CHECK(read_frame(guest_frame, 0) == DISK_STATUS_ok);
         CHECK(first[0] == 0xa5 && first[SECTOR_SIZE_BYTES - 1] == 0xa5);
     } else {
-        CHECK(read_frame(guest_frame, 0) == BLOCK_END_failed);
+        CHECK(read_frame(guest_frame, 0) == DISK_STATUS_io_error);
         CHECK(first[0] == 0 && first[SECTOR_SIZE_BYTES - 1] == 0);
     }
     CHECK(first[SECTOR_SIZE_BYTES] == 0);
     /* From a channel it may take in any case; behind its end there is nothing. */
     write_frame(guest_frame, 1);
-    CHECK(read_frame(guest_frame + (place.size_bytes >> PAGE_SHIFT), 0) == BLOCK_END_failed);
+    CHECK(read_frame(guest_frame + (place.size_bytes >> PAGE_SHIFT), 0) == DISK_STATUS_io_error);
     print("disk: DMA to a channel %s\n", place.writable ? "done" : "refused");
 }
 
@@ -93,17 +93,17 @@ void code_test(void)
         code_make(frame_pointer(data), number);
         write_frame(data, number);
     }
-    CHECK(read_frame(code, 1) == BLOCK_END_ok);
+    CHECK(read_frame(code, 1) == DISK_STATUS_ok);
     CHECK(execute(code) == 1);
     /* While it is executable a device must not write there. */
-    CHECK(read_frame(code, 2) == BLOCK_END_failed);
+    CHECK(read_frame(code, 2) == DISK_STATUS_io_error);
     CHECK(execute(code) == 1);
     /* Mapped nowhere it may, and the frame has never been writable in between. */
     map(code, 0);
-    CHECK(read_frame(code, 2) == BLOCK_END_ok);
+    CHECK(read_frame(code, 2) == DISK_STATUS_ok);
     CHECK(execute(code) == 2);
     map(code, DATA_FLAGS);
-    CHECK(read_frame(code, 3) == BLOCK_END_ok);
+    CHECK(read_frame(code, 3) == DISK_STATUS_ok);
     CHECK(execute(code) == 3);
     map(code, DATA_FLAGS);
     frame_free(code);

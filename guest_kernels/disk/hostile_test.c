@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* See device_tests.h. */
-#include "block_device.h"
 #include "check.h"
 #include "device_tests.h"
+#include "drive.h"
 #include "hypercall.h"
 #include "memory.h"
 #include "option.h"
@@ -39,9 +39,9 @@ static void try_addresses(const struct view_device *device)
     };
 
     for (uint32_t index = 0; index < sizeof(addresses) / sizeof(addresses[0]); index++) {
-        CHECK(block_transfer(BLOCK_REQUEST_read, 0, addresses[index], SECTOR_SIZE_BYTES) !=
-              BLOCK_END_ok);
-        block_start();
+        CHECK(drive_transfer(DISK_OPERATION_read, 0, addresses[index], SECTOR_SIZE_BYTES) !=
+              DISK_STATUS_ok);
+        drive_start();
     }
 }
 

@@ -3,13 +3,13 @@
  * A guest with a device of its own: it finds the device in its view, maps its registers and drives
  * it. What it does with it is said by its command line: see device_tests.h.
  */
-#include "block_device.h"
 #include "device_tests.h"
+#include "drive.h"
 #include "event.h"
 #include "image.h"
 #include "option.h"
+#include "own_device.h"
 #include "start.h"
-#include "virtio.h"
 
 #define STREAM_KIB_DEFAULT 64
 
@@ -20,7 +20,7 @@ static void drive_disk(const char *command_line, const struct view_device *devic
     uint64_t channel = option_number(command_line, "channel", 0);
     uint64_t stream_mib = option_number(command_line, "stream", 0);
 
-    block_start();
+    drive_start();
     if (stream_mib != 0) {
         stream_test(stream_mib, option_number(command_line, "kib", STREAM_KIB_DEFAULT));
         return;
@@ -45,8 +45,8 @@ int guest_main(const struct start_page *start)
     struct view_device device;
 
     events_start();
-    virtio_find(&device);
-    if (virtio_kind() == VIRTIO_KIND_network) {
+    own_device_find(&device);
+    if (virtio_kind(own_device()) == VIRTIO_KIND_network) {
         network_test(start->command_line);
     } else {
         drive_disk(start->command_line, &device);

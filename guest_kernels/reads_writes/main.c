@@ -113,7 +113,7 @@ static int zeroes(struct disk *disk)
 /* An index that is no slot, and garbage behind it. */
 _Noreturn static void break_queue(struct disk *disk)
 {
-    shared_write_32(&disk->path.requests.header->head, 0xffff);
+    shared_write_32(&disk->path.channel.requests.header->head, 0xffff);
     print("reads_writes: its queue is broken now\n");
     for (;;) {
         if (disk->operations->notify != 0 && disk->operating < DISK_PATH_COUNT) {

@@ -170,7 +170,14 @@ static void channel_sever(const struct frame *frame, uint32_t calling_processor)
     }
 }
 
-/* As frame_release, for registers: there is nothing to scrub in them. */
+/*
+ * As frame_release, for registers: there is nothing to scrub in them. Nor is it asked whether the
+ * owner has been severed: memory of one that has may go with references left, since those are of
+ * tables that go too, and of itself as a table. Registers are referred to by entries only, and a
+ * search drops them all: that of its own stage, as they were leaving before it began, or another
+ * one, which each generation orders for whoever has been severed. Then the count is 0; until then
+ * nothing goes.
+ */
 static bool device_release(struct frame *frame, uint32_t calling_processor)
 {
     const struct device_record *device = device_of(frame);

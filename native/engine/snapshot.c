@@ -309,10 +309,28 @@ static void restore_all(struct machine *machine, const struct machine_snapshot *
     }
 }
 
+/* Ports to the outside are no machine's option: a frame that is to come needs the one it is for. */
+static int check_outsides(struct machine *machine, const struct machine_snapshot *snapshot)
+{
+    for (const struct input *input = snapshot->inputs; input != NULL; input = input->next) {
+        if (input->medium != 0 && machine->devices.outsides[input->medium - 1].medium == NULL) {
+            return machine_fail(machine, NATIVE_STATE,
+                                "the snapshot has frames to come from the outside of switch %u, "
+                                "to which this machine has no port",
+                                input->medium - 1);
+        }
+    }
+    return NATIVE_OK;
+}
+
 int machine_snapshot_restore(struct machine *machine, struct machine_snapshot *snapshot)
 {
     if (!machine->booted || snapshot->state.options_hash != options_hash(machine)) {
         return machine_fail(machine, NATIVE_STATE, "the snapshot is of another machine");
+    }
+    int result = check_outsides(machine, snapshot);
+    if (result != NATIVE_OK) {
+        return result;
     }
     if (machine->tracked == snapshot) {
         restore_dirty(machine, snapshot);
@@ -320,7 +338,7 @@ int machine_snapshot_restore(struct machine *machine, struct machine_snapshot *s
         restore_all(machine, snapshot);
     }
     machine->view_written = false;
-    int result = load_state(machine, &snapshot->state);
+    result = load_state(machine, &snapshot->state);
     if (result != NATIVE_OK) {
         return result; /* with its sentence */
     }

@@ -32,12 +32,15 @@ SIOCSIFFLAGS = 0x8914
 LOCAL_TYPE = 0x88B5
 
 
-def outside_host(build: MonitorBuild, width: int = 64, frames: int = FRAMES) -> DeviceHost:
+def outside_host(
+    build: MonitorBuild, width: int = 64, frames: int = FRAMES, *, has_outside: bool = True
+) -> DeviceHost:
     """Return a host whose guest answers what comes from the outside of its switch."""
     host = DeviceHost.start(build, disk_guest("answerer", f"frames={frames}", width))
     switch = host.devices.open_switch(port_count=4)
     host.attach(host.row(host.add_network(switch, ANSWERER_PORT), 1))
-    host.devices.add_outside(switch, OUTSIDE_PORT)
+    if has_outside:
+        host.devices.add_outside(switch, OUTSIDE_PORT)
     return host
 
 
@@ -97,6 +100,25 @@ def test_a_snapshot_has_the_frames_that_are_to_come(in_file: bool, tmp_path: Pat
     assert [one.data for one in other.devices.take_frames(0)] == [
         frame(1, address(OUTSIDE_PORT), address(ANSWERER_PORT))
     ]
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_frames_to_come_are_not_restored_where_there_is_no_outside(
+    build: MonitorBuild, tmp_path: Path
+) -> None:
+    host = outside_host(build)
+    host.devices.frame_in(0, frame(0, address(ANSWERER_PORT), address(OUTSIDE_PORT)), 500_000)
+    host.run(400_000)
+    host.machine.write(tmp_path / "state")
+    other = outside_host(build, has_outside=False)
+    before = other.hashes(1)
+    with pytest.raises(
+        UltravisorError,
+        match="frames to come from the outside of switch 0, to which this machine has no port",
+    ):
+        other.machine.read(tmp_path / "state")
+    assert other.hashes(1) == before
+    assert other.run(LONG_CYCLES) == ExitReason.IDLE
 
 
 def test_the_outside_of_a_switch_is_asked_for_once_and_gets_whole_frames() -> None:

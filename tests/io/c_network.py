@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from tests.io.c_programs import output, program
+from tests.io.c_programs import CHANNEL_FILES, output, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-CHANNEL_FILES = ("payload_area", "signal_queue", "channel_client", "channel_server", "guid")
 NETWORK_FILES = ("network", "network_path", "network_server", *CHANNEL_FILES)
 Event = tuple[str, int, int, int]
 

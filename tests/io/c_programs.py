@@ -17,6 +17,15 @@ from tests.channels.c_ends import COMMON, ROOT, VARIANTS, WARNINGS
 
 HERE = Path(__file__).parent
 TIMEOUT_SECONDS = 300
+# Files of the guests' that each end of a channel is made of.
+CHANNEL_FILES = (
+    "io_channel",
+    "payload_area",
+    "signal_queue",
+    "channel_client",
+    "channel_server",
+    "guid",
+)
 
 
 @cache

@@ -142,8 +142,8 @@ static void side_start(struct side *side)
 
     side->ready =
         (uint8_t)disk_server_start(server, side->channel, CHANNEL_SIZE_BYTES, &backend, side);
-    if (side->ready && (server->requests.signal_size_bytes != IO_SIGNAL_SIZE_BYTES ||
-                        server->answers.signal_size_bytes != IO_SIGNAL_SIZE_BYTES)) {
+    if (side->ready && (server->channel.requests.signal_size_bytes != IO_SIGNAL_SIZE_BYTES ||
+                        server->channel.answers.signal_size_bytes != IO_SIGNAL_SIZE_BYTES)) {
         fprintf(stderr, "ERROR: a client says how long signals are\n");
         abort();
     }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # What the reader has of his own.
 BEGIN = """
 #include "disk.h"
+#include "event.h"
 #include "internet.h"
 #include "media.h"
 
@@ -57,7 +58,8 @@ def compiled(example: str, folder: Path) -> str:
     command = [
         *shlex.split(os.environ.get("CC", "gcc")),
         *shlex.split(f"-std=c11 -ffreestanding -fsyntax-only {WARNINGS}"),
-        *("-iquote", str(COMMON), "-iquote", str(ROOT / "monitor" / "abi"), str(source)),
+        *("-iquote", str(COMMON), "-iquote", str(ROOT / "monitor" / "abi")),
+        *("-I", str(COMMON / "width_64"), str(source)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     return done.stderr if done.returncode else ""

@@ -181,6 +181,71 @@ static void an_owner_that_still_maps_them_is_severed_and_stopped(void)
     CHECK_EQUAL(books_differences(), 0);
 }
 
+/* The first so many partitions keep so much; the view is to be published. */
+static struct view_body *memory_take_away(uint32_t partition_count, uint32_t kept)
+{
+    struct view_body *body = fake_view_begin();
+
+    for (uint32_t row = 0; row < partition_count; row++) {
+        body->extents[row].frame_count = kept;
+    }
+    return body;
+}
+
+static void check_that_the_third_has_what_the_first_lost(void)
+{
+    CHECK_EQUAL(fake_partition(1)->stop.reason, STOP_revoked);
+    CHECK_EQUAL(*fake_entry(1, OFFSET_DATA), 0);
+    CHECK_EQUAL(*fake_entry(1, OFFSET_HOLE), 0);
+    CHECK_EQUAL(frame_get(DEVICE_FRAME)->reference_count, 0);
+    CHECK_EQUAL(map(2, ENTRY_DATA), 0);
+    CHECK_EQUAL(books_differences(), 0);
+}
+
+/* Its memory comes first: by the time of the registers the owner has been severed for that. */
+static void an_owner_that_loses_memory_and_registers_lets_go_of_both(void)
+{
+    (void)host_make();
+    CHECK_EQUAL(map(0, ENTRY_DATA), 0);
+    memory_take_away(1, OFFSET_DATA)->devices[0].partition = 3;
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    check_that_the_third_has_what_the_first_lost();
+}
+
+/* A processor that is not idle takes a step an entry. */
+static void enter_until(uint32_t processor, uint32_t severed)
+{
+    for (uint32_t turn = 0; turn < 20 && fake_partition(1)->severed != severed; turn++) {
+        (void)fake_processor_enter(processor, ENTRY_TIMER);
+        fake_log_clear();
+    }
+    CHECK_EQUAL(fake_partition(1)->severed, severed);
+}
+
+/*
+ * The registers go after the search for what it lost before, while that is being released: two
+ * partitions' mapped frames are as many as a step releases, and there is one more to look at.
+ */
+static void an_owner_that_has_been_severed_is_severed_again_for_registers(void)
+{
+    (void)host_make();
+    CHECK_EQUAL(map(0, ENTRY_DATA), 0);
+    (void)memory_take_away(2, OFFSET_FREE);
+    fake_view_publish();
+    CHECK(fake_view_settle() != 0);
+    (void)memory_take_away(2, OFFSET_DATA);
+    fake_view_publish();
+    enter_until(2, SEVERED_ORDERED);
+    for (uint32_t turn = 0; turn < 4; turn++) {
+        (void)fake_processor_enter(turn % 2, ENTRY_TIMER);
+    }
+    enter_until(2, SEVERED_DONE);
+    CHECK_EQUAL(frame_get(DEVICE_FRAME)->reference_count, 1);
+    owner_publish(3);
+    check_that_the_third_has_what_the_first_lost();
+}
+
 static void registers_that_leave_are_not_mapped_again(void)
 {
     (void)host_make();
@@ -201,10 +266,13 @@ static void registers_that_leave_are_not_mapped_again(void)
 /* Fenced: what the device may do is the machine's business, who maps it stays as it is. */
 static void flags_and_port_change_nothing_of_the_mapping(void)
 {
+    struct view_body *body;
+
     (void)host_make();
     CHECK_EQUAL(map(0, ENTRY_DATA), 0);
-    fake_view_begin()->devices[0].flags = 0;
-    fake_view_begin()->devices[0].port = 0;
+    body = fake_view_begin();
+    body->devices[0].flags = 0;
+    body->devices[0].port = 0;
     fake_view_publish();
     CHECK(fake_view_settle() != 0);
     CHECK_EQUAL(monitor_state()->running_partitions, 3);
@@ -394,6 +462,10 @@ static const struct test tests[] = {
      registers_that_nobody_maps_go_quietly_and_unscrubbed},
     {"an_owner_that_still_maps_them_is_severed_and_stopped",
      an_owner_that_still_maps_them_is_severed_and_stopped},
+    {"an_owner_that_loses_memory_and_registers_lets_go_of_both",
+     an_owner_that_loses_memory_and_registers_lets_go_of_both},
+    {"an_owner_that_has_been_severed_is_severed_again_for_registers",
+     an_owner_that_has_been_severed_is_severed_again_for_registers},
     {"registers_that_leave_are_not_mapped_again", registers_that_leave_are_not_mapped_again},
     {"flags_and_port_change_nothing_of_the_mapping", flags_and_port_change_nothing_of_the_mapping},
     {"an_owner_that_is_destroyed_lets_go", an_owner_that_is_destroyed_lets_go},
