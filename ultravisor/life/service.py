@@ -22,6 +22,7 @@ from ultravisor.life.channel_views import require_channel
 from ultravisor.life.infrastructure import ULTRAVISOR
 from ultravisor.life.life_state import save_life
 from ultravisor.life.orders import Orders, message_of
+from ultravisor.life.outside import Outside, OutsideRow
 from ultravisor.life.server import FOLLOW, Client
 from ultravisor.partitions.messages import encode
 
@@ -38,7 +39,7 @@ EVENT_LIMIT = 65_536
 DEAF_HINT = "guests go on; bring the host down, and up again with its journal"
 
 
-class HostRow(Struct, frozen=True):
+class HostRow(Struct, frozen=True, omit_defaults=True):
     """Who answers."""
 
     name: str
@@ -49,6 +50,8 @@ class HostRow(Struct, frozen=True):
     generation: int
     """Of the resource database."""
     socket: str
+    outsides: tuple[OutsideRow, ...] = ()
+    """Of a host with --tap: what its switches are joined to."""
 
 
 class Event(Struct, frozen=True):
@@ -95,6 +98,8 @@ class Service:
         self._orders = Orders()
         self._restarts: list[tuple[Client, int]] = []
         self._taps: list[tuple[Client, int, int, ChannelTap]] = []
+        self.outside: Outside | None = None
+        """What the host's switches are joined to, where they are."""
         self.events = EventLog()
         self.ended = False
         self.interrupted = False
@@ -153,6 +158,7 @@ class Service:
             state=self._host.state,
             generation=self._host.generation,
             socket=self._socket,
+            outsides=() if self.outside is None else self.outside.rows(),
         )
 
     def _inspect(self, request: protocol.Inspect) -> object:
