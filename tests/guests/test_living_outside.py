@@ -62,7 +62,7 @@ devices = ["net0.0"]
 name = "alice"
 zone = "guests"
 image = "IMAGE"
-command_line = "address=10.0.0.1"
+command_line = 'script="address 10.0.0.1"'
 
 [[network]]
 device = "net0"
