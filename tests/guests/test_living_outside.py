@@ -6,6 +6,8 @@ The interface is one end of a socket pair; the peer at the other end is the test
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 from contextlib import closing
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -17,6 +19,8 @@ from tests.guests.echo_frames import EchoPeer
 from tests.guests.living_hosts import Operator
 from tests.guests.recorded_lives import unheard
 from ultravisor.errors import ConfigurationError, RecordError
+from ultravisor.life.life_inputs import LifeInput
+from ultravisor.life.life_plan import plan_life
 from ultravisor.life.life_record import (
     LifeLog,
     LifeRecord,
@@ -26,7 +30,7 @@ from ultravisor.life.life_record import (
 )
 from ultravisor.life.life_state import load_life, read_life, save_life, saved_life_plan
 from ultravisor.life.living_host import LivingHost
-from ultravisor.life.outside import Outside, OutsideRow
+from ultravisor.life.outside import Outside
 from ultravisor.life.replay import replay
 from ultravisor.life.tap import READ_LIMIT_FRAMES, Tap
 
@@ -134,7 +138,7 @@ class Laboratory:
 
     def ping(self, card: bytes, number: int, data: bytes) -> tuple[int, bytes]:
         """Return what the guest's echo has."""
-        return self.ask(PEER.echo(card, GUEST, number, data), PEER.echoed, PIECES_MAXIMUM)
+        return self.ask(PEER.echo(card, GUEST, number, data), PEER.echoed, 100)
 
     def record(self) -> LifeRecord:
         """Return the record of the life up to here."""
@@ -167,3 +171,132 @@ def test_a_guest_answers_echoes_and_the_record_replays_without_an_interface(
         assert differences(record.result, replay(read, unheard, piece_cycles)) == []
     fewer = tuple(entry for entry in record.inputs if entry.kind != "frame")
     assert differences(record.result, replay(replace(record, inputs=fewer), unheard)) != []
+
+
+def test_both_builds_send_the_same_frames(tmp_path: Path) -> None:
+    seen = []
+    for monitor in ("native", "simulated"):
+        with Laboratory(tmp_path, monitor=monitor) as laboratory:
+            card = laboratory.card()
+            seen.append((card, laboratory.ping(card, 1, b"the same")))
+            record = laboratory.record()
+        assert record.result is not None
+        assert differences(record.result, replay(record, unheard)) == []
+    assert seen[0] == seen[1]
+
+
+def test_a_flood_enters_in_bounded_pieces_and_the_guest_answers_afterwards(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    with Laboratory(tmp_path) as laboratory:
+        card = laboratory.card()
+        before = laboratory.outside.rows()[0].entered_frames
+        sent = {True: 0, False: 0}
+        most = 0
+        for _ in range(40):
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    size_bytes = chance.choice([1, 13, 14, 60, 60, 60, 1515, 1900])
+                    head = card + PEER.card + chance.choice([b"\x08\0", b"\x08\x06"])
+                    laboratory.peer.send((head + chance.randbytes(1900))[:size_bytes])
+                    sent[14 <= size_bytes <= 1514] += 1
+            count = len(laboratory.log.inputs)
+            laboratory.piece()
+            most = max(most, len(laboratory.log.inputs) - count)
+        while laboratory.outside.rows()[0].entered_frames < before + sent[True]:
+            laboratory.piece()
+        assert 0 < most <= READ_LIMIT_FRAMES < sent[True]
+        assert laboratory.outside.rows()[0].lost_frames == sent[False] > 0
+        assert laboratory.ping(card, 7, b"still there") == (7, b"still there")
+        record = laboratory.record()
+    assert record.result is not None
+    assert differences(record.result, replay(record, unheard)) == []
+
+
+def test_a_host_whose_interface_is_lost_lives_on(tmp_path: Path) -> None:
+    with Laboratory(tmp_path) as laboratory:
+        laboratory.card()
+        laboratory.peer.send(PEER.who_has(GUEST))
+        laboratory.outside.enter()
+        laboratory.peer.close()
+        laboratory.operator.until(lambda: laboratory.lost)
+        why = "TAP interface tap0 is lost: Broken pipe"
+        assert laboratory.lost == [("lan", why)]
+        assert laboratory.outside.rows()[0].state == why
+        assert laboratory.outside.descriptors == []
+        laboratory.outside.enter()
+        laboratory.host.input("alice", b"echo still here\n")
+        laboratory.operator.until(lambda: "still here\n" in laboratory.operator.console("alice"))
+
+
+def test_a_host_goes_on_from_a_snapshot_with_its_switch_joined_again(tmp_path: Path) -> None:
+    path = tmp_path / "life.state"
+    with Laboratory(tmp_path) as laboratory:
+        card = laboratory.card()
+        # It has entered, and the guest has not seen it.
+        laboratory.peer.send(PEER.echo(card, GUEST, 5, b"on its way"))
+        laboratory.outside.enter()
+        save_life(laboratory.host, path, "laboratory")
+        left = [frame for _ in range(100) for frame in laboratory.piece()]
+        result, position_cycles = laboratory.host.result(), laboratory.host.position_cycles
+    assert [PEER.echoed(frame) for frame in left] == [(5, b"on its way")]
+    manifest = read_life(path)
+    with closing(LivingHost(saved_life_plan(path, manifest))) as host:
+        load_life(host, path, manifest)
+        again: list[tuple[str, bytes]] = []
+        host.on_frame = lambda *frame: again.append(frame)
+        while host.position_cycles < position_cycles:
+            host.advance(PIECE_CYCLES, unheard, lambda *_: None, lambda *_: None)
+        assert again == [("lan", frame) for frame in left]
+        assert differences(result, host.result()) == []
+
+
+def test_frames_of_another_life_do_not_leave_after_a_restore(tmp_path: Path) -> None:
+    with Laboratory(tmp_path) as laboratory:
+        snapshot = laboratory.host.snapshot()
+        laboratory.card()
+        laboratory.host.restore(snapshot)
+        assert laboratory.piece() == []
+
+
+def test_a_frame_wakes_a_host_at_rest(tmp_path: Path) -> None:
+    (tmp_path / "host.toml").write_text(HOST)
+    with Operator([str(tmp_path / "host.toml")], outsides=("lan",)) as operator:
+        operator.until_rest()
+        operator.host.frame("lan", PEER.who_has(GUEST))
+        assert operator.host.can_run
+        operator.until_rest()
+
+
+def test_a_switch_without_an_outside_takes_no_frames(tmp_path: Path) -> None:
+    (tmp_path / "host.toml").write_text(HOST)
+    with (
+        Operator([str(tmp_path / "host.toml")]) as operator,
+        pytest.raises(ConfigurationError, match="no switch `lan` has a port to the outside"),
+    ):
+        operator.host.frame("lan", bytes(60))
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (LifeInput(0, "frame", switch="wan", data=bytes(60)), "no switch `wan` has a port"),
+        (LifeInput(0, "frame", switch="lan", data=bytes(13)), "14 to 1514 bytes, not 13"),
+        (LifeInput(0, "frame", switch="lan", data=bytes(1515)), "14 to 1514 bytes, not 1515"),
+    ],
+)
+def test_a_record_with_a_frame_that_cannot_have_come_is_refused(
+    tmp_path: Path, frame: LifeInput, words: str
+) -> None:
+    (tmp_path / "host.toml").write_text(HOST)
+    log = LifeLog(plan_life([str(tmp_path / "host.toml")], [], {}, outsides=("lan",)))
+    log.inputs = [LifeInput(0, "frame", switch="lan", data=bytes(60)), frame]
+    with pytest.raises(RecordError, match=rf"inputs\[1\]: .*{words}"):
+        replay(log.record(None), unheard)
+
+
+def test_a_record_with_an_outside_at_no_switch_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "host.toml").write_text(HOST)
+    record = LifeLog(plan_life([str(tmp_path / "host.toml")], [], {})).record(None)
+    other = replace(record, origin=replace(record.origin, outsides=("wan",)))
+    with pytest.raises(RecordError, match="no switch is named `wan`"):
+        replay(other, unheard)

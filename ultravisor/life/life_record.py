@@ -209,8 +209,11 @@ def require_order(
     """Refuse an input log that goes back in time, or beyond its end."""
     before = 0
     for index, entry in enumerate(inputs):
-        if not before <= entry.at_cycles <= position_cycles:
-            raise kind(f"{what}: inputs[{index}]: at {entry.at_cycles} cycles, after {before}")
+        where = f"{what}: inputs[{index}]: at {entry.at_cycles} cycles"
+        if entry.at_cycles < before:
+            raise kind(f"{where}, behind one at {before}")
+        if entry.at_cycles > position_cycles:
+            raise kind(f"{where}, and the life ends at {position_cycles}")
         before = entry.at_cycles
 
 
