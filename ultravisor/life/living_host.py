@@ -29,8 +29,10 @@ from ultravisor.life.rows import (
     PartitionDetails,
     PartitionRow,
     find_partition,
+    is_beginning,
     partition_details,
     partition_rows,
+    require_reader,
 )
 from ultravisor.life.saved_life import SavedConsole, SavedLife
 from ultravisor.life.watch import Watch
@@ -150,9 +152,14 @@ class LivingHost:
         return self._orders
 
     def input(self, name: str, data: bytes) -> None:
-        """Give a partition console input."""
-        number = find_partition(self.database, name).number
-        self._enter(LifeInput(self.position_cycles, "console", number, data=data))
+        """Give a partition console input; UsageError where it has not begun, or has ended."""
+        partition = find_partition(self.database, name)
+        require_reader(self.machine, partition)
+        self._enter(LifeInput(self.position_cycles, "console", partition.number, data=data))
+
+    def is_beginning(self, name: str) -> bool:
+        """Say whether a partition is about to run, and what is typed would be lost yet."""
+        return is_beginning(self.machine, find_partition(self.database, name))
 
     def frame(self, switch: str, data: bytes) -> None:
         """Let a frame come to a switch from the outside, which its plan has to have."""

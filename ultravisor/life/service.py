@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from ultravisor.channels.tap import TapGap
-from ultravisor.errors import MachineError, NotFoundError, UsageError
+from ultravisor.errors import MachineError, NotFoundError, UltravisorError, UsageError
 from ultravisor.life import protocol
 from ultravisor.life.channel_views import require_channel
 from ultravisor.life.infrastructure import ULTRAVISOR
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 # What a host keeps of what has happened; older events are forgotten, and counted.
 EVENT_LIMIT = 65_536
+# Of what is typed to partitions that have not begun.
+INPUT_LIMIT = 64
 DEAF_HINT = "guests go on; bring the host down, and up again with its journal"
 
 
@@ -97,6 +99,7 @@ class Service:
         self._events: list[tuple[Client, int]] = []
         self._orders = Orders()
         self._restarts: list[tuple[Client, int]] = []
+        self._inputs: list[tuple[Client, protocol.Input]] = []
         self._taps: list[tuple[Client, int, int, ChannelTap]] = []
         self.outside: Outside | None = None
         """What the host's switches are joined to, where they are."""
@@ -108,7 +111,7 @@ class Service:
             protocol.Ps: lambda _request, _client: host.partitions(),
             protocol.Inspect: lambda request, _client: self._inspect(request),
             protocol.Logs: self._logs,
-            protocol.Input: lambda request, _client: self._input(request),
+            protocol.Input: self._input,
             protocol.Events: self._follow_events,
             protocol.Order: self._order,
             protocol.Transact: self._order,
@@ -135,6 +138,7 @@ class Service:
         self._events = [row for row in self._events if row[0] is not client]
         self._orders.forget(client)
         self._restarts = [row for row in self._restarts if row[0] is not client]
+        self._inputs = [row for row in self._inputs if row[0] is not client]
         self._taps = [row for row in self._taps if row[0] is not client]
 
     def console(self, output: ConsoleOutput) -> None:
@@ -166,8 +170,26 @@ class Service:
             return self._hello()
         return self._host.inspect(request.partition)
 
-    def _input(self, request: protocol.Input) -> None:
-        self._host.input(request.partition, request.text.encode())
+    def _input(self, request: protocol.Input, client: Client) -> object:
+        """Type; who types right behind an order waits until the partition has begun."""
+        name = request.partition
+        if any(row.partition == name for _, row in self._inputs) or self._host.is_beginning(name):
+            if len(self._inputs) >= INPUT_LIMIT:
+                raise UsageError(f"{INPUT_LIMIT} inputs wait already", "ask again in a moment")
+            self._inputs.append((client, request))
+            return FOLLOW
+        return self._host.input(name, request.text.encode())
+
+    def _type_what_waits(self) -> None:
+        waiting, self._inputs = self._inputs, []
+        for client, request in waiting:
+            try:
+                result = self._input(request, client)
+            except UltravisorError as failure:
+                client.refuse(request.id, failure)
+            else:
+                if result is not FOLLOW:
+                    client.end(request.id, result)
 
     def _logs(self, request: protocol.Logs, client: Client) -> object:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -251,6 +273,7 @@ class Service:
     def look(self) -> None:
         """After each piece of the run: look at what clients wait for that nobody announces."""
         self._look_at_the_ultravisor()
+        self._type_what_waits()
         if self._host.deaf:
             failure = MachineError(f"the order has no answer: {self._host.deaf}", DEAF_HINT)
             self._orders.give_up(failure)
