@@ -116,14 +116,16 @@ _Noreturn static void serve(void)
     uint32_t idle_rounds = 0;
 
     for (uint32_t round = 0;; round++) {
-        uint32_t done = media_step();
+        uint32_t done;
 
-        done += control_step();
+        /* Before it looks: an event that is taken behind the look, and then sleep, would be lost. */
         if (round % EVENT_ROUNDS == 0) {
             watchdog_renew();
             events_unmask();
             events_mask();
         }
+        done = media_step();
+        done += control_step();
         idle_rounds = done != 0 ? 0 : idle_rounds + 1;
         if (idle_rounds > IDLE_ROUNDS) {
             idle_rounds = 0;
