@@ -20,7 +20,7 @@ IDENTIFIER = 0x1234
 def checksum(data: bytes) -> int:
     """Return the sum that the Internet's headers have (RFC 1071)."""
     padded = data + bytes(len(data) % 2)
-    total = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

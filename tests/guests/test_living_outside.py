@@ -112,7 +112,7 @@ class Laboratory:
         """Let the outside and the host have a turn; return the frames that left."""
         self.outside.enter()
         self.operator.run(PIECE_CYCLES)
-        frames = []
+        frames: list[bytes] = []
         while True:
             try:
                 frame = self.peer.recv(2000)

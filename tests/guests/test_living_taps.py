@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`up --tap`: a guest answers through an interface of the machine that runs the tests; refusals.
 
-Where that machine has no TAP interfaces, or forbids them, what needs one is skipped with the reason.
+Where that machine has no TAP interfaces, or forbids them, what needs one is skipped with the
+reason.
 """
 
 from __future__ import annotations
@@ -65,9 +66,7 @@ class Wire:
     def __init__(self) -> None:
         try:
             up(INTERFACE)
-            self.socket = socket.socket(
-                socket.AF_PACKET, socket.SOCK_RAW, socket.htons(EVERY_TYPE)
-            )
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(EVERY_TYPE))
         except OSError as error:
             pytest.skip(f"this machine lets nobody send through its interfaces: {error}")
         self.socket.bind((INTERFACE, EVERY_TYPE))

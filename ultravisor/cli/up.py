@@ -160,7 +160,6 @@ def _saved(
     """Return the plan and the name of a saved host; what is named beside it must be the same."""
     from ultravisor.life.life_plan import plan_life
     from ultravisor.life.life_state import read_life, require_same_life, saved_life_plan
-
     from ultravisor.life.outside import require_joins
 
     manifest = read_life(snapshot)

@@ -178,7 +178,8 @@ class Service:
                 raise UsageError(f"{INPUT_LIMIT} inputs wait already", "ask again in a moment")
             self._inputs.append((client, request))
             return FOLLOW
-        return self._host.input(name, request.text.encode())
+        self._host.input(name, request.text.encode())
+        return None
 
     def _type_what_waits(self) -> None:
         waiting, self._inputs = self._inputs, []
