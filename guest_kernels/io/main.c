@@ -118,7 +118,7 @@ _Noreturn static void serve(void)
     for (uint32_t round = 0;; round++) {
         uint32_t done;
 
-        /* Before the look: an event that is taken behind it, with sleep to follow, would be lost. */
+        /* Before the look: an event that is taken behind it, and sleep then, would be lost. */
         if (round % EVENT_ROUNDS == 0) {
             watchdog_renew();
             events_unmask();
