@@ -116,16 +116,15 @@ _Noreturn static void serve(void)
     uint32_t idle_rounds = 0;
 
     for (uint32_t round = 0;; round++) {
-        uint32_t done;
+        uint32_t done = media_step();
 
-        /* Before the look: an event that is taken behind it, and sleep then, would be lost. */
+        done += control_step();
         if (round % EVENT_ROUNDS == 0) {
             watchdog_renew();
             events_unmask();
             events_mask();
+            done++; /* it looks again before it sleeps: an event was taken behind the look */
         }
-        done = media_step();
-        done += control_step();
         idle_rounds = done != 0 ? 0 : idle_rounds + 1;
         if (idle_rounds > IDLE_ROUNDS) {
             idle_rounds = 0;
