@@ -71,8 +71,13 @@ def populate(machine: Machine, plan: HostPlan) -> None:
         )
 
 
-def add_devices(machine: Machine, rows: tuple[DeviceConfiguration, ...]) -> None:
-    """Open the media, and plug their devices in: ids from 1 on, in the order of rows and ports."""
+def add_devices(
+    machine: Machine, rows: tuple[DeviceConfiguration, ...], outsides: tuple[str, ...] = ()
+) -> dict[str, int]:
+    """Open the media, and plug their devices in: ids from 1 on, in the order of rows and ports.
+
+    The switches of `outsides` get a port more, with the host behind it; returns their numbers.
+    """
     devices = Devices(machine)
     networks = [row for row in rows if row.kind == "network"]
     ports: dict[str, int] = {}
@@ -82,9 +87,11 @@ def add_devices(machine: Machine, rows: tuple[DeviceConfiguration, ...]) -> None
         if row.pcap is not None:
             captures[row.switch_name] = row.pcap
     switches = {
-        name: devices.open_switch(port_count=count, capture=captures.get(name))
+        name: devices.open_switch(port_count=count + (name in outsides), capture=captures.get(name))
         for name, count in ports.items()
     }
+    for name in outsides:
+        devices.add_outside(switches[name], ports[name])
     plugged = dict.fromkeys(switches, 0)
     for row in rows:
         if row.kind == "block":
@@ -101,6 +108,7 @@ def add_devices(machine: Machine, rows: tuple[DeviceConfiguration, ...]) -> None
                     latency_cycles=row.latency_cycles,
                 )
                 plugged[name] += 1
+    return {name: switches[name] for name in outsides}
 
 
 def _add_disk(devices: Devices, row: DeviceConfiguration) -> None:

@@ -116,6 +116,24 @@ def _check_switches(rows: Sequence[DeviceConfiguration], refuse: Refuse) -> None
             raise refuse("device", index, "address", message, "give each card its own")
 
 
+def check_outsides(rows: Sequence[DeviceConfiguration], outsides: Sequence[str]) -> None:
+    """Check that switches can be joined to the outside; raise ConfigurationError."""
+    ports: dict[str, int] = {}
+    for row in rows:
+        if row.kind == "network":
+            ports[row.switch_name] = ports.get(row.switch_name, 0) + row.port_count
+    for index, name in enumerate(outsides):
+        if name not in ports:
+            hint = f"there are {', '.join(ports)}" if ports else "[[device]] of a network makes one"
+            raise ConfigurationError(f"no switch is named `{name}`", hint)
+        if name in outsides[:index]:
+            message = f"switch `{name}` is joined to the outside twice"
+            raise ConfigurationError(message, "a switch has one port to the outside")
+        if ports[name] >= SWITCH_PORT_LIMIT:
+            message = f"switch `{name}` has no port left for the outside: cards take all of them"
+            raise ConfigurationError(message, f"a switch has {SWITCH_PORT_LIMIT} ports")
+
+
 def check_host_files(rows: Sequence[DeviceConfiguration]) -> None:
     """Look at the files of devices, so that errors come before anything starts.
 

@@ -36,9 +36,11 @@ class Operator:
         journal: Path | None = None,
         *,
         watched: bool = True,
+        outsides: tuple[str, ...] = (),
         **settings: Any,
     ) -> None:
-        self.host = LivingHost(plan_life(files, policies, settings), journal, watched=watched)
+        plan = plan_life(files, policies, settings, outsides=outsides)
+        self.host = LivingHost(plan, journal, watched=watched)
         self.events: list[tuple[int, str, str, str]] = []
         self.answers: dict[int, list[Answer]] = defaultdict(list)
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.guests.living_hosts import Operator
 from ultravisor.channels.command_protocol import RefusalKind
-from ultravisor.errors import ConfigurationError
+from ultravisor.errors import ConfigurationError, UsageError
 from ultravisor.partitions.command import CommandProgram
 from ultravisor.partitions.messages import Done, Rejected
 from ultravisor.partitions.operations import OperationsProgram
@@ -415,11 +415,54 @@ def test_an_order_that_comes_before_there_is_a_command_is_carried_out() -> None:
 
 
 def test_input_that_the_machine_refuses_has_not_entered() -> None:
-    with Operator(["hello"], **QUICK) as operator:
+    with Operator(["compute"], **QUICK) as operator:
         operator.until_up()
         with pytest.raises(ConfigurationError):
-            operator.host.input("hello", b"x" * (1 << 20) + b"x")
+            operator.host.input("compute", b"x" * (1 << 20) + b"x")
         assert [row for row in operator.host.inputs if row.kind == "console"] == []
+
+
+def test_input_to_a_partition_that_has_ended_is_refused() -> None:
+    with Operator(["shell"], **QUICK) as operator:
+        operator.until_up()
+        operator.host.input("shell", b"exit\n")
+        with pytest.raises(UsageError, match="`shell` has just ended: nobody reads"):
+            operator.until(lambda: operator.host.input("shell", b"\n"), 1_000)
+        operator.until(lambda: operator.state("shell") == "stopped")
+        entered = len(operator.host.inputs)
+        with pytest.raises(UsageError, match="`shell` is stopped: nobody reads what is typed"):
+            operator.host.input("shell", b"lost\n")
+        assert len(operator.host.inputs) == entered
+
+
+def test_input_to_a_partition_that_has_not_begun_is_refused_and_then_read() -> None:
+    with Operator([], **QUICK) as operator:
+        operator.until_up()
+        operator.give("create", "shell", image="shell")
+        refused = 0
+        while True:
+            operator.run(1_000)
+            if operator.state("shell") == "absent":
+                continue
+            try:
+                operator.host.input("shell", b"echo first\n")
+            except UsageError:
+                refused += 1
+            else:
+                break
+        assert refused > 0
+        operator.until(lambda: operator.console("shell") == "first\n")
+
+
+def test_input_to_a_paused_partition_waits_for_it() -> None:
+    with Operator(["shell"], **QUICK) as operator:
+        operator.until_up()
+        operator.order("pause", "shell")
+        operator.host.input("shell", b"echo waited\n")
+        operator.run()
+        assert operator.console("shell") == ""
+        operator.order("resume", "shell")
+        operator.until(lambda: operator.console("shell") == "waited\n")
 
 
 def test_what_is_destroyed_leaves_its_number_only() -> None:

@@ -152,8 +152,8 @@ def no_result(record: dict[str, Any]) -> None:
         (changed_meanwhile, "hello: the image was changed while the host lived"),
         (changed_monitor, "the simulated monitor is not the one that was recorded"),
         (no_memory, "host.memory_mib: missing"),
-        (back_in_time, "inputs[1]: at"),
-        (beyond_the_end, "inputs[1]: at"),
+        (back_in_time, "cycles, behind one at "),
+        (beyond_the_end, "cycles, and the life ends at 5000000"),
         (negative, "Expected `int` >= 0 - at `$.inputs[0].at_cycles`"),
         (no_result, "missing required field `result`"),
     ],
@@ -181,12 +181,20 @@ def test_hostile_inputs_of_a_record_harm_only_their_replay(record: LifeRecord) -
     entry = record.inputs[0]
     hostile = (
         replace(entry, data=b"\xff" * 100),
-        replace(entry, kind="console", partition=(1 << 31) - 1, data=b"x"),
-        replace(entry, kind="console", partition=0, data=b"x"),
         replace(entry, number=(1 << 31) - 1, data=b""),
     )
     result = replay(replace(record, inputs=(*hostile, *record.inputs[1:])), unheard)
     assert result.database_hash
+
+
+@pytest.mark.parametrize("partition", [0, (1 << 31) - 1])
+def test_a_replay_with_input_that_cannot_have_entered_is_refused(
+    record: LifeRecord, partition: int
+) -> None:
+    entry = replace(record.inputs[0], kind="console", partition=partition, data=b"x")
+    wrong = replace(record, inputs=(record.inputs[0], entry))
+    with pytest.raises(RecordError, match=r"inputs\[1\]: no such partition"):
+        replay(wrong, unheard)
 
 
 def test_a_record_of_another_schema_is_none(tmp_path: Path) -> None:

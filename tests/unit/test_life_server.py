@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import socket
 import stat
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -241,3 +242,20 @@ def test_who_has_gone_is_forgotten(
     peer.socket.close()
     server.poll(0.1)
     assert handler.forgotten == handler.followers
+
+
+def test_a_descriptor_of_another_ends_the_wait_and_is_left_alone(
+    server: Server, tmp_path: Path
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.send(b"x")
+        before = time.monotonic()
+        server.poll(60.0, [ours.fileno()])
+        assert time.monotonic() - before < 30
+        assert ours.recv(2) == b"x"
+        # It is watched no longer than the wait.
+        theirs.send(b"y")
+        server.poll(0.0)
+        server.poll(0.0, [ours.fileno()])
+        assert ours.recv(2) == b"y"

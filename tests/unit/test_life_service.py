@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from ultravisor.channels.command_protocol import RefusalKind
-from ultravisor.errors import MachineError
+from ultravisor.errors import MachineError, UsageError
 from ultravisor.life import service as service_module
 from ultravisor.life.places import place_named
-from ultravisor.life.protocol import Events, Logs, Order
+from ultravisor.life.protocol import Events, Input, Logs, Order
 from ultravisor.life.server import FOLLOW, Client
 from ultravisor.life.service import EventLog, Service
 from ultravisor.partitions.messages import Done, Rejected, encode
@@ -34,6 +34,16 @@ class FakeHost:
         self.position_cycles = 0
         self.orders: list[bytes] = []
         self.written = b""
+        self.beginning = False
+        self.typed: list[bytes] = []
+
+    def is_beginning(self, _name: str) -> bool:
+        return self.beginning
+
+    def input(self, name: str, data: bytes) -> None:
+        if name == "ended":
+            raise UsageError("`ended` is stopped")
+        self.typed.append(data)
 
     def console(self, _name: str) -> bytes:
         return self.written
@@ -178,3 +188,43 @@ def test_who_has_all_logs_at_once_has_no_half_characters(
 ) -> None:
     host.written = b"a\xc3"
     assert service.handle(Logs(partition="a"), client) == {"text": "a\ufffd"}
+
+
+def test_input_waits_in_its_order_for_a_partition_that_begins(
+    host: FakeHost, service: Service, client: Client
+) -> None:
+    host.beginning = True
+    assert service.handle(Input(id=1, partition="a", text="one"), client) is FOLLOW
+    host.beginning = False
+    assert service.handle(Input(id=2, partition="a", text="two"), client) is FOLLOW
+    assert service.handle(Input(id=3, partition="b", text="three"), client) is None
+    assert host.typed == [b"three"]
+    service.look()
+    assert host.typed == [b"three", b"one", b"two"]
+    assert lines(client) == [{"id": 1, "result": None}, {"id": 2, "result": None}]
+
+
+def test_input_that_waits_is_refused_where_the_partition_has_ended_meanwhile(
+    host: FakeHost, service: Service, client: Client
+) -> None:
+    host.beginning = True
+    assert service.handle(Input(id=1, partition="ended", text="x"), client) is FOLLOW
+    service.look()
+    assert lines(client) == []
+    host.beginning = False
+    service.look()
+    assert [row["error"]["message"] for row in lines(client)] == ["`ended` is stopped"]
+
+
+def test_input_of_a_client_that_has_gone_is_forgotten_and_others_are_bounded(
+    host: FakeHost, service: Service, client: Client
+) -> None:
+    host.beginning = True
+    for number in range(service_module.INPUT_LIMIT):
+        service.handle(Input(id=number, partition="a", text="x"), client)
+    with pytest.raises(UsageError, match="64 inputs wait already"):
+        service.handle(Input(partition="a", text="x"), client)
+    service.forget(client)
+    host.beginning = False
+    service.look()
+    assert host.typed == []

@@ -38,8 +38,8 @@ Ctrl-C or the end of the input leaves; the partition goes on. What is typed ente
 the host's input log.
 
 \b
-Exit codes: 0 left, 2 several hosts live, 6 no such host or partition, or it is no more,
-70 the host has ended meanwhile, 130 Ctrl-C.
+Exit codes: 0 left, 2 several hosts live, or the partition reads nothing, 6 no such host or
+partition, or it is no more, 70 the host has ended meanwhile, 130 Ctrl-C.
 """,
 )
 @click.argument("partition")

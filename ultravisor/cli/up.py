@@ -32,12 +32,15 @@ INFRASTRUCTURE = ("boot", "ultravisor", "command", "operations")
 \b
 Examples:
   ultravisor up hello duo
-  ultravisor up examples/two-processors.toml --name laboratory --detach
+  ultravisor up system --policy system --tap lan=tap0 --detach
 
 FILE is what `ultravisor boot` takes, and may be left out where --policy, a journal with
 domains, or --snapshot says what there is to run. The infrastructure comes up first: boot,
 ultravisor, command and operations; then command makes a partition of each guest, by
 transactions.
+With --tap a switch of the host is joined to a TAP interface of this machine, so that guests
+and this machine reach each other. Root can have any; for a user it is made first, by root:
+ip tuntap add dev tap0 mode tap user NAME; ip link set tap0 up.
 Clients reach the host through a socket that only you can open, in
 $XDG_RUNTIME_DIR/ultravisor or in ultravisor-UID among the temporary files.
 
@@ -77,6 +80,13 @@ is left, and the log says why; 130 Ctrl-C.
     help="Go on from what `ultravisor snap save --host NAME` wrote.",
 )
 @click.option(
+    "--tap",
+    "taps",
+    multiple=True,
+    metavar="SWITCH=NAME",
+    help="Join a switch to a TAP interface; once for each switch.",
+)
+@click.option(
     "--pace",
     type=click.Choice(["wall", "none"]),
     default="wall",
@@ -106,23 +116,25 @@ def _life(files: tuple[str, ...], given: dict[str, Any]) -> Life:
     from ultravisor.life.inheritance import Inheritance, read_inheritance
     from ultravisor.life.life_plan import plan_life
     from ultravisor.life.life_record import repeatable
+    from ultravisor.life.outside import parse_joins
     from ultravisor.life.places import place_named
     from ultravisor.saved_state import require_place
 
     policies, journal, snapshot = given["policy"], given["journal"], given["snapshot"]
     settings = take_settings(given)
+    taps = parse_joins(given["taps"])
     # Looked at in any case: another host's journal is refused before anything starts.
     inheritance = Inheritance() if journal is None else read_inheritance(journal)
     name = given["name"]
     if snapshot is not None:
-        plan, saved_name = _saved(snapshot, files, policies, settings)
+        plan, saved_name = _saved(snapshot, files, policies, settings, taps)
         name = name or saved_name
     else:
         if not files and not policies and not inheritance.domains:
             raise UsageError(
                 "nothing to bring up", "name images, a configuration, or --policy FILE"
             )
-        plan = plan_life(files, policies, settings, inheritance)
+        plan = plan_life(files, policies, settings, inheritance, tuple(taps))
         name = name or Path([*files, *policies, journal][0]).stem
     if given["record"] is not None:
         require_place(given["record"])
@@ -134,19 +146,27 @@ def _life(files: tuple[str, ...], given: dict[str, Any]) -> Life:
         record=given["record"],
         paced=given["pace"] == "wall",
         snapshot=snapshot,
+        taps=taps,
     )
 
 
 def _saved(
-    snapshot: Path, files: tuple[str, ...], policies: tuple[Path, ...], settings: dict[str, Any]
+    snapshot: Path,
+    files: tuple[str, ...],
+    policies: tuple[Path, ...],
+    settings: dict[str, Any],
+    taps: dict[str, str],
 ) -> tuple[LifePlan, str]:
     """Return the plan and the name of a saved host; what is named beside it must be the same."""
     from ultravisor.life.life_plan import plan_life
     from ultravisor.life.life_state import read_life, require_same_life, saved_life_plan
+    from ultravisor.life.outside import require_joins
 
     manifest = read_life(snapshot)
+    require_joins(str(snapshot), manifest.origin.outsides, taps)
     if files or policies:
-        require_same_life(snapshot, manifest, plan_life(files, policies, settings))
+        given = plan_life(files, policies, settings, outsides=tuple(taps))
+        require_same_life(snapshot, manifest, given)
     elif any(value is not None for value in settings.values()):
         raise UsageError("a saved host has its settings", "leave out the options of [host]")
     return saved_life_plan(snapshot, manifest), manifest.name

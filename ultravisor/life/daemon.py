@@ -12,8 +12,8 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import msgspec
 from msgspec import Struct
@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 
     from ultravisor.life.life_plan import LifePlan
     from ultravisor.life.living_host import LivingHost
+    from ultravisor.life.outside import Outside
     from ultravisor.life.server import Server
     from ultravisor.life.service import Service
+    from ultravisor.life.tap import Tap
 
 # How far a host runs before its clients have their turn, in cycles.
 SLICE_CYCLES = 2_000_000
@@ -102,6 +104,8 @@ class Life:
     """Its clock does not run ahead of the wall's; guests cannot tell."""
     snapshot: Path | None = None
     """What it goes on from, in place of a beginning."""
+    taps: dict[str, str] = field(default_factory=dict)
+    """The TAP interface of each switch with an outside."""
 
 
 class Pace:
@@ -240,6 +244,7 @@ def _make(life: Life, channel: Channel) -> LivingHost:
 
 def _serve(life: Life, channel: Channel) -> None:
     """Make the host, its socket and its service, and run them: the child's whole life."""
+    from ultravisor.life.outside import Outside
     from ultravisor.life.server import Server
     from ultravisor.life.service import Service
 
@@ -248,9 +253,15 @@ def _serve(life: Life, channel: Channel) -> None:
             host = stack.enter_context(contextlib.closing(_make(life, channel)))
             service = Service(host, life.place)
             server = stack.enter_context(contextlib.closing(Server(life.place.socket, service)))
+            outside = Outside(
+                host,
+                _open_taps(life, stack),
+                lambda switch, why: service.happened(host.position_cycles, "switch", switch, why),
+            )
+            service.outside = outside
             signal.signal(INTERRUPT_SIGNAL, lambda _number, _frame: service.interrupt())
             channel.send(_encode(Ready()))
-            _loop(life, host, service, server, channel)
+            _loop(life, Parts(host, service, server, outside), channel)
             result = None if life.record is None else host.result()
         except UltravisorError as failure:
             body = ErrorBody(type(failure).__name__, failure.message, failure.hint)
@@ -259,8 +270,25 @@ def _serve(life: Life, channel: Channel) -> None:
     channel.send(_encode(Ended("the host has ended", service.interrupted, result)))
 
 
-def _loop(life: Life, host: LivingHost, service: Service, server: Server, channel: Channel) -> None:
-    """Let the host and its clients have their turns until the host is brought down."""
+def _open_taps(life: Life, stack: contextlib.ExitStack) -> dict[str, Tap]:
+    """Open the interfaces, to be closed with everything else."""
+    from ultravisor.life.tap import Tap
+
+    return {switch: stack.enter_context(Tap.open(name)) for switch, name in life.taps.items()}
+
+
+class Parts(NamedTuple):
+    """Who has turns."""
+
+    host: LivingHost
+    service: Service
+    server: Server
+    outside: Outside
+
+
+def _loop(life: Life, parts: Parts, channel: Channel) -> None:
+    """Let the host, its clients and its outside have their turns until it is brought down."""
+    host, service, server, outside = parts
 
     def on_console(output: ConsoleOutput) -> None:
         service.console(output)
@@ -271,9 +299,13 @@ def _loop(life: Life, host: LivingHost, service: Service, server: Server, channe
         wait = 0.0 if host.can_run else SLEEP_LONGEST_SECONDS
         if host.can_run and pace is not None:
             wait = min(pace.ahead_seconds(host.position_cycles), SLEEP_LONGEST_SECONDS)
-        server.poll(wait)
+        # A host at rest is woken by a frame; one that runs finds it before its next piece.
+        server.poll(wait, () if host.can_run else outside.descriptors)
+        if not host.can_run:
+            outside.enter()
         if host.can_run and (pace is None or pace.ahead_seconds(host.position_cycles) == 0):
             channel.send(_encode(Runs(host.position_cycles + SLICE_CYCLES)))
+            outside.enter()
             host.advance(SLICE_CYCLES, on_console, service.happened, service.answered)
             service.look()
 

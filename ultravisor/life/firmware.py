@@ -32,7 +32,6 @@ from ultravisor.resources.records import (
 
 if TYPE_CHECKING:
     from ultravisor.channels.command_protocol import AnyOperation
-    from ultravisor.configuration import Configuration
     from ultravisor.life.image_ledger import ImageLedger
     from ultravisor.life.life_plan import LifePlan
     from ultravisor.machine.machine import Machine
@@ -49,7 +48,7 @@ class Firmware:
         self.machine: Machine = make_machine(plan.machine)
         try:
             populate(self.machine, plan.machine)
-            self._devices = self._make_devices(plan.machine.configuration)
+            self._devices = self._make_devices(plan)
             self.machine.boot()
             views = Views(self.machine)
             self._first_free_frame = views.first_frame()
@@ -61,9 +60,10 @@ class Firmware:
             self.machine.close()
             raise
 
-    def _make_devices(self, configuration: Configuration) -> tuple[RegisterFrame, ...]:
+    def _make_devices(self, plan: LifePlan) -> tuple[RegisterFrame, ...]:
         """Make the devices; return whose registers each of the machine's last frames is."""
-        add_devices(self.machine, configuration.device)
+        configuration = plan.machine.configuration
+        self.outsides = add_devices(self.machine, configuration.device, plan.outsides)
         first_frame = Devices(self.machine).first_frame
         kinds = [row.kind for row in configuration.device for _ in row.device_names]
         return tuple(

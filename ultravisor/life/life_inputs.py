@@ -22,10 +22,12 @@ class LifeInput(Struct, frozen=True):
 
     at_cycles: Moment
     """The host's position when it entered."""
-    kind: Literal["console", "order", "restart"]
-    partition: Number
-    """The number of the partition that it is for."""
+    kind: Literal["console", "order", "restart", "frame"]
+    partition: Number = 0
+    """The number of the partition that it is for; 0: a switch has it."""
     number: Number = 0
     """Of an order."""
     data: bytes = b""
-    """What was typed or ordered; JSON holds it in base 64."""
+    """What was typed, ordered or sent; JSON holds it in base 64."""
+    switch: str = ""
+    """Of a frame: the switch to which it came from the outside."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ultravisor.configuration import Configuration
+from ultravisor.device_check import check_outsides
 from ultravisor.errors import ConfigurationError, NotFoundError, UsageError
 from ultravisor.life.inheritance import Inheritance
 from ultravisor.machine.abi import MACHINE_MEMORY_MAXIMUM_MIB
@@ -55,6 +56,8 @@ class LifePlan:
     policy: PlacedPolicy
     inheritance: Inheritance = NOTHING
     """What an earlier life has left."""
+    outsides: tuple[str, ...] = ()
+    """The switches that have a port to the outside: part of the machine, whoever is there."""
 
 
 def plan_life(
@@ -62,10 +65,11 @@ def plan_life(
     policies: Sequence[Path],
     settings: dict[str, object],
     inheritance: Inheritance = NOTHING,
+    outsides: tuple[str, ...] = (),
 ) -> LifePlan:
     """Read and check everything; `settings` replace those of [host].
 
-    What is defined anew is not inherited.
+    What is defined anew is not inherited. `outsides` are switches to be joined to the outside.
     """
     configuration = Configuration()
     if files:
@@ -75,6 +79,7 @@ def plan_life(
         make_plan(configuration, lives=True)
     else:
         configuration = override(configuration, **settings)
+    check_outsides(configuration.device, outsides)
     placed = load_policy(policy_paths(policies)) if policies else PlacedPolicy()
     domains = tuple(_domain(row) for row in configuration.partition)
     names = {row.name for row in placed.policy.domain}
@@ -93,6 +98,7 @@ def plan_life(
         machine_plan(_host(configuration, (*policy.domain, *kept)), configuration.device),
         placed,
         msgspec.structs.replace(inheritance, domains=kept),
+        tuple(sorted(outsides)),
     )
 
 

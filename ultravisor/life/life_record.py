@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from ultravisor.configuration import DeviceConfiguration, HostConfiguration
-from ultravisor.device_check import check_host_files
+from ultravisor.device_check import check_host_files, check_outsides
 from ultravisor.errors import ConfigurationError, NotFoundError, OutputError, RecordError
 from ultravisor.life.image_ledger import ImageRead, add_read
 from ultravisor.life.inheritance import Inheritance
@@ -48,6 +48,8 @@ class LifeOrigin(Struct, frozen=True, kw_only=True):
     """With the domains that a configuration or a policy defines."""
     inherited: tuple[Domain, ...]
     """Domains of an earlier life, from its journal."""
+    outsides: tuple[str, ...] = ()
+    """Switches with a port to the outside; a replay has the ports, and nobody behind them."""
     monitor_sha256: str | None
 
 
@@ -124,6 +126,7 @@ def origin_of(plan: LifePlan) -> LifeOrigin:
         devices=plan.machine.configuration.device,
         policy=plan.policy,
         inherited=plan.inheritance.domains,
+        outsides=plan.outsides,
         monitor_sha256=None if monitor is None else monitor.sha256,
     )
 
@@ -132,6 +135,7 @@ def plan_of(origin: LifeOrigin, what: str, kind: type[UltravisorError] = RecordE
     """Return the plan of a life again; refuse when the monitor is another, naming `what`."""
     try:
         check_host_files(origin.devices)
+        check_outsides(origin.devices, origin.outsides)
         machine = machine_plan(origin.host, origin.devices)
     except ConfigurationError as failure:
         raise kind(f"{what}: {failure.message}", failure.hint) from None
@@ -139,7 +143,7 @@ def plan_of(origin: LifeOrigin, what: str, kind: type[UltravisorError] = RecordE
     if sha256 != origin.monitor_sha256:
         hint = "the same version of the monitor is needed; record or save it again"
         raise kind(f"{what}: the simulated monitor is not the one that was recorded", hint)
-    return LifePlan(machine, origin.policy, Inheritance(origin.inherited))
+    return LifePlan(machine, origin.policy, Inheritance(origin.inherited), origin.outsides)
 
 
 def repeatable(plan: LifePlan, kind: type[UltravisorError] = RecordError) -> LifePlan:
@@ -205,8 +209,11 @@ def require_order(
     """Refuse an input log that goes back in time, or beyond its end."""
     before = 0
     for index, entry in enumerate(inputs):
-        if not before <= entry.at_cycles <= position_cycles:
-            raise kind(f"{what}: inputs[{index}]: at {entry.at_cycles} cycles, after {before}")
+        where = f"{what}: inputs[{index}]: at {entry.at_cycles} cycles"
+        if entry.at_cycles < before:
+            raise kind(f"{where}, behind one at {before}")
+        if entry.at_cycles > position_cycles:
+            raise kind(f"{where}, and the life ends at {position_cycles}")
         before = entry.at_cycles
 
 

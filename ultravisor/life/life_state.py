@@ -104,7 +104,10 @@ def require_same_life(path: Path, manifest: LifeManifest, plan: LifePlan) -> Non
     """Refuse a file that was saved of another host than the plan's."""
     saved, given = manifest.origin, origin_of(plan)
     hosts = msgspec.to_builtins(saved.host), msgspec.to_builtins(given.host)
-    devices = ({"device": saved.devices}, {"device": given.devices})
+    devices = (
+        {"device": saved.devices, "outsides": saved.outsides},
+        {"device": given.devices, "outsides": given.outsides},
+    )
     policies = msgspec.to_builtins(saved.policy.policy), msgspec.to_builtins(given.policy.policy)
     different = [
         name

@@ -29,11 +29,14 @@ from ultravisor.life.rows import (
     PartitionDetails,
     PartitionRow,
     find_partition,
+    is_beginning,
     partition_details,
     partition_rows,
+    require_reader,
 )
 from ultravisor.life.saved_life import SavedConsole, SavedLife
 from ultravisor.life.watch import Watch
+from ultravisor.machine.devices import Devices
 from ultravisor.machine.interface import ExitReason
 from ultravisor.partitions.genesis import NUMBERS
 from ultravisor.results import ConsoleOutput
@@ -82,6 +85,8 @@ class LivingHost:
         self.inputs: list[LifeInput] = []
         self.on_input: Callable[[LifeInput], None] | None = None
         """Told of everything that enters, before it takes effect."""
+        self.on_frame: Callable[[str, bytes], None] | None = None
+        """Given what leaves a switch for the outside; without it, it is lost."""
         self.images = ImageLedger() if images is None else images
         self.position_cycles = 0
         self._watched = watched
@@ -96,6 +101,7 @@ class LivingHost:
             self.machine.close()
             raise
         self._watch = Watch(self.machine)
+        self._switches = Devices(self.machine)
 
     def close(self) -> None:
         """Give everything back; what was committed is in the journal."""
@@ -146,9 +152,18 @@ class LivingHost:
         return self._orders
 
     def input(self, name: str, data: bytes) -> None:
-        """Give a partition console input."""
-        number = find_partition(self.database, name).number
-        self._enter(LifeInput(self.position_cycles, "console", number, data=data))
+        """Give a partition console input; UsageError where it has not begun, or has ended."""
+        partition = find_partition(self.database, name)
+        require_reader(self.machine, partition)
+        self._enter(LifeInput(self.position_cycles, "console", partition.number, data=data))
+
+    def is_beginning(self, name: str) -> bool:
+        """Say whether a partition is about to run, and what is typed would be lost yet."""
+        return is_beginning(self.machine, find_partition(self.database, name))
+
+    def frame(self, switch: str, data: bytes) -> None:
+        """Let a frame come to a switch from the outside, which its plan has to have."""
+        self._enter(LifeInput(self.position_cycles, "frame", data=data, switch=switch))
 
     def restart_ultravisor(self) -> None:
         """Kill the ultravisor; another is rebuilt from the journal, while guests run."""
@@ -163,9 +178,13 @@ class LivingHost:
 
     def _enter(self, entry: LifeInput) -> None:
         """Let it in, and write it down; whoever it is for is woken."""
+        # What the machine refuses has not entered.
         if entry.kind == "console":
-            # What the machine refuses has not entered.
             self.machine.input(entry.partition, entry.data, self.position_cycles)
+            self._note(entry)
+        elif entry.kind == "frame":
+            number = self._outside(entry.switch)
+            self._switches.frame_in(number, entry.data, self.position_cycles)
             self._note(entry)
         else:
             self._note(entry)
@@ -176,6 +195,12 @@ class LivingHost:
             self._wake(entry.partition)
         if self._reason == ExitReason.IDLE:
             self._reason = ExitReason.PAUSED
+
+    def _outside(self, switch: str) -> int:
+        """Return the number of a switch with an outside; raise ConfigurationError."""
+        if switch not in self._firmware.outsides:
+            raise ConfigurationError(f"no switch `{switch}` has a port to the outside")
+        return self._firmware.outsides[switch]
 
     def _note(self, entry: LifeInput) -> None:
         self.inputs.append(entry)
@@ -216,6 +241,7 @@ class LivingHost:
                 what = end.reason.name.lower().replace("_", " ")
                 raise MachineError(f"{what}: {self.machine.error()}")
             self._take_consoles(on_console)
+            self._take_frames()
         self._look(end.clock_cycles, on_console, on_event)
         self.infrastructure.shorten_journal()
         database = self.infrastructure.database
@@ -246,6 +272,13 @@ class LivingHost:
             on_console(ConsoleOutput(name, chunk.data, chunk.clock_cycles))
         for partition, size_bytes in self.machine.dropped().console_bytes.items():
             self._console(self._watch.name_of(partition)).dropped_bytes += size_bytes
+
+    def _take_frames(self) -> None:
+        """Hand on what left for the outside; nobody in the host can tell whether that is done."""
+        for name, number in self._firmware.outsides.items():
+            for frame in self._switches.take_frames(number):
+                if self.on_frame is not None:
+                    self.on_frame(name, frame.data)
 
     def _console(self, name: str) -> Console:
         return self._consoles.setdefault(name, Console())
@@ -287,6 +320,8 @@ class LivingHost:
         for _ in self.machine.consoles():
             pass  # what was not taken yet is not of this life
         self.machine.dropped()
+        for number in self._firmware.outsides.values():
+            self._switches.take_frames(number)
         self._watch.load(saved.watch)
         self._consoles = {}
         for name, row in saved.consoles.items():

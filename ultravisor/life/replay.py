@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from ultravisor.errors import UltravisorError
+from ultravisor.errors import ConfigurationError, RecordError, UltravisorError
 from ultravisor.life.image_ledger import ImageLedger, require_same_images
 from ultravisor.life.life_record import LifeRecord, LifeResult, plan_of, repeatable
 from ultravisor.life.protocol import ErrorBody, exception_of
@@ -54,7 +54,8 @@ def replay(
 ) -> LifeResult:
     """Live a recorded life again; return what came out.
 
-    Raises RecordError where an image or the monitor is not what was recorded.
+    Raises RecordError where an image or the monitor is not what was recorded, or where something
+    has entered that cannot have.
     """
     from ultravisor.life.living_host import LivingHost
 
@@ -62,9 +63,13 @@ def replay(
     require_same_images(record.images)
     images = ImageLedger(record.images)
     with contextlib.closing(LivingHost(plan, watched=False, images=images)) as host:
-        for entry in record.inputs:
+        for index, entry in enumerate(record.inputs):
             _run_to(host, entry.at_cycles, piece_cycles, on_console)
-            host.feed(entry)
+            try:
+                host.feed(entry)
+            except ConfigurationError as failure:
+                # What a machine refuses has not entered, and is in no log of a life.
+                raise RecordError(f"the record: inputs[{index}]: {failure.message}") from None
         _run_to(host, record.position_cycles, piece_cycles, on_console)
         return host.result()
 

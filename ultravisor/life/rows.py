@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from ultravisor.errors import NotFoundError
+from ultravisor.errors import NotFoundError, UsageError
 from ultravisor.machine.abi import Hypercall
 from ultravisor.machine.interface import PartitionState as MachineState
 from ultravisor.machine.traps import trap_name
@@ -96,6 +96,26 @@ def find_partition(database: ResourceDatabase, name: str) -> Partition:
         )
         raise NotFoundError(f"no partition is named `{name}`", f"there are {names}")
     return living[0]
+
+
+def require_reader(machine: Machine, partition: Partition) -> None:
+    """Refuse a partition that input would never reach: it would be dropped; raise UsageError."""
+    name = partition.name
+    if partition.state not in (PartitionState.RUNNING, PartitionState.PAUSED):
+        message = f"`{name}` is {partition.state}: nobody reads what is typed"
+        raise UsageError(message, f"ultravisor start {name}")
+    if is_beginning(machine, partition):
+        message = f"`{name}` has not begun: nobody reads what is typed yet"
+        raise UsageError(message, "ask again in a moment")
+    statistics = _statistics(machine, partition)
+    if statistics is not None and statistics.state == MachineState.STOPPED:
+        raise UsageError(f"`{name}` has just ended: nobody reads what is typed")
+
+
+def is_beginning(machine: Machine, partition: Partition) -> bool:
+    """Say whether a partition is to run, and the machine has not come to it."""
+    running = partition.state is PartitionState.RUNNING
+    return running and _statistics(machine, partition) is None
 
 
 def partition_details(database: ResourceDatabase, machine: Machine, name: str) -> PartitionDetails:

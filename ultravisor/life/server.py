@@ -26,6 +26,7 @@ from ultravisor.life.protocol import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 CLIENT_LIMIT = 64
@@ -119,13 +120,21 @@ class Server:
         self._selector.close()
         self._path.unlink(missing_ok=True)
 
-    def poll(self, timeout_seconds: float | None) -> None:
-        """Serve whoever wants something; wait for that at most so long, None: for ever."""
+    def poll(self, timeout_seconds: float | None, others: Sequence[int] = ()) -> None:
+        """Serve whoever wants something; wait for that at most so long, None: for ever.
+
+        `others` are descriptors that end the wait, too; what comes by them is their owner's.
+        """
         self._flush()
-        for key, _ in self._selector.select(timeout_seconds):
+        for descriptor in others:
+            self._selector.register(descriptor, selectors.EVENT_READ)
+        ready = self._selector.select(timeout_seconds)
+        for descriptor in others:
+            self._selector.unregister(descriptor)
+        for key, _ in ready:
             if key.fileobj is self._listener:
                 self._accept()
-            else:
+            elif key.data is not None:
                 self._receive(key.data)
         self._flush()
 

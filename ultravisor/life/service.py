@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from ultravisor.channels.tap import TapGap
-from ultravisor.errors import MachineError, NotFoundError, UsageError
+from ultravisor.errors import MachineError, NotFoundError, UltravisorError, UsageError
 from ultravisor.life import protocol
 from ultravisor.life.channel_views import require_channel
 from ultravisor.life.infrastructure import ULTRAVISOR
 from ultravisor.life.life_state import save_life
 from ultravisor.life.media_rows import port_rows
 from ultravisor.life.orders import AnyOrder, Orders, message_of, subject_of
+from ultravisor.life.outside import Outside, OutsideRow
 from ultravisor.life.server import FOLLOW, Client
 from ultravisor.partitions.messages import encode
 
@@ -36,10 +37,12 @@ if TYPE_CHECKING:
 
 # What a host keeps of what has happened; older events are forgotten, and counted.
 EVENT_LIMIT = 65_536
+# Of what is typed to partitions that have not begun.
+INPUT_LIMIT = 64
 DEAF_HINT = "guests go on; bring the host down, and up again with its journal"
 
 
-class HostRow(Struct, frozen=True):
+class HostRow(Struct, frozen=True, omit_defaults=True):
     """Who answers."""
 
     name: str
@@ -50,6 +53,8 @@ class HostRow(Struct, frozen=True):
     generation: int
     """Of the resource database."""
     socket: str
+    outsides: tuple[OutsideRow, ...] = ()
+    """Of a host with --tap: what its switches are joined to."""
 
 
 class Event(Struct, frozen=True):
@@ -95,7 +100,10 @@ class Service:
         self._events: list[tuple[Client, int]] = []
         self._orders = Orders()
         self._restarts: list[tuple[Client, int]] = []
+        self._inputs: list[tuple[Client, protocol.Input]] = []
         self._taps: list[tuple[Client, int, int, ChannelTap]] = []
+        self.outside: Outside | None = None
+        """What the host's switches are joined to, where they are."""
         self.events = EventLog()
         self.ended = False
         self.interrupted = False
@@ -104,7 +112,7 @@ class Service:
             protocol.Ps: lambda _request, _client: host.partitions(),
             protocol.Inspect: lambda request, _client: self._inspect(request),
             protocol.Logs: self._logs,
-            protocol.Input: lambda request, _client: self._input(request),
+            protocol.Input: self._input,
             protocol.Events: self._follow_events,
             protocol.Order: self._order,
             protocol.IoOrder: self._order,
@@ -133,6 +141,7 @@ class Service:
         self._events = [row for row in self._events if row[0] is not client]
         self._orders.forget(client)
         self._restarts = [row for row in self._restarts if row[0] is not client]
+        self._inputs = [row for row in self._inputs if row[0] is not client]
         self._taps = [row for row in self._taps if row[0] is not client]
 
     def console(self, output: ConsoleOutput) -> None:
@@ -156,6 +165,7 @@ class Service:
             state=self._host.state,
             generation=self._host.generation,
             socket=self._socket,
+            outsides=() if self.outside is None else self.outside.rows(),
         )
 
     def _inspect(self, request: protocol.Inspect) -> object:
@@ -163,8 +173,27 @@ class Service:
             return self._hello()
         return self._host.inspect(request.partition)
 
-    def _input(self, request: protocol.Input) -> None:
-        self._host.input(request.partition, request.text.encode())
+    def _input(self, request: protocol.Input, client: Client) -> object:
+        """Type; who types right behind an order waits until the partition has begun."""
+        name = request.partition
+        if any(row.partition == name for _, row in self._inputs) or self._host.is_beginning(name):
+            if len(self._inputs) >= INPUT_LIMIT:
+                raise UsageError(f"{INPUT_LIMIT} inputs wait already", "ask again in a moment")
+            self._inputs.append((client, request))
+            return FOLLOW
+        self._host.input(name, request.text.encode())
+        return None
+
+    def _type_what_waits(self) -> None:
+        waiting, self._inputs = self._inputs, []
+        for client, request in waiting:
+            try:
+                result = self._input(request, client)
+            except UltravisorError as failure:
+                client.refuse(request.id, failure)
+            else:
+                if result is not FOLLOW:
+                    client.end(request.id, result)
 
     def _logs(self, request: protocol.Logs, client: Client) -> object:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -247,6 +276,7 @@ class Service:
     def look(self) -> None:
         """After each piece of the run: look at what clients wait for that nobody announces."""
         self._look_at_the_ultravisor()
+        self._type_what_waits()
         if self._host.deaf:
             failure = MachineError(f"the order has no answer: {self._host.deaf}", DEAF_HINT)
             self._orders.give_up(failure)
