@@ -123,7 +123,6 @@ _Noreturn static void serve(void)
             watchdog_renew();
             events_unmask();
             events_mask();
-            done++; /* it looks again before it sleeps: an event was taken behind the look */
         }
         done = media_step() + control_step();
         idle_rounds = done != 0 ? 0 : idle_rounds + 1;
