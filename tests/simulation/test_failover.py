@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,8 +87,11 @@ class World:
     def run(self) -> None:
         """Run until all is quiet; deaths of which nobody heard are reported again."""
         for _ in range(40):
-            while self.step():
-                pass
+            for _ in range(30_000):
+                if not self.step():
+                    break
+            else:
+                raise AssertionError("it is never quiet")
             if not self.report():
                 return
         raise AssertionError("deaths go on and on")
@@ -127,6 +131,20 @@ class World:
         self.guest(name).hung = True
         self.dead[name, found[1]] = end
         self.report()
+
+    def lose_something(self, dice: random.Random) -> None:
+        """Let a client lose a path, or an owner a device, that it believes to operate."""
+        guests = sorted(self.judge.guests().items())
+        things = [
+            (number, thing.key)
+            for number, guest in guests
+            for thing in guest.residence.things.values()
+            if thing.operating and not guest.hung and (thing.key[0] == 0 or not thing.server)
+        ]
+        if things:
+            number, key = dice.choice(things)
+            self.judge.guests()[number].to_lose.add(key)
+            self.fabric.wake(number)
 
     def port(self, name: str) -> Device:
         rows = self.fabric.ultravisor.database.records(Device)
@@ -412,34 +430,113 @@ def end_quietly(world: World) -> None:
     world.settled()
 
 
-@pytest.mark.parametrize("way", range(4))
-def test_the_ultravisor_may_be_killed_at_any_point(
-    monkeypatch: pytest.MonkeyPatch, way: int
-) -> None:
-    world = World(monkeypatch, seed=way).boot()
-    at, kills = 0, -1
-    while kills != world.fabric.kills:
-        kills = world.fabric.kills
-        if world.where("disk0") != "disk0.0":
-            assert isinstance(world.order("failover", "disk0"), Done)
-            end_quietly(world)
+def back(world: World) -> None:
+    """Have the disk operate at its first port again."""
+    if world.where("disk0") != "disk0.0":
+        assert isinstance(world.order("failover", "disk0"), Done)
+        end_quietly(world)
+
+
+def kill_ultravisor(world: World, way: int, points: range) -> None:
+    """Fail over once for each point, and kill the ultravisor there."""
+    for at in points:
+        back(world)
         scenario(world, way)
         world.fabric.fault.arm(at)
         world.run()
         end_quietly(world)
-        at += 1 if at < 60 else 7
-    assert at > 60
 
 
-@pytest.mark.parametrize("way", range(4))
-def test_command_may_be_killed_at_any_step(monkeypatch: pytest.MonkeyPatch, way: int) -> None:
-    world = World(monkeypatch, seed=way).boot()
-    for steps in range(0, 120, 3):
-        if world.where("disk0") != "disk0.0":
-            assert isinstance(world.order("failover", "disk0"), Done)
-            end_quietly(world)
+def kill_command(world: World, way: int, steps: range) -> None:
+    """Fail over once for each number of steps, and kill command after so many."""
+    for count in steps:
+        back(world)
         scenario(world, way)
-        for _ in range(steps):
+        for _ in range(count):
             world.step()
         world.fabric.restart_command()
         end_quietly(world)
+
+
+@pytest.mark.parametrize("way", range(4))
+def test_the_ultravisor_may_be_killed_during_a_failover(
+    monkeypatch: pytest.MonkeyPatch, way: int
+) -> None:
+    world = World(monkeypatch, seed=way).boot()
+    kill_ultravisor(world, way, range(way, 90, 13))
+    assert world.fabric.kills >= 5
+
+
+@pytest.mark.parametrize("way", range(4))
+def test_command_may_be_killed_during_a_failover(
+    monkeypatch: pytest.MonkeyPatch, way: int
+) -> None:
+    world = World(monkeypatch, seed=way).boot()
+    kill_command(world, way, range(way, 120, 17))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", range(4))
+def test_the_ultravisor_may_be_killed_at_any_point(
+    monkeypatch: pytest.MonkeyPatch, way: int
+) -> None:
+    kill_ultravisor(World(monkeypatch, seed=way).boot(), way, range(120))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", range(4))
+def test_command_may_be_killed_at_any_step(monkeypatch: pytest.MonkeyPatch, way: int) -> None:
+    kill_command(World(monkeypatch, seed=way).boot(), way, range(120))
+
+
+def act(world: World, dice: random.Random) -> None:
+    """Do one thing of all that can happen, at random."""
+    names = ("io-a", "io-b", "web-1")
+    what = dice.randrange(8)
+    if what <= 1:
+        world.crash(dice.choice(names), dice.choice(("failed", "stopped")))
+    elif what == 2:
+        world.crash("io-a")
+        world.crash("io-b")
+    elif what == 3:
+        order = dice.choice((("failover", "disk0"), ("failover", "net0"), ("drain", "io-a")))
+        world.fabric.order(IoOrder(*order))  # type: ignore[arg-type]
+    elif what == 4:
+        world.fabric.order(IoOrder("restart", dice.choice(names[:2])))
+    elif what == 5:
+        world.lose_something(dice)
+    elif what == 6:
+        world.fabric.restart_command()
+    else:
+        world.fabric.fault.arm(dice.randrange(60))
+
+
+def live(world: World, seed: int) -> None:
+    """Let several things happen at once, and all come to rest."""
+    dice = random.Random(seed)
+    world.fabric.random.seed(seed)
+    world.fabric.acknowledge_after = dice.randrange(4)
+    for _ in range(dice.randint(1, 4)):
+        act(world, dice)
+        for _ in range(dice.randrange(60)):
+            world.step()
+    end_quietly(world)
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_whatever_happens_at_once_one_port_operates_in_the_end(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    world = World(monkeypatch, seed=block).boot()
+    for seed in range(block * 30, block * 30 + 30):
+        live(world, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(10, 60))
+def test_whatever_happens_one_port_operates_in_the_end_many_times(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    world = World(monkeypatch, seed=block).boot()
+    for seed in range(block * 30, block * 30 + 30):
+        live(world, seed)

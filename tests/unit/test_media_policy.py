@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from ultravisor.errors import ConfigurationError
@@ -10,8 +12,10 @@ from ultravisor.machine.abi import GUID_DISK, GUID_NETWORK
 from ultravisor.partitions.decisions import restart_rule
 from ultravisor.partitions.explanation import empty_host, explain
 from ultravisor.partitions.media import medium_of, paths_of
-from ultravisor.partitions.policy import PlacedPolicy
 from ultravisor.partitions.policy_reader import parse_policy
+
+if TYPE_CHECKING:
+    from ultravisor.partitions.policy import PlacedPolicy
 
 DOMAINS = """[[domain]]
 name = "io-a"
