@@ -119,12 +119,13 @@ _Noreturn static void serve(void)
         uint32_t done = media_step();
 
         done += control_step();
+        idle_rounds = done != 0 ? 0 : idle_rounds + 1;
         if (round % EVENT_ROUNDS == 0) {
             watchdog_renew();
             events_unmask();
             events_mask();
+            idle_rounds = 0; /* an event that was just taken would wake nobody who sleeps now */
         }
-        idle_rounds = done != 0 ? 0 : idle_rounds + 1;
         if (idle_rounds > IDLE_ROUNDS) {
             idle_rounds = 0;
             watchdog_renew();
