@@ -20,6 +20,8 @@ from ultravisor.resources.records import Channel, ChannelEnd, Device
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ultravisor.life.living_host import LivingSnapshot
+
     from tests.guests.living_hosts import Answer
 
 SERVERS = ("io-a", "io-b")
@@ -89,6 +91,14 @@ class MediaOperator(Operator):
         (folder / "host.toml").write_text(machine_text(clients, **machine), encoding="utf-8")
         (folder / "policy.toml").write_text(policy_text(clients, options), encoding="utf-8")
         return cls([str(folder / "host.toml")], [folder / "policy.toml"])
+
+    def go_back(self, snapshot: LivingSnapshot) -> None:
+        """Be as at a snapshot; nothing was answered yet."""
+        self.host.restore(snapshot)
+        self.events.clear()
+        self.answers.clear()
+        self.devices.heal(0)
+        list(self.host.machine.marks())
 
     @property
     def devices(self) -> Devices:
