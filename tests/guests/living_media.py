@@ -170,15 +170,15 @@ class MediaOperator(Operator):
         request = IoOrder(order=order, name=name)
         return self.answer(self.host.order(messages.encode(message_of(request))))
 
-    def requests_done(self) -> int:
-        """Return how many requests both ports of the disk have carried out."""
+    def requests_done(self, medium: str = "disk0") -> int:
+        """Return how many requests both ports of a medium have carried out."""
         rows = self.host.database.records(Device)
-        ids = [row.id for row in rows if row.name.startswith("disk0.")]
+        ids = [row.id for row in rows if row.name.startswith(f"{medium}.")]
         return sum(self.devices.statistics(number).request_count for number in ids)
 
     def report(self, name: str = "client") -> Report:
         """Wait for the end of a `reads_writes`; return what it says."""
-        self.until(lambda: self.state(name) in ("stopped", "failed"))
+        self.until(lambda: self.state(name) in ("stopped", "failed"), 1_000_000)
         found = REPORT.search(self.console(name))
         assert found, self.console(name)
         return Report(*map(int, found.groups()))
