@@ -12,6 +12,7 @@
 #include "shared_word.h"
 
 #define LINE_LIMIT_BYTES 40u
+#define PAGE_MASK 0xfffu
 
 static const char prefix[] = "poke ";
 
@@ -34,12 +35,14 @@ int poke_line(const char *line, uint32_t size_bytes)
 {
     struct channel_place place = {.address = 0};
     uint32_t at = sizeof(prefix) - 1;
+    uintptr_t page;
 
     if (size_bytes < at || memcmp(line, prefix, at) != 0) {
         return 0;
     }
     place.address = digits(line, size_bytes, &at) & ~3ull;
-    shared_write_32((volatile uint32_t *)channel_pointer(&place),
+    page = (uintptr_t)channel_pointer(&place);
+    shared_write_32((volatile uint32_t *)(page + (uintptr_t)(place.address & PAGE_MASK)),
                     (uint32_t)digits(line, size_bytes, &at));
     return 1;
 }

@@ -167,8 +167,12 @@ class MediaOperator(Operator):
 
     def io_order(self, order: IoOrderName, name: str) -> Answer:
         """Give an order about I/O, and wait for its answer."""
+        return self.answer(self.give_io(order, name))
+
+    def give_io(self, order: IoOrderName, name: str) -> int:
+        """Give an order about I/O; return its number, without waiting."""
         request = IoOrder(order=order, name=name)
-        return self.answer(self.host.order(messages.encode(message_of(request))))
+        return self.host.order(messages.encode(message_of(request)))
 
     def requests_done(self, medium: str = "disk0") -> int:
         """Return how many requests both ports of a medium have carried out."""

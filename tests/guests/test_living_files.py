@@ -143,3 +143,58 @@ def test_files_written_over_a_failover_are_on_the_disk(tmp_path: Path, fault: st
     judged = judge((tmp_path / "disk.img").read_bytes())
     assert (judged.faults, judged.lost_clusters) == ([], 0)
     assert set(judged.tree) == {"/a", "/d", "/d/b"}
+
+
+@pytest.fixture
+def hosts() -> Iterator[None]:
+    """Stand for the user's folder; its path is short enough for a socket."""
+    with (
+        tempfile.TemporaryDirectory(prefix="uv-") as name,
+        living_processes.runtime_folder(Path(name)),
+    ):
+        yield
+
+
+def bring_up(folder: Path) -> None:
+    """Bring a host up as processes, until its shell asks for a line."""
+    (folder / "host.toml").write_text(machine_text((SHELL,), disk=FILE), encoding="utf-8")
+    (folder / "policy.toml").write_text(policy_text((SHELL,)), encoding="utf-8")
+    words = (str(folder / "host.toml"), "--policy", str(folder / "policy.toml"))
+    ended = call("up", *words, "--name", "lab", "--pace", "none", "--detach")
+    assert ended.code == 0, ended.err
+    until(lambda: written("client").endswith("> "))
+
+
+def written(partition: str) -> str:
+    """Return what a partition has written; nothing while it is not there."""
+    ended = call("logs", partition, "--host", "lab")
+    return ended.out if ended.code == 0 else ""
+
+
+def typed(line: str) -> str:
+    """Type a line at the shell; return what it says."""
+    before = len(written("client"))
+    assert call("console", "client", "--input", line).code == 0
+    until(lambda: written("client")[before:].rstrip().endswith(">"))
+    return written("client")[before:].rstrip().removesuffix(">").strip()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hosts")
+@pytest.mark.parametrize("fault", ["", "crash"])
+def test_what_was_flushed_outlives_a_killed_host(tmp_path: Path, fault: str) -> None:
+    bring_up(tmp_path)
+    assert typed("format;write a.txt kept;fill b 20000 3;sync;echo synced") == "synced"
+    # And then it dies while it writes something else.
+    call("console", "client", "--input", "fill c 400000 4")
+    if fault:
+        call("console", "io-a", "--input", fault)
+    kill_group(machine_process("lab"))
+    judged = judge((tmp_path / "disk.img").read_bytes())
+    assert judged.faults == []
+    assert judged.tree["/a.txt"] == b"kept\n"
+    content = judged.tree["/b"]
+    assert content is not None
+    assert len(content) == 20_000
+    bring_up(tmp_path)
+    assert typed("cat a.txt;verify b 3") == f"kept\n{AS_FILLED}"

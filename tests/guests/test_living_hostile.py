@@ -101,6 +101,41 @@ def check_server(prepared: Prepared, offset: int, value: int, *, control: bool) 
     operator.until(lambda: operator.requests_done() > done)
 
 
+# The slot that a producer wrote last, in the headers of the queues to server and client.
+HEAD_OFFSET = 60
+HEAD_TO_SERVER, HEAD_TO_CLIENT = HEADER_BYTES + HEAD_OFFSET, 2 * HEADER_BYTES + HEAD_OFFSET
+NO_SLOT = 0xFFFF
+POKES = 100
+
+
+def test_a_server_that_breaks_its_queue_is_left_for_the_other(prepared: Prepared) -> None:
+    operator, snapshot = prepared
+    operator.go_back(snapshot)
+    for _ in range(POKES):
+        # The next answer puts it right again: it is seen when the server has nothing to say.
+        poke(operator, "io-a", HEAD_TO_CLIENT, NO_SLOT, control=False)
+        operator.run(30_000)
+        if operator.operating("disk0") == "io-b":
+            break
+    assert "disk0.0: operating -> failed" in operator.told
+    operator.until(lambda: operator.is_whole("disk0"))
+    assert operator.operating("disk1") == "io-a"
+    nobody_else_was_harmed(operator)
+
+
+def test_a_client_that_breaks_its_queue_is_served_again_on_another_channel(
+    prepared: Prepared,
+) -> None:
+    operator, snapshot = prepared
+    operator.go_back(snapshot)
+    poke(operator, "client", HEAD_TO_SERVER, NO_SLOT, control=False)
+    operator.run(1_000_000)
+    nobody_else_was_harmed(operator)
+    done = operator.requests_done()
+    assert isinstance(operator.io_order("failover", "disk0"), Done)
+    operator.until(lambda: operator.requests_done() > done)
+
+
 CHECKS = {"client": check_client, "server": check_server}
 
 
