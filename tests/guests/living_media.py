@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A living host with media: two I/O partitions, and guests that use a disk or a network through them.
+"""A living host with media: two I/O partitions, and guests that use a disk or a network by them.
 
 Owns what such a host is made of, what is typed at it, and how its ports are looked at. Used by the
 tests of whole hosts beside it; judges nothing.
@@ -8,6 +8,7 @@ tests of whole hosts beside it; judges nothing.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.guests.living_hosts import Operator
@@ -20,16 +21,13 @@ from ultravisor.resources.records import Channel, ChannelEnd, Device
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ultravisor.life.living_host import LivingSnapshot
-
     from tests.guests.living_hosts import Answer
+    from ultravisor.life.living_host import LivingSnapshot
 
 SERVERS = ("io-a", "io-b")
 FAULTS = ("crash", "hang", "break")
 PROMPT = "> "
-REPORT = re.compile(
-    r"(\d+) requests ended, (\d+) failed, (\d+) sectors wrong, (\d+) sent again"
-)
+REPORT = re.compile(r"(\d+) requests ended, (\d+) failed, (\d+) sectors wrong, (\d+) sent again")
 
 
 class Report(NamedTuple):
@@ -84,9 +82,7 @@ class MediaOperator(Operator):
     """Somebody at a living host with media."""
 
     @classmethod
-    def at(
-        cls, folder: Path, *clients: Client, options: str = "", **machine: Any
-    ) -> MediaOperator:
+    def at(cls, folder: Path, *clients: Client, options: str = "", **machine: Any) -> MediaOperator:
         """Bring up a host with clients; `options` are the I/O partitions'."""
         (folder / "host.toml").write_text(machine_text(clients, **machine), encoding="utf-8")
         (folder / "policy.toml").write_text(policy_text(clients, options), encoding="utf-8")
@@ -163,7 +159,10 @@ class MediaOperator(Operator):
         for line in lines:
             prompts = self.prompts(name)
             self.enter(name, line)
-            self.until(lambda prompts=prompts: self.prompts(name) > prompts)
+            self.until(partial(self._has_asked, name, prompts))
+
+    def _has_asked(self, name: str, prompts: int) -> bool:
+        return self.prompts(name) > prompts
 
     def io_order(self, order: IoOrderName, name: str) -> Answer:
         """Give an order about I/O, and wait for its answer."""

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.guest
 
 SHELL = Client("client", "shell", "prompt")
-SHELLS = [SHELL, Client("client", "shell_32", "prompt")]
+SHELLS = [
+    SHELL,
+    pytest.param(Client("client", "shell_32", "prompt"), marks=pytest.mark.slow),
+]
 FILE = 'file = "disk.img"'
 AS_FILLED = "b: 20000 bytes are as they were filled"
 

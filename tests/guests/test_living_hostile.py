@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Ends of channels that write anything into every shared word: who keeps the rules is not harmed.
 
-A client scribbles, or an I/O partition does, over channels of media and over its own control channel,
-word by word. Another client with a medium of its own works meanwhile, and notices nothing of it.
+A client scribbles, or an I/O partition does, over channels of media and over its own control
+channel, word by word. Another client with a medium of its own works meanwhile, and notices nothing.
 """
 
 from __future__ import annotations
@@ -52,14 +52,22 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
 def channel_address(operator: MediaOperator, partition: str, *, control: bool) -> int:
     """Return where a partition has its channel of disk0 with io-a, or its control channel."""
     number = operator.rows()[partition].number
-    ends = [row for row in operator.host.database.records(ChannelEnd) if row.partition == number]
-    path = next(id for id, server in operator.paths("client").items() if server == "io-a")
-    others = {*operator.paths("client"), *operator.paths("other")}
-    (end,) = [row for row in ends if (row.channel not in others if control else row.channel == path)]
+    paths = operator.paths("client")
+    path = next(channel for channel, server in paths.items() if server == "io-a")
+    of_media = {*paths, *operator.paths("other")}
+    (end,) = [
+        row
+        for row in operator.host.database.records(ChannelEnd)
+        if row.partition == number
+        and (row.channel not in of_media if control else row.channel == path)
+    ]
     return end.guest_frame * 4096
 
 
-def poke(operator: MediaOperator, partition: str, offset: int, value: int, *, control: bool) -> None:
+def poke(
+    operator: MediaOperator, partition: str, offset: int, value: int, *, control: bool
+) -> None:
+    """Have a partition write a word of its channel."""
     address = channel_address(operator, partition, control=control) + offset
     operator.enter(partition, f"poke {address:x} {value:x}")
 

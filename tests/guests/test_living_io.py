@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,11 +24,17 @@ REQUESTS = 600
 # As they are read back in the end, in 64 more.
 ENDED = REQUESTS + 64
 LINE = f"requests={REQUESTS} depth=8 seed=5"
-OPTIONS = "watchdog_cycles=3000000"
+WATCHDOG_CYCLES = 3_000_000
+OPTIONS = f"watchdog_cycles={WATCHDOG_CYCLES}"
+LATEST_CYCLES = 4_000_000
+"""When the other one operates, at the latest: long before a sleeping partition's timer."""
 STEP_CYCLES = 20_000
 
 
-@pytest.fixture(scope="module", params=["reads_writes", "reads_writes_32"])
+@pytest.fixture(
+    scope="module",
+    params=["reads_writes", pytest.param("reads_writes_32", marks=pytest.mark.slow)],
+)
 def prepared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[MediaOperator, LivingSnapshot]]:
@@ -109,10 +116,11 @@ def test_service_resumes_after_both_have_failed(
 
 def test_both_take_turns_to_fail(operator: MediaOperator) -> None:
     for _ in range(4):
-        operator.enter(operator.operating(), "crash")
-        before = operator.operating()
-        operator.until(lambda before=before: operator.operating() not in ("", before))
+        failing, standing_by = operator.operating(), operator.standby()
+        operator.enter(failing, "crash")
+        operator.until(lambda: operator.standby() == "")
         operator.until(operator.is_whole)
+        assert operator.operating() == standing_by
     client_saw_nothing(operator)
 
 
@@ -128,6 +136,22 @@ def test_an_ultravisor_killed_during_a_failover_finishes_it(
     operator.until(lambda: operator.operating() == "io-b")
     operator.until(operator.is_whole)
     client_saw_nothing(operator)
+
+
+@pytest.mark.parametrize(
+    "fault", ["break", *(pytest.param(fault, marks=pytest.mark.slow) for fault in FAULTS[:2])]
+)
+def test_an_io_partition_hears_of_each_fault_at_once(operator: MediaOperator, fault: str) -> None:
+    """Whenever it happens: a sleeping partition wakes, and only the watchdog lets time pass."""
+    snapshot = operator.host.snapshot()
+    for seed in range(20):
+        operator.go_back(snapshot)
+        operator.run(Random(seed).randrange(1, 1_000_000))
+        begin_cycles = operator.host.position_cycles
+        operator.enter("io-a", fault)
+        operator.until(lambda: operator.operating() == "io-b")
+        most_cycles = LATEST_CYCLES + (WATCHDOG_CYCLES if fault == "hang" else 0)
+        assert operator.host.position_cycles - begin_cycles < most_cycles, seed
 
 
 def test_errors_of_the_medium_reach_the_client_and_move_nothing(operator: MediaOperator) -> None:

@@ -100,7 +100,7 @@ def test_a_host_saved_in_the_middle_of_a_failover_goes_on(
         until_whole(operator)
         host, before = operator.host, (operator.operating(), operator.standby())
         if fault == "failover":
-            operator.give_io(fault, "disk0")
+            operator.give_io("failover", "disk0")
         else:
             operator.enter(before[0], fault)
         if moment_cycles:

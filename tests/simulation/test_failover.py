@@ -468,9 +468,7 @@ def test_the_ultravisor_may_be_killed_during_a_failover(
 
 
 @pytest.mark.parametrize("way", range(4))
-def test_command_may_be_killed_during_a_failover(
-    monkeypatch: pytest.MonkeyPatch, way: int
-) -> None:
+def test_command_may_be_killed_during_a_failover(monkeypatch: pytest.MonkeyPatch, way: int) -> None:
     world = World(monkeypatch, seed=way).boot()
     kill_command(world, way, range(way, 120, 17))
 
