@@ -9,15 +9,16 @@
 #include "console.h"
 #include "event.h"
 #include "hypercall.h"
+#include "poke.h"
 
-#define WORD_LIMIT_BYTES 16u
+#define LINE_LIMIT_BYTES 40u
 
 static uint64_t crash_requests;
 static uint64_t hang_requests;
 static uint64_t break_requests;
 static uint64_t request_count;
-static char word[WORD_LIMIT_BYTES]; /* of the line that is being typed */
-static uint32_t word_size_bytes;
+static char line[LINE_LIMIT_BYTES]; /* that is being typed */
+static uint32_t line_size_bytes;
 
 void fault_plan(uint64_t crash_after, uint64_t hang_after, uint64_t break_after)
 {
@@ -40,21 +41,21 @@ _Noreturn static void hang(void)
     }
 }
 
-static int is_word(const char *expected)
+static int is_line(const char *expected)
 {
-    return text_length(expected) == word_size_bytes && memcmp(word, expected, word_size_bytes) == 0;
+    return text_length(expected) == line_size_bytes && memcmp(line, expected, line_size_bytes) == 0;
 }
 
 static void line_came(void)
 {
-    if (is_word("crash")) {
+    if (is_line("crash")) {
         crash();
-    } else if (is_word("hang")) {
+    } else if (is_line("hang")) {
         hang();
-    } else if (is_word("break")) {
+    } else if (is_line("break")) {
         break_requests = request_count == 0 ? 1 : request_count;
-    } else if (word_size_bytes > 0) {
-        print("io: it can crash, hang or break, and nothing else\n");
+    } else if (line_size_bytes > 0 && !poke_line(line, line_size_bytes)) {
+        print("io: it can crash, hang, break or poke, and nothing else\n");
     }
 }
 
@@ -66,9 +67,9 @@ static void console_came(uint32_t port)
     while (CALL(hypercall_console_read(&byte, 1)) == 1) {
         if (byte == '\n' || byte == '\r') {
             line_came();
-            word_size_bytes = 0;
-        } else if (word_size_bytes < WORD_LIMIT_BYTES) {
-            word[word_size_bytes++] = byte;
+            line_size_bytes = 0;
+        } else if (line_size_bytes < LINE_LIMIT_BYTES) {
+            line[line_size_bytes++] = byte;
         }
     }
 }

@@ -2,7 +2,8 @@
 /*
  * Faults of this kernel on purpose, for tests of failover and for demonstrations: it crashes,
  * hangs, or breaks its device by a wrong request, when it has begun so many, or when it is told
- * so at its console: `crash`, `hang` or `break`, a line each.
+ * so at its console: `crash`, `hang` or `break`, a line each; or it writes to what it shares with
+ * others: `poke`, as poke.h says.
  */
 #ifndef FAULT_H
 #define FAULT_H

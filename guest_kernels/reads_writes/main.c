@@ -4,8 +4,9 @@
  * and then it reads back what it wrote. Options: requests=N, depth=N under way, sectors=N of one,
  * span=N sectors of the disk, seed=N, `records` for marks of what it asks. With `sequence` it
  * writes and then reads that many equal requests in order, with `signals` it asks the server as
- * often what the disk is: both are what is measured. For tests of
- * servers: `zeroes` discards all of the disk and writes zeroes to it, `hostile` breaks its queue.
+ * often what the disk is: both are what is measured. For tests of servers: `zeroes` discards all of
+ * the disk and writes zeroes to it, `hostile` breaks its queue, and with `poke` it writes to what it
+ * shares with others as its console says (poke.h).
  */
 #include "check.h"
 #include "console.h"
@@ -15,6 +16,7 @@
 #include "marks.h"
 #include "media.h"
 #include "option.h"
+#include "poke.h"
 #include "requests.h"
 #include "sequence.h"
 #include "shared_word.h"
@@ -131,6 +133,9 @@ int guest_main(const struct start_page *start)
     if (!media_start(0, 0)) {
         print("reads_writes: this partition has no control channel: it wants a living host\n");
         return 1;
+    }
+    if (option_present(start->command_line, "poke")) {
+        poke_listen();
     }
     disk = disk_await();
     if (option_present(start->command_line, "sequence")) {
