@@ -17,9 +17,18 @@ from msgspec import Struct
 
 from ultravisor.errors import EngineError, UltravisorError
 from ultravisor.machine.supervised import Channel, ChannelClosed, Child
+from ultravisor.partitions.policy_reader import load_policy
 from ultravisor.plan import make_plan
 from ultravisor.recording import versions
-from ultravisor.resolution import BUNDLED, MONITOR_NAMES, bundled_names, monitor_image, resolve
+from ultravisor.resolution import (
+    BUNDLED,
+    MONITOR_NAMES,
+    POLICY_SUFFIX,
+    bundled_names,
+    monitor_image,
+    policy_paths,
+    resolve,
+)
 from ultravisor.supervised_host import SupervisedHost
 
 if TYPE_CHECKING:
@@ -137,10 +146,12 @@ def _images() -> Check:
 
 
 def _missing_images(names: list[str]) -> list[str]:
-    """Return the images that bundled configurations name and that are not there."""
+    """Return the images that bundled configurations and policies name and that are not there."""
     needed = set(GUESTS)
-    for path in BUNDLED.glob("*.toml"):
-        needed |= {row.image for row in resolve([path.stem]).partition}
+    for name in bundled_names(".toml"):
+        needed |= {row.image for row in resolve([name]).partition}
+    for name in bundled_names(POLICY_SUFFIX):
+        needed |= {row.image for row in load_policy(policy_paths([name])).policy.domain}
     return sorted(needed - set(names))
 
 

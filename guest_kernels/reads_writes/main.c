@@ -4,9 +4,9 @@
  * and then it reads back what it wrote. Options: requests=N, depth=N under way, sectors=N of one,
  * span=N sectors of the disk, seed=N, `records` for marks of what it asks. With `sequence` it
  * writes and then reads that many equal requests in order, with `signals` it asks the server as
- * often what the disk is: both are what is measured. For tests of servers: `zeroes` discards all of
- * the disk and writes zeroes to it, `hostile` breaks its queue, and with `poke` it writes to what it
- * shares with others as its console says (poke.h).
+ * often what the disk is: both are what is measured. For tests of servers: `zeroes` discards all
+ * of the disk and writes zeroes to it, `hostile` breaks its queue, and with `poke` it writes to
+ * what it shares with others as its console says (poke.h).
  */
 #include "check.h"
 #include "console.h"

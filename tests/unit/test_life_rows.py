@@ -142,13 +142,13 @@ def test_details_have_extents_slots_and_devices(
     with database.begin("command") as transaction:
         transaction.set_quanta(0, [SlotPlan(number, 0, 20)])
         device = transaction.add_device("disk", "disk0", 1500, 2)
-        transaction.assign_device(device, number)
+        transaction.assign_device(device, number, 5, 9)
         transaction.commit()
     details = partition_details(database, machine.machine, "a")
     (extent,), (slot,), (owned,) = details.extents, details.slots, details.devices
     assert (extent["guest_frame"], extent["frame_count"]) == (0, 5)
     assert (slot["processor"], slot["quantum_cycles"]) == (0, 20)
-    assert (owned["id"], owned["name"]) == (device, "disk0")
+    assert (owned["id"], owned["name"], owned["guest_frame"]) == (device, "disk0", 5)
 
 
 def test_details_name_the_other_end_of_a_channel(

@@ -22,7 +22,7 @@ COMPARED_FIELDS = ("state", "exit_code", "console", "state_hash", "work")
 
 @click.command(
     "demo",
-    help="""Show a whole system lose parts and nothing else; compare both builds of the monitor.
+    help="""Show a whole system lose parts, and compare both builds of the monitor.
 
 \b
 Examples:
