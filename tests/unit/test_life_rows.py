@@ -142,7 +142,7 @@ def test_details_have_extents_slots_and_devices(
     with database.begin("command") as transaction:
         transaction.set_quanta(0, [SlotPlan(number, 0, 20)])
         device = transaction.add_device("disk", "disk0", 1500, 2)
-        transaction.assign_device(device, number, 5, 9)
+        transaction.assign_device(device, number, 5, 3)
         transaction.commit()
     details = partition_details(database, machine.machine, "a")
     (extent,), (slot,), (owned,) = details.extents, details.slots, details.devices
