@@ -12,12 +12,14 @@ from uuid import UUID
 
 from ultravisor.channels.statistics import type_name
 from ultravisor.machine.abi import GUID_CONTROL
+from ultravisor.partitions.media import medium_of, medium_of_channel
 from ultravisor.resources.records import (
     Block,
     BlockState,
     Channel,
     ChannelEnd,
     Device,
+    DeviceState,
     Extent,
     Machine,
     Partition,
@@ -123,13 +125,17 @@ def _channel(state: Queries, channel: Channel) -> dict[str, Any]:
         "policy": channel.policy,
         "control": type_guid == GUID_CONTROL,
         "state": channel.state.value,
+        "stands_by": _stands_by(state, medium_of_channel(channel), ends.get(1)),
         "size_kib": channel.frame_count * FRAME_KIB,
     }
 
 
-def medium_of(name: str) -> str:
-    """Return the medium that a device is a port of: of `disk0.1`, `disk0`."""
-    return name.rpartition(".")[0] or name
+def _stands_by(state: Queries, medium: str, server: int | None) -> bool:
+    """Say whether a channel is a path that does not operate: the medium's port at its server."""
+    if not medium:
+        return False
+    ports = (row for row in state.records(Device) if medium_of(row.name) == medium)
+    return all(row.state is not DeviceState.OPERATING for row in ports if row.owner == server)
 
 
 def _device(device: Device) -> dict[str, Any]:

@@ -189,10 +189,10 @@ def _columns(picture: Picture, host: dict[str, Any], rows: dict[int, int]) -> No
         x = LEFT + ROWS_WIDTH + place * COLUMN + 12
         colour = "#afb8c1" if channel["control"] else COLOURS.get(channel["state"], WAITING)
         picture.text(x, min(rows.values()) - ROW, channel["id"], 'class="s" text-anchor="middle"')
-        width = 1.5 if channel["control"] else 3
-        picture.shapes.append(
-            f'<path d="M{x} {min(ends)}V{max(ends)}" stroke="{colour}" stroke-width="{width}"/>'
-        )
+        width = 1.5 if channel["control"] or channel["stands_by"] else 3
+        dashes = ' stroke-dasharray="5 4"' if channel["stands_by"] else ""
+        line = f'd="M{x} {min(ends)}V{max(ends)}" stroke="{colour}" stroke-width="{width}"'
+        picture.shapes.append(f"<path {line}{dashes}/>")
         for end in ends:
             picture.shapes.append(f'<circle cx="{x}" cy="{end}" r="5" fill="{colour}"/>')
 
@@ -261,5 +261,5 @@ def _legend(picture: Picture) -> None:
         x = LEFT + 110 * place
         picture.shapes.append(f'<circle cx="{x + 5}" cy="{picture.y - 4}" r="5" fill="{colour}"/>')
         picture.text(x + 15, picture.y, word)
-    said = "a line with two dots: a channel between two rows; thin and grey: a control channel"
+    said = "a line with two dots: a channel; grey: a control channel; dashed: a path that stands by"
     picture.text(LEFT + 450, picture.y, said)

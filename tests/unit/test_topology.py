@@ -82,6 +82,26 @@ def test_a_device_is_a_port_of_its_medium_and_the_one_that_acts_has_a_thick_line
     assert picture.count(">nobody<") == 1
 
 
+def test_a_path_whose_port_does_not_operate_is_dashed() -> None:
+    database = make_database()
+    client = add_partition(database, "client")
+    servers = [add_partition(database, name) for name in ("io-a", "io-b")]
+    transaction = database.begin("command")
+    devices = [transaction.add_device("block", f"disk0.{port}", 1530 + port, 1) for port in (0, 1)]
+    for port, (server, device) in enumerate(zip(servers, devices, strict=True)):
+        transaction.assign_device(device, server, 500, 3)
+        place = 200 + 10 * port
+        path = transaction.plan_channel(GUID, 2, ends(client, server, place), "medium disk0")
+        transaction.map_channel(path)
+    for state in ("known", "ready", "alive", "operating"):
+        transaction.set_device_state(devices[1], state)
+    transaction.commit()
+    add_channel(database, servers[0], servers[1])
+    host = gather(database, "small")
+    assert [row["stands_by"] for row in host["channels"]] == [True, False, False]
+    assert draw(host).count("stroke-dasharray") == 1
+
+
 def test_a_control_channel_is_one_by_its_type() -> None:
     database = make_database()
     first, second = add_partition(database, "first"), add_partition(database, "second")

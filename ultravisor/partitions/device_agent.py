@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The device agent: which devices a partition gets, and what brings a device on its way.
+"""The device agent: which devices a partition gets.
 
 Owns the choice alone, a pure function of the devices that there are. A device has one owner; it is
 given to a domain of kind io that names it, and goes back when its partition is destroyed. Its
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from ultravisor.partitions.channel_agent import EndPlace, free_port
 from ultravisor.partitions.decisions import Reason
-from ultravisor.resources.records import Device, DeviceState
+from ultravisor.resources.records import Device
 
 if TYPE_CHECKING:
     from ultravisor.partitions.definitions import Domain
@@ -73,18 +73,3 @@ def choose_devices(facts: Facts, domain: Domain, owner: EndPlace) -> DeviceChoic
         )
         reasons.append(Reason(AGENT, RULE, sentence))
     return DeviceChoice(tuple(seats), tuple(reasons))
-
-
-def next_state(state: DeviceState, *, alive: bool) -> DeviceState | None:
-    """Return the next step of a device towards operating, or towards standby; None: it is there."""
-    onward = {
-        DeviceState.ALLOCATED: DeviceState.KNOWN,
-        DeviceState.KNOWN: DeviceState.READY,
-        DeviceState.READY: DeviceState.ALIVE,
-        DeviceState.ALIVE: DeviceState.OPERATING,
-        DeviceState.STANDBY: DeviceState.OPERATING,
-    }
-    if alive:
-        return onward.get(state)
-    serving = state in {DeviceState.ALIVE, DeviceState.OPERATING}
-    return DeviceState.STANDBY if serving else None
