@@ -393,11 +393,16 @@ class ResourceModel(RuleBasedStateMachine):
             and (row.state, state) in DEVICE_STEPS
             and (row.owner is not None or state in AT_REST)
             and (state in AT_REST or not self.has_ended(row.owner))
+            # All are ports of one medium.
+            and (state != "operating" or not self.operates())
         )
         assert (commit is not None) == legal
         if commit is not None and row is not None:
             assert commit.revokes == (row.state == "operating")
             row.state = state
+
+    def operates(self) -> bool:
+        return any(row.state == "operating" for row in self.devices.values())
 
     def has_ended(self, owner: int | None) -> bool:
         return owner in self.partitions and self.partitions[owner].state in ENDED

@@ -74,6 +74,7 @@ BREAKS = {
     "quanta-fit": "UPDATE processor SET capacity_cycles = 30 WHERE number = 0",
     "quantum-minimum": "UPDATE slot SET quantum_cycles = 1",
     "slot-on-its-processor": "UPDATE virtual_processor SET processor = 1",
+    "one-port-operates": "UPDATE device SET state = 'operating'",
     "device-on-own-blocks": "UPDATE device SET machine_frame = 900",
     "blocks-tile-machine": (
         "UPDATE block SET frame_count = frame_count - 1 WHERE state = 'owned' AND frame_count > 1"
@@ -98,9 +99,10 @@ def make_example() -> ResourceDatabase:
     transaction.add_virtual_processor(one, 0)
     transaction.set_quanta(0, [SlotPlan(one, 0, 20), SlotPlan(one, 1, 20)])
     transaction.set_link(one, 3, two, 3)
-    device = transaction.add_device("disk", "disk0", 800, 2)
-    transaction.assign_device(device, one, 600, 5)
-    transaction.set_device_state(device, "known")
+    for port in range(2):
+        device = transaction.add_device("block", f"disk0.{port}", 800 + 2 * port, 2)
+        transaction.assign_device(device, one, 600 + 2 * port, 5 + port)
+        transaction.set_device_state(device, "known")
     transaction.set_quota("zone", "z", "frames", 100)
     transaction.commit()
     return database

@@ -263,6 +263,16 @@ INVARIANTS: Final = (
         "WHERE {scope} AND v.processor <> s.processor",
     ),
     Invariant(
+        "one-port-operates",
+        "device",
+        StateError,
+        "SELECT printf('table device, key %d: `%s` operates, and so does `%s`', "
+        "d.id, d.name, o.name) FROM device d JOIN device o ON o.id <> d.id "
+        "AND rtrim(o.name, '0123456789') = rtrim(d.name, '0123456789') "
+        "WHERE d.state = 'operating' AND o.state = 'operating' "
+        "AND rtrim(d.name, '0123456789') LIKE '%.' AND {scope}",
+    ),
+    Invariant(
         "device-on-own-blocks",
         "device",
         OwnershipError,
