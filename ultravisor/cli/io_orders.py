@@ -7,6 +7,7 @@ partition; what is printed is its answer, once the media operate elsewhere.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,12 @@ import click
 from ultravisor.cli.living import living_options, print_json
 
 if TYPE_CHECKING:
-    from ultravisor.life.protocol import IoOrderName
+    from ultravisor.life.client import LivingHostClient
+    from ultravisor.life.protocol import IoOrder, IoOrderName
+
+# A host that has just come up has ports on their way: an order waits for them so long.
+PATIENCE_SECONDS = 10.0
+RETRY_SECONDS = 0.1
 
 CODES = """
 \b
@@ -43,7 +49,7 @@ Examples:
         from ultravisor.life.protocol import IoOrder
 
         with connect(host) as client:
-            answer: dict[str, Any] = client.ask(IoOrder(order=name, name=given["name"]))
+            answer = _ask(client, IoOrder(order=name, name=given["name"]))
         if as_json:
             print_json({"schema": "ultravisor.io-order/1", "order": name, **answer})
         else:
@@ -51,6 +57,23 @@ Examples:
         return 0
 
     return command
+
+
+def _ask(client: LivingHostClient, order: IoOrder) -> dict[str, Any]:
+    """Give an order, again and again while a port that it needs is on its way, but not for long."""
+    from ultravisor.errors import UsageError
+    from ultravisor.partitions.medium_orders import SOON
+
+    until_seconds = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            answer: dict[str, Any] = client.ask(order)
+        except UsageError as failure:
+            if not failure.hint.endswith(SOON) or time.monotonic() > until_seconds:
+                raise
+            time.sleep(RETRY_SECONDS)
+        else:
+            return answer
 
 
 failover = _order(

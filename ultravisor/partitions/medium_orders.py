@@ -16,6 +16,7 @@ from ultravisor.channels.command_protocol import RefusalKind
 from ultravisor.partitions.media import ports_by_medium
 from ultravisor.partitions.media_steps import able_ports, operating_port
 from ultravisor.partitions.messages import Done, IoOrder, Order, Rejected
+from ultravisor.partitions.reconciler import ENDED
 from ultravisor.resources.records import DeviceState, PartitionKind
 
 if TYPE_CHECKING:
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
     from ultravisor.partitions.wish_list import WishList
 
 STAYS: Final = "medium-order"
+SOON: Final = "medium-order-soon"
+"""The rule of a refusal that need not hold for long: a port is on its way."""
+_ON_ITS_WAY: Final = (
+    DeviceState.ALLOCATED,
+    DeviceState.KNOWN,
+    DeviceState.READY,
+    DeviceState.ALIVE,
+)
 
 
 class WaitingMove(Struct, frozen=True):
@@ -99,7 +108,7 @@ def _failover(medium: str, facts: Facts) -> dict[str, int] | Rejected:
     operating = operating_port(facts, medium)
     if operating is None:
         sentence = f"`{medium}`: no port operates; {_states(facts, medium)}"
-        return Rejected(RefusalKind.STATE, sentence, STAYS)
+        return Rejected(RefusalKind.STATE, sentence, _rule(facts, medium))
     if not able_ports(facts, medium):
         return _nowhere(facts, medium)
     return {medium: operating.id}
@@ -142,7 +151,15 @@ def _judge(row: WaitingMove, facts: Facts) -> Done | Rejected | None:
 
 def _nowhere(facts: Facts, medium: str) -> Rejected:
     sentence = f"`{medium}`: no other port is able; {_states(facts, medium)}"
-    return Rejected(RefusalKind.STATE, sentence, STAYS)
+    return Rejected(RefusalKind.STATE, sentence, _rule(facts, medium))
+
+
+def _rule(facts: Facts, medium: str) -> str:
+    """Return whether the same order may be possible in a moment: a port's owner comes up."""
+    ended = {row.number for row in facts.partitions if row.state in ENDED}
+    ports = ports_by_medium(facts.devices)[medium]
+    coming = (port.state in _ON_ITS_WAY and port.owner not in ended for port in ports)
+    return SOON if any(coming) else STAYS
 
 
 def _states(facts: Facts, medium: str) -> str:
