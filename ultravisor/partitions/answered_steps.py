@@ -58,6 +58,8 @@ def answered_steps(
         if step is not None:
             steps.append(step)
     for number, desk in sorted(by_partition.items()):
+        if not _lives(mirror, number):
+            continue  # what it answered before it ended holds no more, and would be refused
         for device in mirror.devices_of(number):
             if (PHYSICAL_BUS, device.id) not in desk.known:
                 continue
