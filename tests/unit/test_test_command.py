@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -258,7 +259,12 @@ def test_ctrl_c_ends_with_what_is_done(tmp_path: Path, jobs: str) -> None:
     assert "good/succeeds" in shown
     # The whole group gets the signal, as from a terminal.
     os.killpg(process.pid, signal.SIGINT)
-    rest, _ = process.communicate(timeout=30)
+    try:
+        rest, _ = process.communicate(timeout=30)
+    finally:
+        # Whoever ignores the signal would spin for ever.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 130
     assert rest.startswith("2 success, 1 skip; ")
     assert "Traceback" not in rest
