@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 HOST: Final = "system"
 STEP_CYCLES: Final = 100_000
 STEPS_LIMIT: Final = 100_000
-FILL_BYTES: Final = 2 << 20
+FILL_BYTES: Final = 1 << 20
 # How much of it has reached the disk when its server crashes.
 CRASH_BYTES: Final = FILL_BYTES // 2
 SHELLS: Final = ("alice", "bob")

@@ -28,6 +28,7 @@ ENTRY = ROOT / "monitor" / "entry" / "entry.S"
 REQUEST = Request([PATHS_BY_NAME["null"], PATHS_BY_NAME["yield"]], (64,), ("warm",))
 
 
+@pytest.mark.slow
 def test_what_a_path_leaves_out_is_what_differs(tmp_path: Path) -> None:
     ours = Setting("skylake", 16, 2, monitor_image())
     theirs = ours._replace(monitor=build_monitor(EXAMPLE, tmp_path))
@@ -44,6 +45,7 @@ def test_what_a_path_leaves_out_is_what_differs(tmp_path: Path) -> None:
     assert by_phase["save"] < -50 > by_phase["restore"]
 
 
+@pytest.mark.slow
 def test_the_same_source_makes_the_same_monitor(tmp_path: Path) -> None:
     assert build_monitor(ENTRY, tmp_path).read_bytes() == monitor_image().read_bytes()
 

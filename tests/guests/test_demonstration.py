@@ -20,7 +20,7 @@ def test_the_demo_ends_well(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     assert run(["demo", "--picture", str(picture)]) == 0
     text = capsys.readouterr().out
     assert "io-a running -> failed" in text
-    assert "alice | large.bin: 2097152 bytes are as they were filled" in text
+    assert "alice | large.bin: 1048576 bytes are as they were filled" in text
     verdicts = [line for line in text.splitlines() if line.startswith(("right: ", "WRONG: "))]
     verdicts[1] = re.sub("[0-9]+", "N", verdicts[1])
     assert verdicts == [

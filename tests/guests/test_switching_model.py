@@ -77,6 +77,7 @@ def charged(row: PathResult, model: str) -> list[tuple[str, int, int]]:
     ]
 
 
+@pytest.mark.slow
 def test_phases_and_instructions_add_up_with_any_model() -> None:
     keys = [row.key for row in whole().paths]
     assert len(keys) == 2 * len(PATHS) * len(WIDTHS) == len(set(keys))

@@ -540,7 +540,7 @@ def live(world: World, seed: int) -> None:
     end_quietly(world)
 
 
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", range(2))
 def test_whatever_happens_at_once_one_port_operates_in_the_end(
     monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
@@ -550,7 +550,7 @@ def test_whatever_happens_at_once_one_port_operates_in_the_end(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", range(4, 60))
+@pytest.mark.parametrize("block", range(2, 60))
 def test_whatever_happens_one_port_operates_in_the_end_many_times(
     monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:

@@ -103,22 +103,33 @@ def transfers(requests: int) -> dict[str, Figure]:
     }
 
 
-def longest_request_cycles(host: IoHost, fault: str) -> int:
+def ended_requests(host: IoHost, begun: dict[int, int]) -> list[tuple[int, int]]:
+    """Return when requests that have ended since the last time began and ended, in cycles.
+
+    `begun` has those that have not, by number.
+    """
+    found = []
+    for mark in host.host.machine.marks():
+        kind, request = mark.id & (1 << MARK_BITS) - 1, mark.id >> MARK_BITS
+        if kind == MARK_BEGINS:
+            begun[request] = mark.clock_cycles
+        elif kind == MARK_ENDS:
+            found.append((begun.pop(request), mark.clock_cycles))
+    return found
+
+
+def longest_request_cycles(host: IoHost, fault: str, begun: dict[int, int]) -> int:
     """Let the server fail, and run on until requests of afterwards end; return the longest."""
-    begun: dict[int, int] = {}
     longest = after = 0
     fails_cycles = host.host.position_cycles
     host.type_to_server(fault)
     while after == 0:
+        # Of before the piece: what ends in it then, the other server has answered.
+        has_changed = host.server_has_changed()
         host.run(SPREAD_CYCLES // 8)
-        for mark in host.host.machine.marks():
-            kind, request = mark.id & (1 << MARK_BITS) - 1, mark.id >> MARK_BITS
-            if kind == MARK_BEGINS:
-                begun[request] = mark.clock_cycles
-            elif kind == MARK_ENDS and request in begun:
-                begun_cycles = begun.pop(request)
-                longest = max(longest, mark.clock_cycles - begun_cycles)
-                after += host.server_has_changed() and begun_cycles > fails_cycles
+        for begun_cycles, ended_cycles in ended_requests(host, begun):
+            longest = max(longest, ended_cycles - begun_cycles)
+            after += has_changed and begun_cycles > fails_cycles
         if host.host.position_cycles - fails_cycles > 100 * BOUND_CYCLES:
             return host.host.position_cycles - fails_cycles
     return longest
@@ -131,13 +142,15 @@ def delays(fault: str, moments: int) -> Delays:
     found = []
     with IoHost(TRAFFIC, WATCHDOG_CYCLES) as host:
         host.until_ready()
+        begun_before: dict[int, int] = {}
+        ended_requests(host, begun_before)
         before = host.host.snapshot()
         for moment in range(moments):
             host.host.restore(before)
+            begun = dict(begun_before)
             host.run(1 + moment * SPREAD_CYCLES // moments)
-            for _ in host.host.machine.marks():
-                pass
-            found.append(longest_request_cycles(host, fault))
+            ended_requests(host, begun)
+            found.append(longest_request_cycles(host, fault, begun))
     found.sort()
     return Delays(found[0], found[len(found) // 2], found[-1], moments)
 
